@@ -1,0 +1,1 @@
+"""Read an ncnn pair (``.param`` and ``.bin``) as a PyTorch state dict."""
