@@ -1,8 +1,8 @@
 """Download one file so that nothing half-written is ever taken for it.
 
 The bytes go into ``NAME.part`` beside the target, their sha256 is compared with the expected one, and only then is
-the file renamed to its name. A transfer that is cut off leaves its ``.part`` and goes on from there next time. A lock of
-the operating system's on ``NAME.lock`` makes a second process wait for the first; it ends when its holder does.
+the file renamed to its name. A transfer that is cut off leaves its ``.part`` and goes on from there next time. A lock
+of the operating system (``NAME.lock``) makes a second process wait for the first; it ends when its holder does.
 
 Environment: ``HTTPS_PROXY``, ``HTTP_PROXY``, ``NO_PROXY`` and ``SSL_CERT_FILE`` as everywhere. ``ATELIER_MIRROR`` is
 put in front of the address (``https://mirror.example/`` asks for ``https://mirror.example/https://github.com/...``),
