@@ -239,16 +239,6 @@ def unpremultiply(pixels: Floats, alpha: Floats) -> Floats:
 # ---- reading ---------------------------------------------------------------------------------------------------------
 
 _FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF", "AVIF", "HEIF")  # Pillow's names
-    "PNG",
-    "JPEG",
-    "MPO",
-    "WEBP",
-    "TIFF",
-    "BMP",
-    "GIF",
-    "AVIF",
-    "HEIF",
-)  # Pillow's names; MPO is a JPEG of phones
 _READABLE = "PNG, JPEG, WebP, TIFF, BMP, GIF, AVIF or HEIC"
 _TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _EXIF_IFD, _GPS_IFD, _INTEROP_IFD = ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo, ExifTags.IFD.Interop
@@ -338,7 +328,7 @@ def _source(name: str, file: IO[bytes]) -> _Source:
             kind = "floating-point" if page.sampleformat == 3 else "signed or 32-bit"
             raise ImageError(f"{name!r} holds {kind} values. Save it with 8 or 16 bits per channel (unsigned).")
         if page.bitspersample == 16 and page.photometric in (0, 1, 2):
-            mode = ("L", "LA", "L", "RGB", "RGBA")[min(page.samplesperpixel, 4)]
+            mode = ("L", "LA", "RGB", "RGBA")[min(page.samplesperpixel, 4) - 1]
             size = {"width": page.imagewidth, "height": page.imagelength}
             header = Header(format="TIFF", mode=mode, depth=16, frames=frames, **size)
             return _Source(name=name, file=file, header=header, page=page)
@@ -660,7 +650,9 @@ def _read_dpi(source: _Source, exif: Image.Exif | None) -> tuple[float, float] |
         x, y = (float(value) * scale for value in pair)
     except (TypeError, ValueError, ZeroDivisionError):
         return None
-    return (x, y) if 1 <= x < 65536 and 1 <= y < 65536 else None  # also false for nan
+    if not (1 <= x < 65536 and 1 <= y < 65536):  # true for nan too
+        return None
+    return round(x, 2), round(y, 2)  # PNG counts per metre: 300 dpi comes back as 299.9994
 
 
 def _parse_recipe(value: object, *, wrapped: bool = False) -> dict[str, Any] | None:
