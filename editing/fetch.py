@@ -22,7 +22,7 @@ import ssl
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from email.message import Message
 from pathlib import Path
@@ -32,18 +32,13 @@ from urllib.parse import urlsplit
 from filelock import FileLock, Timeout
 
 from editing.errors import WeightError
-
-Report = Callable[[int, int, str], None]
+from editing.report import Report, silent
 
 TIMEOUT = 30.0  # seconds without a byte
 PAUSES = (0.5, 1.0, 2.0)  # seconds before each new try
 CHUNK = 1 << 18  # bytes
 TRANSIENT = (408, 425, 429, 500, 502, 503, 504)
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-
-
-def silent(done: int, total: int, note: str) -> None:
-    """Report nothing."""
 
 
 def sha256_of(path: Path) -> str:

@@ -27,7 +27,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from editing import ncnn
 from editing.errors import WeightError
-from editing.fetch import Report, download, sha256_of, silent
+from editing.fetch import download, sha256_of
+from editing.report import Report, silent
 
 if TYPE_CHECKING:
     import torch
