@@ -34,7 +34,7 @@ import warnings
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import IO, Any
@@ -243,7 +243,7 @@ _READABLE = "PNG, JPEG, WebP, TIFF, BMP, GIF, AVIF or HEIC"
 _TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _EXIF_IFD, _GPS_IFD, _INTEROP_IFD = ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo, ExifTags.IFD.Interop
 _ORIENTATION, _X_RESOLUTION, _Y_RESOLUTION, _RESOLUTION_UNIT = 0x0112, 0x011A, 0x011B, 0x0128
-_XMP_TAG, _ICC_TAG, _MAKER_NOTE = 0x02BC, 0x8773, 0x927C
+_XMP_TAG, _ICC_TAG, _MAKER_NOTE, _SUB_IFDS, _DNG_VERSION = 0x02BC, 0x8773, 0x927C, 0x014A, 0xC612
 _IMAGE_HISTORY = 0x9213  # "a record of what has been done to the image" (TIFF/EP): the recipe's place in EXIF
 # In a TIFF the same directory holds how the pixels are stored; only these say something about the picture.
 _TIFF_KEPT = {0x10E, 0x10F, 0x110, 0x131, 0x132, 0x13B, 0x13C, 0x4746, 0x4749, 0x8298, *range(0x9C9B, 0x9CA0)}
@@ -316,23 +316,10 @@ class _Source:
 def _source(name: str, file: IO[bytes]) -> _Source:
     head = file.read(32)
     file.seek(0)
-    frames = None
-    if head[:4] in _TIFF_MAGIC:
-        pages = tifffile.TiffFile(file).pages
-        page = pages.first
-        frames = sum(not p.is_reduced for p in pages if isinstance(p, tifffile.TiffPage)) or 1
-        if head[8:10] == b"CR" or 50706 in page.tags or (page.is_reduced and 330 in page.tags):
-            # What Pillow would find in there is the small preview.
-            raise ImageError(f"{name!r} is a camera's raw file. Develop it first, and save it as PNG, TIFF or JPEG.")
-        if page.sampleformat == 3 or page.bitspersample > 16 or (page.bitspersample == 16 and page.sampleformat != 1):
-            kind = "floating-point" if page.sampleformat == 3 else "signed or 32-bit"
-            raise ImageError(f"{name!r} holds {kind} values. Save it with 8 or 16 bits per channel (unsigned).")
-        if page.bitspersample == 16 and page.photometric in (0, 1, 2):
-            mode = ("L", "LA", "RGB", "RGBA")[min(page.samplesperpixel, 4) - 1]
-            size = {"width": page.imagewidth, "height": page.imagelength}
-            header = Header(format="TIFF", mode=mode, depth=16, frames=frames, **size)
-            return _Source(name=name, file=file, header=header, page=page)
-        file.seek(0)
+    tiff = _tiff_header(name, file, head) if head[:4] in _TIFF_MAGIC else None
+    if tiff is not None and tiff[0].depth == 16 and tiff[1].photometric in (0, 1, 2):
+        return _Source(name=name, file=file, header=tiff[0], page=tiff[1])
+    file.seek(0)
     try:
         image = Image.open(file, formats=_FORMATS)
     except UnidentifiedImageError as error:
@@ -340,23 +327,43 @@ def _source(name: str, file: IO[bytes]) -> _Source:
             f"{name!r} is not a picture of a known kind, or its beginning is damaged. "
             f"Give a {_READABLE} file; save others, such as SVG, PDF or camera raw, in one of these first."
         ) from error
-    name_of = {"MPO": "JPEG", "HEIF": "HEIC"}
+    if tiff is not None:
+        return _Source(name=name, file=file, header=replace(tiff[0], mode=image.mode, depth=8), image=image)
     depth = 16 if image.mode.startswith("I") else 8
     if image.format == "PNG":
         depth = 16 if head[24] == 16 else 8
     elif image.format == "HEIF" and image.mode in ("RGB", "RGBA"):
         depth = 16 if image.info.get("bit_depth", 8) > 8 else 8
-    if frames is None:  # the further pictures of an MPO are a phone's previews and gain maps
-        frames = 1 if image.format == "MPO" else int(getattr(image, "n_frames", 1))
     header = Header(
-        format=name_of.get(str(image.format), str(image.format)),
+        format={"MPO": "JPEG", "HEIF": "HEIC"}.get(str(image.format), str(image.format)),
         width=image.width,
         height=image.height,
         mode=image.mode,
         depth=depth,
-        frames=frames,
+        # The further pictures of an MPO are a phone's previews and gain maps.
+        frames=1 if image.format == "MPO" else int(getattr(image, "n_frames", 1)),
     )
     return _Source(name=name, file=file, header=header, image=image)
+
+
+def _tiff_header(name: str, file: IO[bytes], head: bytes) -> tuple[Header, tifffile.TiffPage]:
+    pages = tifffile.TiffFile(file).pages
+    page = pages.first
+    if head[8:10] == b"CR" or _DNG_VERSION in page.tags or (page.is_reduced and _SUB_IFDS in page.tags):
+        # What Pillow would find in there is the small preview.
+        raise ImageError(f"{name!r} is a camera's raw file. Develop it first, and save it as PNG, TIFF or JPEG.")
+    if page.sampleformat == 3 or page.bitspersample > 16 or (page.bitspersample == 16 and page.sampleformat != 1):
+        kind = "floating-point" if page.sampleformat == 3 else "signed or 32-bit"
+        raise ImageError(f"{name!r} holds {kind} values. Save it with 8 or 16 bits per channel (unsigned).")
+    header = Header(
+        format="TIFF",
+        width=page.imagewidth,
+        height=page.imagelength,
+        mode=("L", "LA", "RGB", "RGBA")[min(page.samplesperpixel, 4) - 1],
+        depth=16 if page.bitspersample == 16 else 8,
+        frames=sum(not other.is_reduced for other in pages if isinstance(other, tifffile.TiffPage)) or 1,
+    )
+    return header, page
 
 
 def probe(path: str | Path) -> Header:
@@ -367,7 +374,7 @@ def probe(path: str | Path) -> Header:
         header = source.header
         exif = _read_exif(source)
         if exif is not None and exif.get(_ORIENTATION) in (5, 6, 7, 8):
-            return Header(**{**vars(header), "width": header.height, "height": header.width})
+            return replace(header, width=header.height, height=header.width)
         return header
 
 
@@ -392,7 +399,8 @@ def read(path: str | Path) -> Picture:
         exif = _read_exif(source)
         dpi = _read_dpi(source, exif)
         orientation = 1 if exif is None else exif.get(_ORIENTATION, 1)
-        channels = _upright(channels, orientation)
+        if source.image is None or source.header.format != "TIFF":  # TIFF alone is turned by Pillow itself
+            channels = _upright(channels, orientation)
         if dpi and orientation in (5, 6, 7, 8):
             dpi = dpi[::-1]
         recipe = None
@@ -652,7 +660,7 @@ def _read_dpi(source: _Source, exif: Image.Exif | None) -> tuple[float, float] |
         return None
     if not (1 <= x < 65536 and 1 <= y < 65536):  # true for nan too
         return None
-    return round(x, 2), round(y, 2)  # PNG counts per metre: 300 dpi comes back as 299.9994
+    return round(x, 1), round(y, 1)  # PNG counts per metre: 150 dpi comes back as 150.0124
 
 
 def _parse_recipe(value: object, *, wrapped: bool = False) -> dict[str, Any] | None:
@@ -965,6 +973,10 @@ def _save(image: Image.Image, file: IO[bytes], format: str, **options: Any) -> N
     file.write(encoded.getbuffer())
 
 
+# tifffile declines to write the tags that point to EXIF's directories, so their neighbours hold the places.
+_STAND_IN: dict[int, int] = {_EXIF_IFD: _EXIF_IFD - 1, _GPS_IFD: _GPS_IFD + 1}
+
+
 def _write_tiff(job: _Job, file: IO[bytes]) -> None:
     """TIFF, Deflate with the horizontal predictor. tifffile writes one directory; EXIF's own are appended after it."""
     picture = job.picture
@@ -981,7 +993,7 @@ def _write_tiff(job: _Job, file: IO[bytes]) -> None:
         for tag, value in exif.items():
             if tag in (_EXIF_IFD, _GPS_IFD):
                 inner[tag] = {key: held for key, held in exif.get_ifd(tag).items() if key != _INTEROP_IFD}
-                extra.append((tag, "I", 1, 0, True))
+                extra.append((_STAND_IN[tag], "I", 1, 0, True))
             elif isinstance(value, str):
                 extra.append((tag, "s", 0, value, True))
             elif isinstance(value, bytes):
@@ -1019,5 +1031,6 @@ def _write_tiff(job: _Job, file: IO[bytes]) -> None:
             directory[tag] = value
         file.write(directory.tobytes(offset))
         file.seek(0)
-        with tifffile.TiffFile(file, mode="r+") as tiff:
-            tiff.pages.first.tags[group].overwrite(offset)
+        entry = tifffile.TiffFile(file).pages.first.tags[_STAND_IN[group]].offset
+        file.seek(entry)
+        file.write(struct.pack("<HHII", group, 4, 1, offset))
