@@ -1,0 +1,447 @@
+"""Training a generator on a folder of pictures: ``python -m editing train generator``.
+
+A style-based generator against a discriminator that sees pictures (``plain``), frozen EfficientNet-lite0 features of them
+(``projected``, Sauer et al. 2021), or both. What keeps it from drawing the same few pictures: every training picture has
+a latent, its whitened principal components (of frozen features and a thumbnail), and
+- half of each batch is drawn from such latents and compared with its picture (``coverage``; after GLO, Bojanowski et al.
+  2018, and IMLE, Li and Malik 2018, with the latents fixed instead of learned or searched);
+- of the other half, drawn from the prior, the same components are asked to give the latent back (``code``; after
+  InfoGAN, Chen et al. 2016, with a fixed linear encoder instead of a learned one).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch import distributed as dist
+from torch.nn import functional as F
+from torch.nn.parallel import DistributedDataParallel
+
+from editing.errors import OptionError, TrainingError
+from editing.networks.discriminator import Discriminator, DiscriminatorConfig, ProjectedDiscriminator
+from editing.networks.generator import SIZES, Generator, GeneratorConfig
+from editing.training import losses, metrics
+from editing.training.augment import diff_augment
+from editing.training.backbones import Lite0, imagenet_input, load_lite0, load_mobilenet
+from editing.training.data import Batch, Pictures, batches, hold_out, load_pictures
+from editing.training.loop import (
+    World,
+    averaged_copy,
+    load_checkpoint,
+    pick_device,
+    pick_precision,
+    processes,
+    restore,
+    start_folder,
+    train,
+)
+from editing.training.options import TrainOptions, at_least, one_of
+
+DISCRIMINATORS = ("projected", "plain", "both")
+
+
+@dataclass(frozen=True, kw_only=True)
+class GeneratorTrainOptions(TrainOptions):
+    """Options of ``train generator``."""
+
+    latent: int = 64  # length of the latent z
+    style: int = 128  # length of the style vector w
+    capacity: int = 3072  # the generator has capacity / r channels at resolution r
+    max_channels: int = 256  # but never more than this
+    discriminator: str = "projected"  # projected (on EfficientNet-lite0, needs its wheel), plain (on pictures) or both
+    view: int = 128  # side to which pictures are scaled for the projected discriminator
+    loss: str = "hinge"  # nonsaturating, hinge or wgan-gp
+    g_lr: float = 2e-4  # learning rate of the generator (Adam)
+    d_lr: float = 2e-4  # learning rate of the discriminator (Adam)
+    beta1: float = 0.0  # Adam's first decay
+    beta2: float = 0.99  # Adam's second decay
+    r1: float = 0.0  # weight of the R1 penalty, against a discriminator that overfits
+    gradient_penalty: float = 0.0  # weight of the gradient penalty; 10 is usual with --loss wgan-gp
+    penalty_every: int = 8  # steps between penalties, which then weigh as much more
+    reset_discriminator_every: int = 0  # steps after which the discriminator starts anew; 0 is never
+    diff_augment: bool = True  # augment what the discriminator sees, differentiably
+    augment_strength: float = 0.5  # how strongly, 0 to 1
+    coverage: float = 1.0  # weight of drawing each training picture from its own latent; 0 turns the pairs off
+    pair_noise: float = 0.2  # noise added to the latents of training pictures
+    code: float = 0.5  # weight of finding the latent again in a drawn picture, against collapse
+    l1: float = 0.5  # weight of the absolute difference of pairs, at a quarter of the size
+    ssim: float = 0.0  # weight of the structural dissimilarity of pairs
+    measure_samples: int = 904  # pictures drawn to measure
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        one_of(self, "size", SIZES)
+        one_of(self, "discriminator", DISCRIMINATORS)
+        one_of(self, "loss", losses.ADVERSARIAL)
+        for name in ("latent", "style", "penalty_every"):
+            at_least(self, name, 1)
+        for name in ("capacity", "max_channels"):
+            at_least(self, name, 8)
+        at_least(self, "view", 32)
+        at_least(self, "measure_samples", 2)
+        for name in (
+            "g_lr", "d_lr", "r1", "gradient_penalty", "reset_discriminator_every", "augment_strength", "coverage",
+            "pair_noise", "code", "l1", "ssim",
+        ):  # fmt: skip
+            at_least(self, name, 0)
+        for name in ("beta1", "beta2"):
+            if not 0 <= getattr(self, name) < 1:
+                raise OptionError(f"--{name} is {getattr(self, name)}, wanted 0 to below 1")
+        if self.batch < 2:
+            raise OptionError(f"--batch is {self.batch}, wanted 2 or more")
+
+
+@dataclass(frozen=True)
+class Codes:
+    """A linear map from descriptions of pictures to latents: whitened principal components of the training pictures."""
+
+    mean: Tensor  # (D,)
+    axes: Tensor  # (D, K): a description times this is a latent
+    weight: Tensor  # (K,) deviation of each component, summing to 1
+
+    def encode(self, parts: Sequence[Tensor]) -> Tensor:
+        """Parts of a description, each (N, D_i) -> latents (N, K)."""
+        return (torch.cat(list(parts), 1) - self.mean) @ self.axes
+
+
+def find_codes(parts: Sequence[Tensor], latent: int) -> Codes:
+    """Principal components of descriptions, the first ``latent`` of them, scaled to unit variance.
+
+    Each of the ``parts`` (N, D_i) weighs the same, and so does every number within a part.
+    """
+    scales = [(p.std(0).clamp_min(1e-4) * p.shape[1] ** 0.5).reciprocal() for p in parts]
+    description, scale = torch.cat(list(parts), 1), torch.cat(scales)
+    mean = description.mean(0)
+    _, spread, axes = torch.linalg.svd(((description - mean) * scale).double(), full_matrices=False)
+    if len(spread) < latent:  # fewer pictures than latent numbers: the rest stays free
+        spread = F.pad(spread, (0, latent - len(spread)), value=float(spread[-1]))
+        axes = F.pad(axes, (0, 0, 0, latent - len(axes)))
+    spread, axes = spread[:latent], axes[:latent]
+    deviation = (spread / (len(description) - 1) ** 0.5).clamp_min(1e-6)
+    weight = deviation * axes.square().sum(1)
+    return Codes(mean, ((axes / deviation[:, None]).T.float() * scale[:, None]), (weight / weight.sum()).float())
+
+
+class View(nn.Module):
+    """What is seen of pictures: their frozen features (if any), and a description for the codes."""
+
+    def __init__(self, backbone: Lite0 | None, size: int) -> None:
+        super().__init__()
+        self.backbone, self.size = backbone, size
+
+    def maps(self, pictures: Tensor) -> list[Tensor]:
+        """(N, C, H, W) in [-1, 1] -> the backbone's maps, or none."""
+        return [] if self.backbone is None else self.backbone(imagenet_input(pictures, self.size))
+
+    def describe(self, pictures: Tensor, maps: Sequence[Tensor]) -> list[Tensor]:
+        """A thumbnail of 8x8 (or 7x7) and the mean of each channel of the coarser maps, each (N, D_i)."""
+        thumbnail = F.adaptive_avg_pool2d(pictures, 7 if pictures.shape[-1] == 28 else 8).flatten(1)
+        return [thumbnail, *(m.mean((2, 3)) for m in maps[1:])]
+
+
+def normalised(z: Tensor) -> Tensor:
+    """Latents (N, K) scaled to unit mean square, as the mapping network sees them."""
+    return z * torch.rsqrt(z.square().mean(1, keepdim=True) + 1e-8)
+
+
+class GeneratorTask:
+    """The generator's side of the loop; see :class:`editing.training.loop.Task`."""
+
+    columns = (
+        "loss_g", "loss_d", "real", "fake", "coverage", "code", "l1", "ssim", "penalty",
+        "variety", "overfitting", "fd", "kid", "diversity", "novelty", "fd_raw", "diversity_raw",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        options: GeneratorTrainOptions,
+        pictures: Pictures,
+        training: Sequence[int],
+        held_out: Sequence[int],
+        *,
+        device: torch.device,
+        world: World,
+    ) -> None:
+        self.options, self.device, self.world = options, device, world
+        self.pictures, self.training, self.held_out = pictures, list(training), list(held_out)
+        self.dtype = pick_precision(options, device)
+        torch.manual_seed(options.seed)
+        config = GeneratorConfig(
+            size=options.size, channels=options.channels, latent=options.latent, style=options.style,
+            capacity=options.capacity, max_channels=options.max_channels,
+        )  # fmt: skip
+        self.generator = Generator(config).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        projected = options.discriminator in ("projected", "both")
+        self.view = View(load_lite0() if projected else None, options.view).to(device)
+        self.judges = nn.ModuleDict()
+        if options.discriminator in ("plain", "both"):
+            self.judges["plain"] = Discriminator(DiscriminatorConfig(size=options.size, channels=options.channels))
+        if projected:
+            self.judges["projected"] = ProjectedDiscriminator(Lite0.WIDTHS)
+        self.judges.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.networks: dict[str, nn.Module] = {"generator": self.generator, "discriminator": self.judges}
+        self.averaged: dict[str, nn.Module] = {"generator": averaged_copy(self.generator)} if options.ema else {}
+        betas = (options.beta1, options.beta2)
+        self.optimizers: dict[str, torch.optim.Optimizer] = {
+            "generator": torch.optim.Adam(self.generator.parameters(), options.g_lr, betas),
+            "discriminator": self._new_d_optimizer(),
+        }
+        del betas
+        self.drawing: nn.Module = self.generator
+        self.judging: nn.Module = _Judging(self.judges)
+        if world.size > 1:
+            places = [device] if device.type == "cuda" else None
+            self.drawing = DistributedDataParallel(self.generator, device_ids=places, broadcast_buffers=False)
+            self.judging = DistributedDataParallel(self.judging, device_ids=places, broadcast_buffers=False)
+        self.codes, self.latents = self._find_latents()
+        fixed = torch.Generator().manual_seed(options.seed + 1)
+        self.fixed_z = torch.randn(64, options.latent, generator=fixed)
+        self.measure_z = torch.randn(options.measure_samples, options.latent, generator=fixed)
+        self._measured: tuple[nn.Module, metrics.Features, metrics.Features] | None = None
+
+    def _new_d_optimizer(self) -> torch.optim.Optimizer:
+        learned = [p for p in self.judges.parameters() if p.requires_grad]
+        return torch.optim.Adam(learned, self.options.d_lr, (self.options.beta1, self.options.beta2))
+
+    @torch.no_grad()
+    def _find_latents(self) -> tuple[Codes, Tensor]:
+        """The codes, and the latent of every training picture as it is and mirrored, (2, N, latent)."""
+        parts: list[list[Tensor]] = []
+        for mirrored in (False, True):
+            for start in range(0, len(self.training), 64):
+                x = self.pictures.subset(self.training[start : start + 64]).to(self.device)
+                x = x.flip(3) if mirrored else x
+                parts.append(self.view.describe(x, self.view.maps(x)))
+        joined = [torch.cat(columns) for columns in zip(*parts, strict=True)]
+        codes = find_codes(joined, self.options.latent)
+        return codes, normalised(codes.encode(joined)).reshape(2, len(self.training), -1)
+
+    def _amp(self) -> torch.autocast:
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.dtype == torch.bfloat16)
+
+    def step(self, batch: Batch) -> Mapping[str, Tensor | float]:
+        """One step of the discriminator and one of the generator, on the same pictures."""
+        options = self.options
+        if options.reset_discriminator_every and batch.step and batch.step % options.reset_discriminator_every == 0:
+            self._reset_discriminator()
+        real = batch.pictures.to(self.device)
+        count = len(real)
+        pairs = count // 2 if options.coverage or options.l1 or options.ssim else 0
+        z = torch.randn(count, options.latent).to(self.device)
+        if pairs:
+            known = self.latents[batch.mirrored[:pairs].long(), batch.index[:pairs]]
+            z[:pairs] = known + options.pair_noise * z[:pairs]
+        with self._amp():
+            fake = self.drawing(z)
+        both = torch.cat([real, fake])
+        if options.diff_augment:
+            both = diff_augment(both, options.augment_strength, pairs=2)
+        seen_real, seen_fake = both[:count], both[count:]
+        with torch.no_grad():
+            maps_real = self.view.maps(seen_real)
+        maps_fake = self.view.maps(seen_fake)
+        values = self._teach_judges(batch.step, [seen_real, *maps_real], [seen_fake, *maps_fake])
+
+        self.judges.requires_grad_(False)
+        with self._amp():
+            logits = self.judging.module(  # type: ignore[operator]
+                [seen_fake, *maps_fake]
+            ) if isinstance(self.judging, DistributedDataParallel) else self.judging([seen_fake, *maps_fake])
+        loss = losses.generator_loss(options.loss, logits)
+        values["loss_g"] = loss.detach()
+        if pairs and options.coverage:
+            compared = [m[:pairs] for m in maps_fake] or [seen_fake[:pairs]]
+            wanted = [m[:pairs] for m in maps_real] or [seen_real[:pairs]]
+            values["coverage"] = losses.feature_distance(compared, wanted)
+            loss = loss + options.coverage * values["coverage"]
+        if pairs and options.l1:
+            values["l1"] = losses.l1(F.avg_pool2d(fake[:pairs], 4), F.avg_pool2d(real[:pairs], 4))
+            loss = loss + options.l1 * values["l1"]
+        if pairs and options.ssim:
+            values["ssim"] = 1 - losses.ssim(fake[:pairs], real[:pairs])
+            loss = loss + options.ssim * values["ssim"]
+        if options.code and pairs < count:
+            found = self.codes.encode(self.view.describe(fake, maps_fake))[pairs:]
+            error = (found - normalised(z[pairs:])).square().mean(0)
+            values["code"] = (error * self.codes.weight.to(error.device)).sum()
+            loss = loss + options.code * values["code"]
+        self.optimizers["generator"].zero_grad(set_to_none=True)
+        loss.backward()
+        self.optimizers["generator"].step()
+        _train_learned(self.judges)
+        return {name: value.detach() if isinstance(value, Tensor) else value for name, value in values.items()}
+
+    def _teach_judges(self, step: int, real: list[Tensor], fake: list[Tensor]) -> dict[str, Tensor | float]:
+        options = self.options
+        fake = [x.detach() for x in fake]
+        with self._amp():
+            logits = self.judging([torch.cat(pair) for pair in zip(real, fake, strict=True)])
+        on_real, on_fake = logits.chunk(2)
+        loss = losses.discriminator_loss(options.loss, on_real, on_fake)
+        values: dict[str, Tensor | float] = {"loss_d": loss.detach(), "real": on_real.mean(), "fake": on_fake.mean()}
+        self.optimizers["discriminator"].zero_grad(set_to_none=True)
+        loss.backward()
+        if (options.r1 or options.gradient_penalty) and step % options.penalty_every == 0:
+            inner = _Judging(self.judges)  # without DDP, whose hooks do not know second derivatives ...
+            penalty = torch.zeros((), device=self.device)
+            if options.r1:
+                penalty = penalty + options.r1 * losses.r1_penalty(inner, real)
+            if options.gradient_penalty:
+                penalty = penalty + options.gradient_penalty * losses.gradient_penalty(inner, real, fake)
+            values["penalty"] = penalty.detach()
+            learned = [p for p in self.judges.parameters() if p.requires_grad]
+            slopes = torch.autograd.grad(penalty * options.penalty_every, learned, allow_unused=True)
+            for parameter, slope in zip(learned, slopes, strict=True):
+                if slope is not None and parameter.grad is not None:
+                    if self.world.size > 1:  # ... so the mean over the processes is taken here
+                        dist.all_reduce(slope)
+                    parameter.grad += slope / self.world.size
+        self.optimizers["discriminator"].step()
+        return values
+
+    def _reset_discriminator(self) -> None:
+        for module in self.judges.modules():
+            for parameter in module.parameters(recurse=False):
+                if parameter.requires_grad:
+                    nn.init.normal_(parameter, std=max(1, parameter[0].numel()) ** -0.5) if parameter.dim() > 1 else (
+                        nn.init.zeros_(parameter)
+                    )
+        self.optimizers["discriminator"] = self._new_d_optimizer()
+
+    @property
+    def shown(self) -> Generator:
+        """The network to look at and to ship: the average where there is one."""
+        network = self.averaged.get("generator", self.generator)
+        assert isinstance(network, Generator)
+        return network
+
+    @torch.no_grad()
+    def draw(self, generator: Generator, z: Tensor) -> Tensor:
+        """Pictures of latents (N, latent), on the CPU, in float32."""
+        return torch.cat([generator(part.to(self.device)).float().cpu() for part in z.split(64)])
+
+    def samples(self) -> Tensor:
+        return self.draw(self.shown, self.fixed_z)
+
+    @torch.no_grad()
+    def measure(self) -> Mapping[str, float]:
+        samples = self.draw(self.shown, self.measure_z)
+        values = {"variety": self._variety(samples), **self._overfitting(samples)}
+        try:
+            network, training, held_out = self._data_features()
+        except TrainingError:  # MobileNetV2's wheel is an extra: without it there is still the watch above
+            return values
+        features = metrics.pooled_features(network, samples)
+        scores = metrics.score(features, training, held_out)
+        values |= {"fd": scores.fd, "kid": scores.kid, "diversity": scores.diversity, "novelty": scores.novelty}
+        if self.shown is not self.generator:
+            raw = metrics.pooled_features(network, self.draw(self.generator, self.measure_z))
+            data = np.concatenate([training, held_out])
+            values["fd_raw"] = metrics.frechet_distance(raw, data)
+            values["diversity_raw"] = metrics.diversity(raw) / metrics.diversity(data)
+        return values
+
+    def _data_features(self) -> tuple[nn.Module, metrics.Features, metrics.Features]:
+        if self._measured is None:
+            network = load_mobilenet()
+            training = metrics.pooled_features(network, self.pictures.subset(self.training))
+            held_out = (
+                metrics.pooled_features(network, self.pictures.subset(self.held_out))
+                if self.held_out
+                else np.zeros((0, training.shape[1]))
+            )
+            self._measured = network, training, held_out
+        return self._measured
+
+    def _described(self, pictures: Tensor) -> Tensor:
+        parts = []
+        for x in pictures.split(64):
+            x = x.to(self.device)
+            parts.append(self.codes.encode(self.view.describe(x, self.view.maps(x))))
+        return torch.cat(parts) * self.codes.weight
+
+    def _variety(self, samples: Tensor) -> float:
+        """Mean pairwise distance of some samples' components over that of as many training pictures."""
+        count = min(256, len(samples), len(self.training))
+        chosen = np.random.default_rng(0).permutation(self.training)[:count].tolist()
+        drawn, data = self._described(samples[:count]), self._described(self.pictures.subset(chosen))
+        return float(torch.pdist(drawn).mean() / torch.pdist(data).mean())
+
+    def _overfitting(self, samples: Tensor) -> dict[str, float]:
+        """Where held-out pictures lie for the discriminator: 0 with the training pictures, 1 with generated ones.
+
+        After Karras et al., "Training GANs with Limited Data", 2020.
+        """
+        if not self.held_out:
+            return {}
+        count = min(len(self.held_out), 64)
+        some = np.random.default_rng(1).permutation(self.training)[:count].tolist()
+        shown = [self.pictures.subset(some), self.pictures.subset(self.held_out[:count]), samples[:count]]
+        means = []
+        for x in shown:
+            x = x.to(self.device)
+            with self._amp():
+                means.append(float(_Judging(self.judges)([x, *self.view.maps(x)]).mean()))
+        known, new, fake = means
+        return {"overfitting": (known - new) / max(known - fake, 1e-6)}
+
+    def warnings(self, values: Mapping[str, float]) -> Iterable[str]:
+        """Words about collapse and overfitting, with the flags that help."""
+        if values.get("diversity", values.get("variety", 1.0)) < 0.7:
+            yield (
+                "the samples are much alike (mode collapse?); what helps: a larger --coverage or --code, a smaller "
+                "--d-lr, --gradient-penalty or --r1, --reset-discriminator-every, a larger --batch"
+            )
+        if values.get("overfitting", 0.0) > 0.6:
+            yield (
+                "the discriminator knows the training pictures by heart; what helps: --diff-augment with a larger "
+                "--augment-strength, --r1, a smaller --d-lr, more pictures"
+            )
+
+
+def _train_learned(judges: nn.Module) -> None:
+    """Let the discriminator learn again, but for its frozen random convolutions."""
+    judges.requires_grad_(True)
+    for module in judges.modules():
+        if isinstance(module, ProjectedDiscriminator):
+            module.within.requires_grad_(False)
+            module.across.requires_grad_(False)
+
+
+class _Judging(nn.Module):
+    """The discriminators together: [pictures, maps...] -> logits (N, K), each discriminator weighing the same."""
+
+    def __init__(self, judges: nn.ModuleDict) -> None:
+        super().__init__()
+        self.judges = judges
+
+    def forward(self, seen: list[Tensor]) -> Tensor:
+        logits = []
+        if "plain" in self.judges:
+            logits.append(self.judges["plain"](seen[0]))
+        if "projected" in self.judges:
+            logits.append(self.judges["projected"](seen[1:]))
+        widest = max(part.shape[1] for part in logits)
+        return torch.cat([part.repeat(1, max(1, widest // part.shape[1])) for part in logits], 1)
+
+
+def run(options: GeneratorTrainOptions) -> None:
+    """Train, then write OUT/generator.safetensors; raises TrainingError, OptionError or Stopped."""
+    state = load_checkpoint(options.out / "last.pt") if options.resume else None
+    device = pick_device(options)
+    with processes(device) as world:
+        pictures = load_pictures(options.data, options.size, options.channels, options.out / "cache")
+        training, held_out = hold_out(pictures.names, options.hold_out)
+        if world.first:
+            start_folder(options)
+        task = GeneratorTask(options, pictures, training, held_out, device=device, world=world)
+        first = restore(task, state, options.out / "last.pt") if state else 0
+        stream = batches(
+            pictures, training, batch=options.batch, seed=options.seed, first=first, steps=options.steps,
+            rank=world.rank, world=world.size,
+        )  # fmt: skip
+        train(task, options, stream, world, first)

@@ -1,0 +1,363 @@
+"""The loop that every training shares: averaging, checkpoints, log, sample grids, curves, stopping and going on.
+
+A run folder holds options.json, log.csv, samples/*.png, curves.png and last.pt. Everything random in a step follows from
+(seed, step, rank), so a training that was stopped and resumed makes the same steps as one that never stopped.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import csv
+import json
+import math
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor, nn
+from torch import distributed as dist
+from tqdm import tqdm
+
+from editing.errors import OptionError, Stopped, TrainingError
+from editing.training.data import Batch
+from editing.training.options import TrainOptions, as_plain
+
+
+class Task(Protocol):
+    """What one kind of training brings to the loop."""
+
+    networks: dict[str, nn.Module]  # all that a checkpoint keeps, by name
+    averaged: dict[str, nn.Module]  # moving averages of some of the networks, under the same names
+    optimizers: dict[str, torch.optim.Optimizer]
+    columns: tuple[str, ...]  # names of all values that step and measure may give, for log.csv
+
+    def step(self, batch: Batch) -> Mapping[str, Tensor | float]:
+        """Learn from one batch; gives the losses."""
+
+    def samples(self) -> Tensor:
+        """Pictures to look at, always of the same inputs: (N, C, H, W) in [-1, 1]."""
+
+    def measure(self) -> Mapping[str, float]:
+        """Numbers that take longer; called seldom, in one process only."""
+
+    def warnings(self, values: Mapping[str, float]) -> Iterable[str]:
+        """What to tell the user about the measured values, with the flags that may help."""
+
+
+@dataclass(frozen=True)
+class World:
+    """Which of how many processes this is."""
+
+    rank: int = 0
+    size: int = 1
+
+    @property
+    def first(self) -> bool:
+        return self.rank == 0
+
+
+@contextlib.contextmanager
+def processes(device: torch.device) -> Iterator[World]:
+    """Join torchrun's other processes (nccl on GPUs, gloo on CPUs); alone, a world of one."""
+    size = int(os.environ.get("WORLD_SIZE", "1"))
+    if size == 1:
+        yield World()
+        return
+    dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    try:
+        yield World(dist.get_rank(), dist.get_world_size())
+    finally:
+        dist.destroy_process_group()
+
+
+def pick_device(options: TrainOptions) -> torch.device:
+    """The device asked for, one GPU per process under torchrun; raises OptionError when there is none."""
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    if options.device == "cpu" or (options.device == "auto" and not torch.cuda.is_available()):
+        return torch.device("cpu")
+    if not torch.cuda.is_available():
+        raise OptionError("--device is cuda, but PyTorch finds no GPU here; use --device cpu")
+    device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
+    torch.cuda.set_device(device)
+    return device
+
+
+def pick_precision(options: TrainOptions, device: torch.device) -> torch.dtype:
+    """bfloat16 where the processor multiplies it natively, else float32."""
+    if options.precision == "auto":
+        native = torch.cuda.is_bf16_supported() if device.type == "cuda" else torch.cpu._is_avx512_bf16_supported()
+        return torch.bfloat16 if native else torch.float32
+    return torch.bfloat16 if options.precision == "bf16" else torch.float32
+
+
+def seed_step(seed: int, step: int, rank: int) -> None:
+    """Seed PyTorch for one step, in a way that neither the history nor the other processes matter."""
+    torch.manual_seed(int(np.random.SeedSequence([seed, step, rank]).generate_state(1, np.uint64)[0] >> 1))
+
+
+def averaged_copy(network: nn.Module) -> nn.Module:
+    """A frozen copy to hold moving averages."""
+    return copy.deepcopy(network).eval().requires_grad_(False)
+
+
+def update_average(average: nn.Module, network: nn.Module, decay: float, step: int) -> None:
+    """average <- decay x average + (1 - decay) x network, the decay growing over the first steps."""
+    decay = min(decay, (step + 1) / (step + 10))
+    with torch.no_grad():
+        torch._foreach_lerp_(list(average.parameters()), list(network.parameters()), 1 - decay)
+        for mine, theirs in zip(average.buffers(), network.buffers(), strict=True):
+            mine.copy_(theirs)
+
+
+def train(task: Task, options: TrainOptions, batches: Iterable[Batch], world: World, first: int) -> None:
+    """Run ``batches`` through the task, from step ``first`` on; see the module's text for what is written.
+
+    Raises Stopped after SIGINT or SIGTERM, once the step is done and saved; TrainingError when a value is not finite or
+    the disk is full, leaving the last checkpoint as it was.
+    """
+    out = options.out
+    columns = ("step", "seconds", "images_per_second", *task.columns)
+    log = _Log(out / "log.csv", columns, keep_below=first + 1) if world.first else None
+    spent = log.seconds if log else 0.0
+    sums: dict[str, float] = {}
+    count, began, window = 0, time.monotonic(), time.monotonic()
+    bar = tqdm(total=options.steps, initial=first, unit="step", disable=not world.first, dynamic_ncols=True)
+    step = first
+    with _stop_signals() as stop, bar:
+        for batch in batches:
+            seed_step(options.seed, step, world.rank)
+            values = {name: float(value) for name, value in task.step(batch).items()}
+            step += 1
+            for name, value in values.items():
+                if not math.isfinite(value):
+                    raise TrainingError(_not_finite(name, value, step, out))
+                sums[name] = sums.get(name, 0.0) + value
+            count += 1
+            for name, average in task.averaged.items():
+                update_average(average, task.networks[name], options.ema, step)
+            stopping = _any_process(stop.is_set(), world)
+            done = step == options.steps or stopping
+            if log and (step % options.log_every == 0 or done):
+                now = time.monotonic()
+                speed = count * options.batch * world.size / max(now - window, 1e-9)
+                means = {name: total / count for name, total in sums.items()}
+                log.add({"step": step, "seconds": spent + now - began, "images_per_second": speed, **means})
+                bar.set_postfix({"img/s": f"{speed:.0f}"})
+                sums, count, window = {}, 0, now
+            bar.update()
+            if log and options.measure_every and step % options.measure_every == 0:
+                measured = dict(task.measure())
+                log.add({"step": step, "seconds": spent + time.monotonic() - began, **measured})
+                bar.write(f"step {step}: " + ", ".join(f"{name} {value:.3f}" for name, value in measured.items()))
+                for warning in task.warnings(measured):
+                    bar.write(f"step {step}: {warning}")
+                window, count, sums = time.monotonic(), 0, {}
+            if world.first and options.sample_every and (step % options.sample_every == 0 or done):
+                _writing(out, lambda: save_grid(task.samples(), out / "samples" / f"{step:07d}.png"))
+                _writing(out, lambda: draw_curves(out / "log.csv", out / "curves.png"))
+            if world.first and (step % options.checkpoint_every == 0 or done):
+                _check_finite(task, step, out)
+                save_checkpoint(task, options, step, out / "last.pt")
+            if stopping and step < options.steps:
+                raise Stopped(f"Stopped at step {step} of {options.steps}; the same command with --resume goes on")
+
+
+def _not_finite(name: str, value: float, step: int, out: Path) -> str:
+    return (
+        f"{name} became {value} at step {step}; {out / 'last.pt'} is the last good state: "
+        "go on from it with --resume and a lower learning rate or --precision fp32"
+    )
+
+
+def _check_finite(task: Task, step: int, out: Path) -> None:
+    for name, network in task.networks.items():
+        for parameter in network.parameters():
+            if not torch.isfinite(parameter).all():
+                raise TrainingError(_not_finite(f"a weight of the {name}", math.nan, step, out))
+
+
+def _any_process(flag: bool, world: World) -> bool:
+    if world.size == 1:
+        return flag
+    device = "cuda" if dist.get_backend() == "nccl" else "cpu"
+    shared = torch.tensor(float(flag), device=device)
+    dist.all_reduce(shared, op=dist.ReduceOp.MAX)
+    return bool(shared.item())
+
+
+@contextlib.contextmanager
+def _stop_signals() -> Iterator[threading.Event]:
+    """An event that SIGINT and SIGTERM set, so that a step is never torn; a second SIGINT interrupts at once."""
+    stop = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield stop
+        return
+
+    def handle(number: int, frame: Any) -> None:
+        if stop.is_set():
+            raise KeyboardInterrupt
+        stop.set()
+
+    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _writing(out: Path, write: Any) -> None:
+    try:
+        write()
+    except OSError as error:
+        raise TrainingError(f"Can't write to {out}: {error.strerror or error}; the last checkpoint is whole") from error
+
+
+def save_checkpoint(task: Task, options: TrainOptions, step: int, path: Path) -> None:
+    """Write everything needed to go on: to a temporary file first, renamed when it is whole and on the disk."""
+    state = {
+        "step": step,
+        "options": as_plain(options),
+        "networks": {name: network.state_dict() for name, network in task.networks.items()},
+        "averaged": {name: network.state_dict() for name, network in task.averaged.items()},
+        "optimizers": {name: optimizer.state_dict() for name, optimizer in task.optimizers.items()},
+    }
+    part = path.with_suffix(".part")
+    try:
+        with part.open("wb") as file:
+            torch.save(state, file)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    except (OSError, RuntimeError) as error:  # PyTorch turns some of a full disk's errors into RuntimeError
+        part.unlink(missing_ok=True)
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error).splitlines()[0]
+        raise TrainingError(
+            f"Can't write the checkpoint of step {step} to {path}: {reason}; the previous one is whole: "
+            "free some space, then --resume"
+        ) from error
+
+
+def load_checkpoint(path: Path) -> dict[str, Any]:
+    """Read ``last.pt``; raises TrainingError when it is missing or broken."""
+    if not path.is_file():
+        raise TrainingError(f"There is no {path} to resume from; leave --resume out to start anew")
+    try:
+        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:
+        raise TrainingError(f"{path} is not a checkpoint of this program or is damaged") from error
+    if not isinstance(state, dict) or "step" not in state or "networks" not in state:
+        raise TrainingError(f"{path} is not a checkpoint of this program")
+    return state
+
+
+def restore(task: Task, state: Mapping[str, Any], path: Path) -> int:
+    """Put a checkpoint's state into the task and give its step; raises TrainingError when they don't fit."""
+    try:
+        for kind in ("networks", "averaged", "optimizers"):
+            parts = getattr(task, kind)
+            if set(parts) != set(state[kind]):
+                raise KeyError(f"it has {kind} {sorted(state[kind])}, wanted {sorted(parts)}")
+            for name, part in parts.items():
+                part.load_state_dict(state[kind][name])
+    except (KeyError, RuntimeError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise TrainingError(f"{path} was trained with other options: {reason}") from error
+    return int(state["step"])
+
+
+def start_folder(options: TrainOptions) -> None:
+    """Make the run folder and write options.json; a folder with another run in it is refused unless resuming."""
+    if not options.resume and (options.out / "last.pt").exists():
+        raise TrainingError(f"{options.out} holds a run already: add --resume to go on, or give another --out")
+    try:
+        (options.out / "samples").mkdir(parents=True, exist_ok=True)
+        text = json.dumps(as_plain(options), indent=1)
+        (options.out / "options.json").write_text(text + "\n", encoding="utf-8")
+    except OSError as error:
+        raise TrainingError(f"Can't write to {options.out}: {error.strerror or error}") from error
+
+
+class _Log:
+    """log.csv: a header, then a line per call of add; rows of steps that a resume repeats are dropped."""
+
+    def __init__(self, path: Path, columns: Sequence[str], keep_below: int) -> None:
+        self.path, self.columns, self.seconds = path, tuple(columns), 0.0
+        rows: list[dict[str, str]] = []
+        if path.exists():
+            with path.open(newline="", encoding="utf-8") as file:
+                rows = [row for row in csv.DictReader(file) if row["step"].isdigit() and int(row["step"]) < keep_below]
+        if rows:
+            self.seconds = float(rows[-1]["seconds"])
+
+        def write() -> None:
+            with path.open("w", newline="", encoding="utf-8") as file:
+                writer = csv.DictWriter(file, self.columns, restval="", extrasaction="ignore")
+                writer.writeheader()
+                writer.writerows(rows)
+
+        _writing(path.parent, write)
+
+    def add(self, values: Mapping[str, float]) -> None:
+        row = [f"{values[name]:.6g}" if name in values else "" for name in self.columns]
+        row[0] = str(int(values["step"]))
+
+        def write() -> None:
+            with self.path.open("a", newline="", encoding="utf-8") as file:
+                csv.writer(file).writerow(row)
+
+        _writing(self.path.parent, write)
+
+
+def save_grid(pictures: Tensor, path: Path, columns: int = 8) -> None:
+    """Write (N, C, H, W) pictures in [-1, 1] as one PNG, row by row."""
+    x = ((pictures.float().cpu().clamp(-1, 1) + 1) * 127.5).round().byte().numpy()
+    count, channels, height, width = x.shape
+    rows = -(-count // columns)
+    sheet = np.zeros((rows * height, columns * width, channels), np.uint8)
+    for i in range(count):
+        r, c = divmod(i, columns)
+        sheet[r * height : (r + 1) * height, c * width : (c + 1) * width] = x[i].transpose(1, 2, 0)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix(".part")
+    Image.fromarray(sheet[..., 0] if channels == 1 else sheet).save(part, format="PNG")
+    part.replace(path)
+
+
+def read_log(path: Path) -> dict[str, list[tuple[int, float]]]:
+    """log.csv -> for each column but the step, its (step, value) pairs where it has a value."""
+    series: dict[str, list[tuple[int, float]]] = {}
+    with path.open(newline="", encoding="utf-8") as file:
+        for row in csv.DictReader(file):
+            for name, text in row.items():
+                if name != "step" and text:
+                    series.setdefault(name, []).append((int(row["step"]), float(text)))
+    return series
+
+
+def draw_curves(log: Path, picture: Path) -> None:
+    """Draw every column of log.csv against the step into one PNG."""
+    from matplotlib.figure import Figure  # slow to import, and only wanted here
+
+    series = {name: s for name, s in read_log(log).items() if name != "seconds"}
+    columns = 3
+    rows = max(1, -(-len(series) // columns))
+    figure = Figure(figsize=(4 * columns, 2.4 * rows), layout="constrained")
+    for i, (name, points) in enumerate(series.items()):
+        axes = figure.add_subplot(rows, columns, i + 1)
+        axes.plot(*zip(*points, strict=True), linewidth=1)
+        axes.set_title(name, fontsize=9)
+        axes.tick_params(labelsize=7)
+    part = picture.with_suffix(".part")
+    figure.savefig(part, format="png", dpi=80)
+    part.replace(picture)
