@@ -272,7 +272,11 @@ def load_state(weight: Weight) -> dict[str, torch.Tensor]:
     Raises WeightError when the file is missing, damaged, or holds anything but plain tensors.
     """
     digest(weight)
-    return _read(_present(weight))
+    path = _present(weight)
+    try:
+        return _read(path)
+    except WeightError as error:
+        raise WeightError(f"{path} can't be used: {error}") from error
 
 
 def load_network(weight: Weight) -> ModelDescriptor[Any]:
@@ -535,7 +539,7 @@ def _unwrapped(data: object) -> dict[str, torch.Tensor]:
 
 def _why_unreadable(path: Path, error: Exception) -> str:
     """A reason in plain words; PyTorch's own message advises ``weights_only=False``, which is just what must not be."""
-    if isinstance(error, OSError) and error.strerror:
+    if isinstance(error, PermissionError | FileNotFoundError):
         return f"it can't be read: {error.strerror}."
     if isinstance(error, pickle.UnpicklingError) and (named := re.search(r"GLOBAL (\S+)", str(error))):
         return (
@@ -544,8 +548,9 @@ def _why_unreadable(path: Path, error: Exception) -> str:
         )
     if zipfile.is_zipfile(path) and "TorchScript" in str(error):
         return "it is a TorchScript program. Wanted: the weights alone, as .safetensors or .pth."
-    return f"it is damaged, cut off, or no file of weights ({_short(error)})."
+    details = "" if isinstance(error, pickle.UnpicklingError) else f" ({_short(error)})"
+    return f"it is damaged, cut off, or no file of weights{details}."
 
 
 def _short(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [""])[0][:200] or type(error).__name__
+    return " ".join(str(error).split())[:200] or type(error).__name__
