@@ -1,0 +1,192 @@
+"""What stands between a Gradio event and a pipeline: errors, stopping, progress, and each visitor's own folder."""
+
+from __future__ import annotations
+
+import functools
+import html
+import inspect
+import logging
+import shutil
+import tempfile
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import gradio as gr
+
+from editing import runtime
+from editing.errors import EditingError, Stopped
+from editing.ui.translations import language_of, say, translate
+
+log = logging.getLogger(__name__)
+Result = TypeVar("Result")
+
+# Every heavy event of every tab: one job at a time, the rest queue (the default is one per function).
+COMPUTE: dict[str, Any] = {"concurrency_id": "compute", "concurrency_limit": 1}
+
+KEPT_SECONDS = 3600  # how long a result stays on disk for its download
+
+_stops: dict[str, threading.Event] = {}  # session -> the flag of its running job
+
+
+def session_of(request: gr.Request | None) -> str:
+    """The visitor's session; direct calls without one share the empty name."""
+    return str(getattr(request, "session_hash", None) or "")
+
+
+def request_stop(request: gr.Request) -> None:
+    """Ask this visitor's job to end at its next report. Not queued, or it would wait for what it should stop."""
+    flag = _stops.get(session_of(request))
+    if flag:
+        flag.set()
+
+
+def forget(request: gr.Request) -> None:
+    """The visitor left: end their job and delete their files."""
+    request_stop(request)
+    shutil.rmtree(_session_folder(request), ignore_errors=True)
+
+
+class JobReport:
+    """A pipeline's ``report``: shows steps and time left on the page, and raises Stopped once Stop was pressed."""
+
+    def __init__(self, progress: gr.Progress, flag: threading.Event, language: str, prefix: str = "") -> None:
+        self.progress, self.flag, self.language, self.prefix = progress, flag, language, prefix
+        self.started = time.monotonic()
+
+    def __call__(self, done: int, total: int, note: str = "") -> None:
+        if self.flag.is_set():
+            raise Stopped("Stopped.")
+        text = say("progress", self.language, done=done, total=total)
+        if 0 < done < total:
+            left = (time.monotonic() - self.started) / done * (total - done)
+            text += say("progress_left", self.language, left=duration(left))
+        self.progress((done, total), desc=self.prefix + text)
+
+
+class Job:
+    """One visitor's piece of heavy work: holds the machine, can be stopped, reports progress."""
+
+    def __init__(self, request: gr.Request | None, progress: gr.Progress) -> None:
+        self.session, self.progress, self.language = session_of(request), progress, language_of(request)
+        self.flag = threading.Event()
+
+    def report(self, prefix: str = "") -> JobReport:
+        return JobReport(self.progress, self.flag, self.language, prefix)
+
+
+@contextmanager
+def job(request: gr.Request | None, progress: gr.Progress) -> Iterator[Job]:
+    """Run one :class:`Job`; the visitor's Stop reaches it from here on, also while it waits for the machine."""
+    work = Job(request, progress)
+    _stops[work.session] = work.flag
+    try:
+        with runtime.job():
+            yield work
+    finally:
+        if _stops.get(work.session) is work.flag:
+            del _stops[work.session]
+
+
+def guarded(handler: Callable[..., Result]) -> Callable[..., Result]:
+    """Turn a handler's exceptions into toasts: an EditingError as it is, anything else as an id that is in the log.
+
+    Stopped changes nothing on the page. The handler must take ``request: gr.Request`` by that name.
+    """
+
+    def failed(error: Exception, request: gr.Request | None) -> Any:
+        if isinstance(error, Stopped):
+            gr.Info(say("stopped", language_of(request)))
+            return gr.skip()
+        raise toast(error, language_of(request)) from None
+
+    @functools.wraps(handler)
+    def plain(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return handler(*args, **kwargs)
+        except Exception as error:
+            return failed(error, _request_among(args, kwargs))
+
+    @functools.wraps(handler)
+    def generator(*args: Any, **kwargs: Any) -> Any:
+        try:
+            yield from handler(*args, **kwargs)  # type: ignore[misc]
+        except Exception as error:
+            yield failed(error, _request_among(args, kwargs))
+
+    return generator if inspect.isgeneratorfunction(handler) else plain
+
+
+def _request_among(args: tuple[Any, ...], kwargs: dict[str, Any]) -> gr.Request | None:
+    return next((value for value in (*args, *kwargs.values()) if isinstance(value, gr.Request)), None)
+
+
+def toast(error: Exception, language: str) -> gr.Error:
+    """The toast for an exception; what isn't meant for users goes to the log under an id."""
+    if isinstance(error, gr.Error):
+        return error
+    return gr.Error(html.escape(explain(error, language)), print_exception=False, title=say("error_title", language))
+
+
+def explain(error: Exception, language: str) -> str:
+    """One or two sentences about an exception, in the visitor's language."""
+    if isinstance(error, EditingError):
+        return translate(str(error), language)
+    number = uuid.uuid4().hex[:8]
+    log.error("error %s", number, exc_info=error)
+    return say("error_internal", language, id=number)
+
+
+def duration(seconds: float) -> str:
+    """Seconds for people: 0.4 s, 12 s, 3 min 20 s, 1 h 5 min."""
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    if seconds < 99.5:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60) if seconds >= 3600 else int(seconds // 60)
+    if seconds < 3600:
+        return f"{minutes} min {int(seconds % 60)} s"
+    return f"{minutes // 60} h {minutes % 60} min"
+
+
+def size_text(count: float) -> str:
+    """Bytes for people, in decimal units."""
+    for unit in ("B", "kB", "MB"):
+        if count < 1000:
+            return f"{count:.0f} {unit}"
+        count /= 1000
+    return f"{count:.1f} GB"
+
+
+def _root() -> Path:
+    # Inside Gradio's own cache folder files are served as they are; elsewhere it would copy each of them there first.
+    from gradio.utils import get_upload_folder
+
+    return Path(get_upload_folder()) / "atelier"
+
+
+def _session_folder(request: gr.Request | None) -> Path:
+    # The session's name comes from the network: only a hash of it becomes a path.
+    return _root() / uuid.uuid5(uuid.NAMESPACE_OID, session_of(request)).hex
+
+
+def new_folder(request: gr.Request | None) -> Path:
+    """A fresh folder of this visitor for one job's files. Folders older than an hour go, whoever's they were."""
+    for old in _expired():
+        shutil.rmtree(old, ignore_errors=True)
+    parent = _session_folder(request)
+    parent.mkdir(parents=True, exist_ok=True)
+    return Path(tempfile.mkdtemp(dir=parent))
+
+
+def _expired() -> Iterator[Path]:
+    for folder in _root().glob("*/*"):
+        try:
+            if time.time() - folder.stat().st_mtime > KEPT_SECONDS:
+                yield folder
+        except OSError:  # gone meanwhile
+            continue

@@ -1,0 +1,75 @@
+"""The whole page: header, tabs, footer, and how it is launched."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import gradio as gr
+from starlette.middleware import Middleware
+
+from editing import __version__, runtime
+from editing.ui import upscale_tab
+from editing.ui.handlers import forget
+from editing.ui.security import SecurityHeaders
+from editing.ui.translations import T, language_of, say
+
+CSS = """
+.gradio-container { max-width: 1280px !important; margin: auto; }
+#header { align-items: baseline; }
+#header h1 { margin: 0; }
+#languages { text-align: right; }
+#upscale-estimate, #upscale-info { min-height: 1.5em; }
+footer { opacity: .7; }
+@media (max-width: 640px) { .gradio-container { padding: 8px !important; } #languages { text-align: left; } }
+"""
+
+SYSTEM_FONTS = (
+    "system-ui",
+    "-apple-system",
+    "Segoe UI",
+    "Roboto",
+    "PingFang SC",
+    "Microsoft YaHei",
+    "Noto Sans CJK SC",
+    "sans-serif",
+)
+
+
+def build() -> gr.Blocks:
+    """The page, not yet launched; loads no network and reads no weight."""
+    page = gr.Blocks(title="Atelier", analytics_enabled=False, delete_cache=(600, 3600))
+    with page:
+        with gr.Row(elem_id="header"):
+            gr.Markdown("# Atelier")
+            gr.HTML('<a href="?lang=en">English</a> · <a href="?lang=zh-CN">中文</a>', elem_id="languages")
+        gr.Markdown(T("tagline"))
+        with gr.Tabs():
+            upscale_tab.build()
+        machine = gr.Markdown(elem_id="machine")
+        page.load(show_machine, None, machine, queue=False, show_progress="hidden", api_visibility="private")
+        page.unload(forget)
+    # Closed: else requests to /gradio_api/run/... would go round the queue, and jobs run beside each other.
+    page.queue(max_size=int(os.environ.get("ATELIER_QUEUE", "32")), api_open=False)
+    return page
+
+
+def show_machine(request: gr.Request) -> str:
+    """One line: what the networks run on, and which version of Atelier this is."""
+    machine = runtime.describe(runtime.choose_backend())
+    return f"Atelier {__version__} · " + say("machine", language_of(request), machine=machine)
+
+
+def launch_options() -> dict[str, Any]:
+    """Everything that ``Blocks.launch`` needs besides host and port, which Gradio takes from its own variables."""
+    return {
+        "theme": gr.themes.Default(font=SYSTEM_FONTS, font_mono=("ui-monospace", "Consolas", "monospace")),
+        "css": CSS,
+        "i18n": T,
+        "ssr_mode": False,
+        "run_history": False,
+        "enable_monitoring": False,
+        "footer_links": ["api"],
+        "max_file_size": f"{os.environ.get('ATELIER_MAX_FILE_MB', '200')}mb",
+        "app_kwargs": {"middleware": [Middleware(SecurityHeaders)]},
+    }

@@ -1,0 +1,511 @@
+"""The Upscale tab: one picture with a live comparison, or several with a zip; and the same on the API."""
+
+from __future__ import annotations
+
+import html
+import time
+import uuid
+import zipfile
+from collections.abc import Iterator
+from dataclasses import asdict, fields, replace
+from pathlib import Path
+from typing import Any
+
+import cv2
+import gradio as gr
+import numpy as np
+
+from editing import images, runtime, upscale, weights
+from editing.errors import EditingError, ImageError, Stopped
+from editing.images import Picture, Pixels
+from editing.runtime import Estimate
+from editing.ui.handlers import COMPUTE, Job, duration, explain, guarded, job, new_folder, request_stop, size_text
+from editing.ui.translations import T, language_of, say, translate
+from editing.upscale import UpscaleOptions
+
+EXAMPLES = Path(__file__).parent / "examples"
+FORMATS = ("PNG", "JPEG", "WebP", "TIFF")
+SUFFIXES = {"PNG": ".png", "JPEG": ".jpg", "WebP": ".webp", "TIFF": ".tif"}
+SHOWN_BY_BROWSERS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "AVIF")
+PREVIEW_PIXELS = 16_000_000  # larger pictures are shown reduced: browsers get slow, and hosted pages slower
+PREVIEW_SIDE = 2048
+PATCH = 128
+
+
+def build() -> None:
+    """Add the tab to the page being built."""
+    with gr.Tab(T("tab_upscale"), id="upscale"), gr.Row():
+        with gr.Column(min_width=320):
+            with gr.Tabs():
+                with gr.Tab(T("one_picture"), id="one") as one:
+                    picture = gr.Image(
+                        label=T("input"), type="filepath", image_mode=None, sources=["upload", "clipboard", "webcam"],
+                        height=320, elem_id="upscale-input",
+                    )  # fmt: skip
+                    use_recipe = gr.Button(T("recipe_use"), visible=False, size="sm", elem_id="upscale-use-recipe")
+                    gr.Examples(
+                        sorted(str(path) for path in EXAMPLES.glob("*.*") if path.suffix != ".md"),
+                        picture, label=T("examples"), cache_examples=False,
+                    )  # fmt: skip
+                with gr.Tab(T("several_pictures"), id="several") as several:
+                    files = gr.File(
+                        label=T("inputs"), file_count="multiple", type="filepath", height=320, elem_id="upscale-files"
+                    )
+            model = gr.Dropdown(_models(), value="photo", label=T("model"), elem_id="upscale-model")
+            scale = gr.Radio(
+                list(upscale.SCALES), value=4, label=T("scale"), info=T("scale_info"), elem_id="upscale-scale"
+            )
+            with gr.Accordion(T("advanced"), open=False):
+                longest = gr.Number(
+                    0, label=T("longest"), info=T("longest_info"), precision=0, minimum=0, elem_id="upscale-longest"
+                )
+                precision = gr.Radio(
+                    list(runtime.PRECISIONS), value="auto", label=T("precision"), info=T("precision_info")
+                )
+                tile = gr.Number(
+                    0, label=T("tile"), info=T("tile_info"), precision=0, minimum=0, elem_id="upscale-tile"
+                )
+                color_lock = gr.Checkbox(True, label=T("color_lock"))
+                file_format = gr.Radio(list(FORMATS), value="PNG", label=T("format"), elem_id="upscale-format")
+                strip = gr.Checkbox(False, label=T("strip"))
+                keep_gps = gr.Checkbox(False, label=T("keep_gps"))
+            cost = gr.Markdown(T("waiting"), elem_id="upscale-estimate")
+            with gr.Row():
+                run = gr.Button(T("run"), variant="primary", elem_id="upscale-run")
+                stop = gr.Button(T("stop"), elem_id="upscale-stop", min_width=80)
+            with gr.Row():
+                patch = gr.Button(T("patch"), size="sm", elem_id="upscale-patch")
+        with gr.Column(min_width=320, scale=2):
+            with gr.Group(visible=True) as one_result:
+                slider = gr.ImageSlider(label=T("result"), type="filepath", interactive=False, elem_id="upscale-slider")
+                strength = gr.Slider(
+                    0, 1, value=1, step=0.01, label=T("strength"), info=T("strength_info"), elem_id="upscale-strength"
+                )
+            info = gr.Markdown(elem_id="upscale-info")
+            download = gr.DownloadButton(T("download"), interactive=False, elem_id="upscale-download")
+            with gr.Accordion(T("recipe"), open=False, visible=False) as recipe_box:
+                recipe = gr.JSON(show_label=False, elem_id="upscale-recipe")
+            with gr.Column(visible=False) as many_result:
+                gallery = gr.Gallery(label=T("results"), columns=3, elem_id="upscale-gallery")
+                table = gr.Dataframe(
+                    headers=["", ""], column_widths=["40%", "60%"], interactive=False, show_label=False, wrap=True,
+                    elem_id="upscale-table",
+                )  # fmt: skip
+                archive = gr.DownloadButton(T("download_zip"), interactive=False, elem_id="upscale-zip")
+
+    source = gr.State()  # the file that was given, and the preview shown in its place where browsers can't show it
+    mode = gr.State("one")
+    point = gr.State()  # where the picture was clicked last, as fractions of its width and height
+    work = gr.State()  # what the strength slider needs of the last run
+    settings = [model, scale, strength, longest, precision, tile, color_lock]
+    saving = [file_format, strip, keep_gps]
+    hidden: dict[str, Any] = {"api_visibility": "private"}
+
+    picture.change(
+        inspect, [picture, source], [source, picture, point, use_recipe], show_progress="hidden", **hidden
+    ).then(show_estimate, [mode, source, files, *settings], cost, show_progress="minimal", **hidden)
+    gr.on(
+        [part.change for part in (files, model, scale, longest, precision, tile)],
+        show_estimate, [mode, source, files, *settings], cost, show_progress="minimal", **hidden,
+    )  # fmt: skip
+    for tab, name in ((one, "one"), (several, "several")):
+        tab.select(
+            lambda name=name: (name, gr.update(visible=name == "one"), gr.update(visible=name == "several")),
+            None, [mode, one_result, many_result], queue=False, **hidden,
+        ).then(show_estimate, [mode, source, files, *settings], cost, show_progress="minimal", **hidden)  # fmt: skip
+    picture.select(remember_point, source, point, queue=False, **hidden)
+    use_recipe.click(settings_of_recipe, source, settings, queue=False, **hidden)
+
+    run.click(
+        run_page, [mode, source, files, *settings, *saving],
+        [slider, info, download, recipe, recipe_box, work, gallery, table, archive],
+        show_progress_on=[slider, gallery], **COMPUTE, **hidden,
+    )  # fmt: skip
+    patch.click(run_patch, [source, point, *settings], [slider, info], show_progress_on=slider, **COMPUTE, **hidden)
+    strength.release(
+        remix, [work, strength, *saving], [slider, info, download, recipe, work],
+        show_progress="minimal", concurrency_id="mix", concurrency_limit=2, **hidden,
+    )  # fmt: skip
+    stop.click(request_stop, None, None, queue=False, show_progress="hidden", **hidden)
+
+    api_file = gr.File(visible=False, type="filepath")
+    api_result, api_facts = gr.File(visible=False), gr.JSON(visible=False)
+    gr.Button(visible=False).click(
+        upscale_endpoint, [api_file, *settings, *saving], [api_result, api_facts], api_name="upscale", **COMPUTE
+    )
+    gr.Button(visible=False).click(estimate_endpoint, [api_file, *settings], api_facts, api_name="estimate")
+
+
+def _models() -> list[tuple[str, str]]:
+    """Label and name of every model that is there; a download not yet fetched isn't offered."""
+    return [
+        (f"{weight.name} ({weight.title})" if weight.title != weight.name else weight.name, weight.name)
+        for weight in weights.weights_for("upscale")
+        if weights.path_of(weight)
+    ]
+
+
+def _options(
+    model: str, scale: int, strength: float, longest: float, precision: str, tile: float, color_lock: bool
+) -> UpscaleOptions:
+    """The page's values as options; an emptied number field arrives as None and means 0, the default."""
+    weights.find(model, "upscale", paths=False)  # a request must not choose which of the machine's files is opened
+    return UpscaleOptions(
+        model=model, scale=int(scale), strength=float(strength), longest=int(longest or 0) or None,
+        precision=precision, tile=int(tile or 0) or None, color_lock=bool(color_lock),
+    )  # fmt: skip
+
+
+# Looking at what was given
+
+
+@guarded
+def inspect(path: str | None, source: dict[str, Any] | None, request: gr.Request) -> tuple[Any, ...]:
+    """Look at a new picture: refuse it with a reason, or remember it and show a preview where browsers can't."""
+    if path and source and Path(path).name == source["preview"]:
+        return gr.skip(), gr.skip(), gr.skip(), gr.skip()  # our own preview, put there by the lines below
+    if not path:
+        return None, gr.skip(), None, gr.update(visible=False)
+    language = language_of(request)
+    try:
+        picture = images.read(path)
+    except ImageError as error:
+        gr.Warning(_plain(explain(error, language)), title=say("error_title", language))
+        return None, None, None, gr.update(visible=False)
+    for notice in picture.notices:
+        gr.Info(_plain(translate(str(notice), language)))
+    source = {
+        "path": path,
+        "preview": None,
+        "width": picture.width,
+        "height": picture.height,
+        "shown": (picture.width, picture.height),
+        "alpha": picture.alpha is not None,
+        "recipe": picture.recipe if picture.recipe and picture.recipe.get("task") == "upscale" else None,
+    }
+    shown: Any = gr.skip()
+    if images.probe(path).format not in SHOWN_BY_BROWSERS:
+        preview = _preview(picture, new_folder(request))
+        header = images.probe(preview)
+        source |= {"preview": preview.name, "shown": (header.width, header.height)}
+        shown = str(preview)
+    return source, shown, None, gr.update(visible=source["recipe"] is not None)
+
+
+def remember_point(source: dict[str, Any] | None, event: gr.SelectData) -> tuple[float, float] | None:
+    """Where the picture was clicked, as fractions of its width and height."""
+    if not source:
+        return None
+    (x, y), (width, height) = event.index, source["shown"]
+    return x / width, y / height
+
+
+@guarded
+def settings_of_recipe(source: dict[str, Any] | None, request: gr.Request) -> list[Any]:
+    """The settings with which the given picture was made."""
+    if not source or not source["recipe"]:
+        raise EditingError(say("no_picture", language_of(request)))
+    known = {field.name for field in fields(UpscaleOptions)}
+    kept = {name: value for name, value in source["recipe"].get("options", {}).items() if name in known}
+    try:
+        made = UpscaleOptions(**kept)
+    except TypeError as error:
+        raise EditingError("The recipe in this picture is damaged: choose the settings by hand.") from error
+    weights.find(made.model, "upscale", paths=False)
+    return [
+        made.model, made.scale, made.strength, made.longest or 0, made.precision, made.tile or 0, made.color_lock
+    ]  # fmt: skip
+
+
+def show_estimate(
+    mode: str, source: dict[str, Any] | None, files: list[str] | None, *settings: Any, request: gr.Request
+) -> Any:
+    """Seconds and peak memory for what is given now; a problem with the settings stands in the same place."""
+    language = language_of(request)
+    if not (files if mode == "several" else source):
+        return T("waiting")
+    try:
+        options = _options(*settings)
+        if mode == "several":
+            return _estimate_many(files or [], options, language)
+        assert source is not None
+        result = upscale.estimate(source["width"], source["height"], options, alpha=source["alpha"])
+    except Exception as error:
+        return "⚠ " + _plain(explain(error, language))
+    return say(
+        "estimate", language, width=source["width"], height=source["height"], out_width=result.width,
+        out_height=result.height, seconds=duration(result.seconds), memory=size_text(result.memory),
+        free=size_text(result.free), tiles=result.tiles,
+    ) + _memory_warning(result, language)  # fmt: skip
+
+
+def _estimate_many(files: list[str], options: UpscaleOptions, language: str) -> str:
+    results = []
+    for file in files:
+        try:
+            header = images.probe(file)
+            results.append(upscale.estimate(header.width, header.height, options))
+        except ImageError:
+            continue  # the run will say why; it costs nothing
+    if not results:
+        return say("waiting", language)
+    most = max(results, key=lambda result: result.memory)
+    return say(
+        "estimate_many", language, count=len(files), seconds=duration(sum(result.seconds for result in results)),
+        memory=size_text(most.memory), free=size_text(most.free),
+    ) + _memory_warning(most, language)  # fmt: skip
+
+
+def _memory_warning(result: Estimate, language: str) -> str:
+    return say("estimate_memory", language) if result.memory > result.free + runtime.resident_memory() else ""
+
+
+# Running
+
+
+@guarded
+def run_page(
+    mode: str, source: dict[str, Any] | None, files: list[str] | None, *values: Any,
+    request: gr.Request, progress: gr.Progress = gr.Progress(),
+) -> Iterator[dict[Any, Any] | tuple[Any, ...]]:  # fmt: skip
+    """The Run button: one picture, or each of several."""
+    language = language_of(request)
+    options, saving = _options(*values[:7]), values[7:]
+    if mode == "several":
+        if not files:
+            raise EditingError(say("no_picture", language))
+        for outputs in _run_many(files, options, saving, request, progress):
+            yield (*[gr.skip()] * 6, *outputs)
+        return
+    if not source:
+        raise EditingError(say("no_picture", language))
+    with job(request, progress) as work:
+        yield (*_run_one(source, options, saving, work, request), *[gr.skip()] * 3)
+
+
+def _run_one(
+    source: dict[str, Any], options: UpscaleOptions, saving: tuple[Any, ...], work: Job, request: gr.Request
+) -> tuple[Any, ...]:
+    started = time.monotonic()
+    picture = images.read(source["path"])
+    enlarged = upscale.enlarge(picture, options, report=work.report())
+    folder = new_folder(request)
+    # The result at full strength, uncompressed: the strength slider mixes from it without another run.
+    np.save(folder / "pixels.npy", enlarged.pixels)
+    if enlarged.alpha is not None:
+        np.save(folder / "alpha.npy", enlarged.alpha)
+    made = {"path": source["path"], "preview": source["preview"], "folder": str(folder), "settings": options}
+    seconds = time.monotonic() - started
+    slider, info, download, recipe = _show(picture, enlarged, made, options, saving, seconds, work.language)
+    return slider, info, download, recipe, gr.update(visible=True), made | {"seconds": seconds}
+
+
+@guarded
+def remix(made: dict[str, Any] | None, strength: float, *saving: Any, request: gr.Request) -> tuple[Any, ...]:
+    """The strength slider: mix the last result anew, without the network."""
+    if not made:
+        return gr.skip(), gr.skip(), gr.skip(), gr.skip(), gr.skip()
+    folder = Path(made["folder"])
+    if not (folder / "pixels.npy").exists():
+        raise EditingError("The result is no longer kept: press Run to make it again.")
+    picture = images.read(made["path"])
+    alpha = None if picture.alpha is None else np.load(folder / "alpha.npy")
+    enlarged = replace(picture, pixels=np.load(folder / "pixels.npy"), alpha=alpha)
+    options = replace(made["settings"], strength=strength)
+    return *_show(picture, enlarged, made, options, saving, made["seconds"], language_of(request)), made
+
+
+def _show(
+    picture: Picture, enlarged: Picture, made: dict[str, Any], options: UpscaleOptions, saving: tuple[Any, ...],
+    seconds: float, language: str,
+) -> tuple[Any, Any, Any, Any]:  # fmt: skip
+    """Save the result once and give that same file to the slider and the download."""
+    result = upscale.mix(picture, enlarged, options.strength)
+    recipe = upscale.recipe(options)
+    folder = Path(made["folder"])
+    file, notices = _save(result, made["path"], folder, options, saving, recipe)
+    source = Path(made["path"])
+    before = (
+        source
+        if not made["preview"] and picture.width * picture.height <= PREVIEW_PIXELS
+        else _preview(picture, folder)
+    )
+    reduced = saving[0] not in ("PNG", "JPEG", "WebP") or result.width * result.height > PREVIEW_PIXELS
+    after = _preview(result, folder) if reduced else file
+    info = say(
+        "done", language, width=result.width, height=result.height, seconds=duration(seconds),
+        drift=f"{upscale.color_drift(picture, result):.2f}", size=size_text(file.stat().st_size), format=saving[0],
+    )  # fmt: skip
+    for text in [translate(str(notice), language) for notice in notices] + [say("preview_note", language)] * reduced:
+        info += f"<br>{_plain(text)}"
+    return (str(before), str(after)), info, gr.update(value=str(file), interactive=True), recipe
+
+
+def _save(
+    result: Picture, source: str, folder: Path, options: UpscaleOptions, saving: tuple[Any, ...], recipe: dict[str, Any]
+) -> tuple[Path, tuple[images.Notice, ...]]:
+    """Write the result beside a name that says what was done to which picture."""
+    file_format, strip, keep_gps = saving
+    amount = f"{options.longest}px" if options.longest else f"x{options.scale}"
+    # One name for each strength: a browser shows the picture that it already has under a name.
+    dial = "" if options.strength == 1 else f"-s{round(options.strength * 100)}"
+    file = folder / f"{Path(source).stem}-{options.model}-{amount}{dial}{SUFFIXES[file_format]}"
+    return file, images.write(result, file, strip=strip, keep_gps=keep_gps, recipe=recipe)
+
+
+def _run_many(
+    files: list[str], options: UpscaleOptions, saving: tuple[Any, ...], request: gr.Request, progress: gr.Progress
+) -> Iterator[tuple[Any, ...]]:
+    """Each file on its own: one that fails says why and the rest go on; Stop keeps what is done."""
+    language = language_of(request)
+    done: list[Path] = []
+    rows = [[Path(file).name, ""] for file in files]
+    with job(request, progress) as work:
+        folder = new_folder(request)
+        for index, file in enumerate(files):
+            started = time.monotonic()
+            try:
+                picture = images.read(file)
+                result = upscale.upscale(
+                    picture,
+                    options,
+                    report=work.report(say("progress_file", language, index=index + 1, count=len(files))),
+                )
+                own = folder / str(index)  # two files may have the same name
+                own.mkdir()
+                done.append(_save(result, file, own, options, saving, upscale.recipe(options))[0])
+                rows[index][1] = "✓ " + say(
+                    "file_done",
+                    language,
+                    width=result.width,
+                    height=result.height,
+                    seconds=duration(time.monotonic() - started),
+                )
+            except Stopped:
+                for row in rows[index:]:
+                    row[1] = "– " + say("file_stopped", language)
+                break
+            except Exception as error:
+                rows[index][1] = "✗ " + explain(error, language)
+            yield [(str(path), path.name) for path in done], _table(rows, language), gr.skip()
+        archive = _zip(done, folder) if done else None
+    yield (
+        [(str(path), path.name) for path in done],
+        _table(rows, language),
+        gr.update(value=str(archive) if archive else None, interactive=archive is not None),
+    )
+
+
+def _table(rows: list[list[str]], language: str) -> dict[str, Any]:
+    return {"headers": [say("file", language), say("outcome", language)], "data": rows}
+
+
+def _zip(paths: list[Path], folder: Path) -> Path:
+    """One archive of all results, stored as they are (they are compressed already); equal names get a number."""
+    archive = folder / "atelier-upscaled.zip"
+    used: set[str] = set()
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_STORED) as target:
+        for path in paths:
+            name, number = path.name, 2
+            while name in used:
+                name, number = f"{path.stem}-{number}{path.suffix}", number + 1
+            used.add(name)
+            target.write(path, name)
+    return archive
+
+
+@guarded
+def run_patch(
+    source: dict[str, Any] | None, point: tuple[float, float] | None, *settings: Any,
+    request: gr.Request, progress: gr.Progress = gr.Progress(),
+) -> tuple[Any, Any]:  # fmt: skip
+    """Enlarge a patch round the point clicked last (or the middle), to judge the model before a long run."""
+    language = language_of(request)
+    if not source:
+        raise EditingError(say("no_picture", language))
+    options = replace(_options(*settings), longest=None)
+    picture = _crop(images.read(source["path"]), point or (0.5, 0.5))
+    with job(request, progress) as work:
+        started = time.monotonic()
+        enlarged = upscale.enlarge(picture, options, report=work.report())
+        folder = new_folder(request)
+        before, after = folder / "patch-before.png", folder / "patch-after.png"
+        images.write(upscale.mix(picture, enlarged, 0), before)
+        images.write(upscale.mix(picture, enlarged, options.strength), after)
+        seconds = duration(time.monotonic() - started)
+    return (str(before), str(after)), say(
+        "patch_done", language, width=picture.width, height=picture.height, seconds=seconds
+    )
+
+
+def _crop(picture: Picture, point: tuple[float, float]) -> Picture:
+    """At most ``PATCH`` x ``PATCH`` pixels round a point given in fractions, inside the picture."""
+    left, top = (
+        max(0, min(round(fraction * size - PATCH / 2), size - PATCH))
+        for fraction, size in zip(point, (picture.width, picture.height), strict=True)
+    )
+    rows, columns = slice(top, top + PATCH), slice(left, left + PATCH)
+    alpha = None if picture.alpha is None else picture.alpha[rows, columns]
+    return replace(picture, pixels=picture.pixels[rows, columns], alpha=alpha)
+
+
+def _preview(picture: Picture, folder: Path) -> Path:
+    """A reduced 8-bit copy that any browser shows."""
+    factor = min(1.0, PREVIEW_SIDE / max(picture.width, picture.height))
+    size = max(1, round(picture.width * factor)), max(1, round(picture.height * factor))
+
+    def reduce(array: Pixels) -> Pixels:
+        smaller = cv2.resize(array, size, interpolation=cv2.INTER_AREA).reshape(size[1], size[0], -1)
+        return images.from_float(images.to_float(smaller), 8)
+
+    alpha = None if picture.alpha is None else reduce(picture.alpha)[..., 0]
+    file = folder / f"preview-{uuid.uuid4().hex[:12]}.png"
+    images.write(replace(picture, pixels=reduce(picture.pixels), alpha=alpha), file, strip=True)
+    return file
+
+
+def _plain(text: str) -> str:
+    """Text for a toast or Markdown, which both take HTML: names of files may hold anything."""
+    return html.escape(text)
+
+
+# The API
+
+
+@guarded
+def upscale_endpoint(
+    file: str | None, model: str, scale: int, strength: float, longest: float, precision: str, tile: float,
+    color_lock: bool, file_format: str, strip: bool, keep_gps: bool,
+    request: gr.Request, progress: gr.Progress = gr.Progress(),
+) -> tuple[str, dict[str, Any]]:  # fmt: skip
+    """Enlarge one picture; returns the file and the facts: size, seconds, colour drift, recipe."""
+    if not file:
+        raise EditingError("No picture was sent: give a file.")
+    options = _options(model, scale, strength, longest, precision, tile, color_lock)
+    started = time.monotonic()
+    with job(request, progress) as work:
+        picture = images.read(file)
+        result = upscale.upscale(picture, options, report=work.report())
+    recipe = upscale.recipe(options)
+    saved, notices = _save(result, file, new_folder(request), options, (file_format, strip, keep_gps), recipe)
+    return str(saved), {
+        "width": result.width,
+        "height": result.height,
+        "seconds": round(time.monotonic() - started, 3),
+        "color_drift": round(upscale.color_drift(picture, result), 4),
+        "notices": [str(notice) for notice in (*picture.notices, *notices)],
+        "recipe": recipe,
+    }
+
+
+@guarded
+def estimate_endpoint(
+    file: str | None, model: str, scale: int, strength: float, longest: float, precision: str, tile: float,
+    color_lock: bool, request: gr.Request,
+) -> dict[str, Any]:  # fmt: skip
+    """What enlarging this picture will take on this machine: seconds, peak bytes, bytes free, tiles, size."""
+    if not file:
+        raise EditingError("No picture was sent: give a file.")
+    header = images.probe(file)
+    options = _options(model, scale, strength, longest, precision, tile, color_lock)
+    return asdict(upscale.estimate(header.width, header.height, options))

@@ -1,0 +1,387 @@
+"""Upscale: enlarge a picture, or clean it at its own size, with a super-resolution network.
+
+The networks are Real-ESRGAN's (Wang et al. 2021, https://arxiv.org/abs/2107.10833) and any that spandrel reads. What is
+ours: exact tiling, resampling to any size, transparency without halos, the colour lock, and the strength dial.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from editing import __version__, images, runtime, tiling, weights
+from editing.errors import EditingError, OptionError
+from editing.images import Floats, Picture, Pixels
+from editing.report import Report, silent
+from editing.runtime import Backend, Cost, Estimate
+
+SCALES = (1, 2, 3, 4)
+_CELL = 16  # input pixels; the colour lock works on means of cells this large, so that it can't touch detail
+_STRIP = 256  # output rows worked on at once after the network
+
+
+@dataclass(frozen=True, kw_only=True)
+class UpscaleOptions:
+    """What to do; raises OptionError for values out of range.
+
+    ``longest`` (pixels) overrides ``scale``. Scale 1 enlarges and then reduces, which removes noise and JPEG blocks.
+    """
+
+    model: str = "photo"  # a name of the catalogue, or a file
+    scale: int = 4
+    longest: int | None = None  # longest side of the result, in pixels
+    strength: float = 1.0  # 0 a plain Lanczos enlargement, 1 the network's
+    tile: int | None = None  # side of a tile in input pixels; None: chosen from the free memory
+    precision: str = "auto"
+    color_lock: bool = True  # set the low frequencies of the result to the input's
+
+    def __post_init__(self) -> None:
+        if self.scale not in SCALES:
+            raise OptionError(f"Scale {self.scale} is not offered: choose 1, 2, 3 or 4, or give the longest side.")
+        if self.longest is not None and not 1 <= self.longest <= 65535:
+            raise OptionError(f"The longest side is {self.longest} pixels; it must be between 1 and 65535.")
+        if not 0 <= self.strength <= 1:  # also refuses NaN
+            raise OptionError(f"Strength is {self.strength}; it must be between 0 and 1.")
+        if self.tile is not None and not tiling.SMALLEST_TILE <= self.tile <= 4096:
+            raise OptionError(f"Tile is {self.tile}; it must be between {tiling.SMALLEST_TILE} and 4096, or auto.")
+        if self.precision not in runtime.PRECISIONS:
+            raise OptionError(f"Precision is '{self.precision}'; choose one of {', '.join(runtime.PRECISIONS)}.")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Upscaler:
+    """A loaded network and how it has to be tiled."""
+
+    name: str
+    sha256: str
+    backend: Backend
+    scale: int
+    run: Callable[[torch.Tensor], torch.Tensor]  # (1, 3, h, w) -> (1, 3, h * scale, w * scale), [0, 1]
+    overlap: int  # input pixels around each tile
+    ramp: int  # width of the mix between tiles; 0 where the overlap covers the receptive radius
+
+    def __call__(self, region: Pixels) -> Floats:
+        """(h, w, 1 or 3) integers to float32 (h * scale, w * scale, the same) in [0, 1]."""
+        tensor = torch.from_numpy(images.to_float(region)).permute(2, 0, 1)[None].expand(-1, 3, -1, -1)
+        tensor = tensor.to(device=self.backend.device, dtype=self.backend.dtype, memory_format=torch.channels_last)
+        result = self.run(tensor)[0].float().clamp(0, 1)
+        if not bool(torch.isfinite(result).all()):
+            raise EditingError(
+                f"The model '{self.name}' gave values that are not numbers, so nothing was kept. "
+                "Run it again with precision fp32."
+            )
+        if region.shape[2] == 1:
+            result = result.mean(0, keepdim=True)  # a gray picture stays gray, whatever tint the network adds
+        return result.permute(1, 2, 0).cpu().numpy()
+
+    def cost(self) -> Cost:
+        """What one input pixel costs on this machine; measured at the first call, which takes seconds."""
+        return runtime.measured_cost(
+            self.sha256, self.backend, lambda side: void(self(np.full((side, side, 3), 128, np.uint8)))
+        )
+
+
+def void(_: object) -> None:
+    """Drop a result."""
+
+
+def load(model: str = "photo", precision: str = "auto") -> Upscaler:
+    """The network called ``model``, loaded once and shared.
+
+    Raises WeightError for an unknown, missing or damaged weight, OptionError for an unknown precision.
+    """
+    weight = weights.find(model, "upscale")
+    backend = runtime.choose_backend(precision)
+    sha256 = weights.digest(weight)
+
+    def build() -> Upscaler:
+        descriptor = weights.load_network(weight)
+        placed = backend if descriptor.supports_bfloat16 else replace(backend, precision="fp32")
+        placed.place(descriptor.model)
+        overlap, ramp = _overlap(descriptor.model)
+        return Upscaler(
+            name=weight.name, sha256=sha256, backend=placed, scale=descriptor.scale, run=descriptor,
+            overlap=overlap, ramp=ramp,
+        )  # fmt: skip
+
+    return runtime.cached_network(sha256, backend, build)
+
+
+def _overlap(network: torch.nn.Module) -> tuple[int, int]:
+    """Overlap and ramp in input pixels: exact where every convolution sees the input's pixels, else mixed."""
+    convolutions = [module for module in network.modules() if isinstance(module, torch.nn.Conv2d)]
+    if type(network).__name__ == "SRVGGNetCompact":
+        # One chain: the radii add up. 4 more pixels feed the Lanczos filter of sizes other than the network's own.
+        return sum(module.kernel_size[0] // 2 for module in convolutions) + 4, 0
+    return 32, 32
+
+
+def target_size(width: int, height: int, options: UpscaleOptions, network_scale: int) -> tuple[int, int]:
+    """Width and height of the result; raises OptionError or ImageError when network or limits don't allow them."""
+    factor = options.scale if options.longest is None else options.longest / max(width, height)
+    if factor > network_scale:
+        raise OptionError(
+            f"{width}x{height} enlarged {factor:.3g} times is more than the model's {network_scale} times: choose "
+            f"a longest side of at most {network_scale * max(width, height)} pixels, "
+            f"or a scale of at most {network_scale}."
+        )
+    size = max(1, round(width * factor)), max(1, round(height * factor))
+    images.check_output_size(*size)
+    return size
+
+
+def upscale(
+    picture: Picture,
+    options: UpscaleOptions = UpscaleOptions(),
+    *,
+    network: Upscaler | None = None,
+    report: Report = silent,
+) -> Picture:
+    """Enlarge ``picture``; the result has its depth, colour profile, transparency and metadata.
+
+    ``network=None`` loads the one that ``options`` name. Raises OptionError, ImageError (result too large),
+    WeightError, OutOfMemoryError, and whatever ``report`` raises.
+    """
+    return mix(picture, enlarge(picture, options, network=network, report=report), options.strength)
+
+
+def enlarge(
+    picture: Picture,
+    options: UpscaleOptions = UpscaleOptions(),
+    *,
+    network: Upscaler | None = None,
+    report: Report = silent,
+) -> Picture:
+    """As :func:`upscale`, at full strength whatever ``options.strength`` says: :func:`mix` does the rest."""
+    network = network or load(options.model, options.precision)
+    width, height = target_size(picture.width, picture.height, options, network.scale)
+    tile = options.tile or _auto_tile(network, picture, width, height)
+    pixels = fill_transparent(picture)
+    if not picture.gray and _is_neutral(pixels):
+        pixels = pixels[..., :1]  # a gray photo saved as RGB: no tint can come in this way
+    transparent = picture.alpha is not None and int(picture.alpha.min()) != int(picture.alpha.max())
+    passes = 2 if transparent else 1
+
+    def run(image: Pixels, run_one: Callable[[Pixels], Floats], index: int) -> npt.NDArray[np.uint16]:
+        out = np.zeros((height, width, image.shape[2]), np.uint16)
+        tiling.run_tiled(
+            run_one, image, scale=network.scale, tile=tile, overlap=network.overlap, ramp=network.ramp, out=out,
+            report=lambda done, total, note="": report(index * total + done, passes * total, note),
+        )  # fmt: skip
+        return out
+
+    raw = run(pixels, network, 0)
+    result = _finish(raw, pixels, picture.depth, options.color_lock)
+    del raw
+    if result.shape[2] < picture.pixels.shape[2]:
+        result = np.repeat(result, 3, axis=2)
+    alpha = None
+    if picture.alpha is not None and transparent:
+        alpha = _enlarge_alpha(picture.alpha, network, lambda image, run_one: run(image, run_one, 1))
+    elif picture.alpha is not None:
+        alpha = np.full((height, width), picture.alpha.flat[0], picture.alpha.dtype)
+    return replace(picture, pixels=result, alpha=alpha)
+
+
+def mix(picture: Picture, enlarged: Picture, strength: float) -> Picture:
+    """Mix ``enlarged``, a result of :func:`enlarge`, with the Lanczos enlargement of ``picture`` it came from.
+
+    ``strength`` 1 gives ``enlarged`` itself, 0 the Lanczos enlargement; this is fast, needs no network, and so can
+    follow a slider.
+    """
+    if not 0 <= strength <= 1:
+        raise OptionError(f"Strength is {strength}; it must be between 0 and 1.")
+    if strength == 1:
+        return enlarged
+    alpha = None
+    if picture.alpha is not None and enlarged.alpha is not None:
+        alpha = _within_surroundings(
+            _mix(picture.alpha[..., None], enlarged.alpha[..., None], strength)[..., 0], picture.alpha
+        )
+    return replace(enlarged, pixels=_mix(fill_transparent(picture), enlarged.pixels, strength), alpha=alpha)
+
+
+def _mix(source: Pixels, enlarged: Pixels, strength: float) -> Pixels:
+    out = np.empty_like(enlarged)
+    depth = 8 if enlarged.dtype == np.uint8 else 16
+    for rows, plain in _resized_strips(source, *enlarged.shape[:2]):
+        plain /= np.float32(np.iinfo(source.dtype).max)
+        out[rows] = images.from_float(plain + strength * (images.to_float(enlarged[rows]) - plain), depth)
+    return out
+
+
+def color_drift(picture: Picture, result: Picture) -> float:
+    """The change of the mean colour, the largest of the channels, on a 0-255 scale; transparent pixels don't count."""
+    before, after = _mean_color(picture), _mean_color(result)
+    return 0.0 if before is None or after is None else float(np.abs(before - after).max() * 255)
+
+
+def _mean_color(picture: Picture) -> npt.NDArray[np.float64] | None:
+    """(C,) mean in [0, 1], weighted by alpha; None where nothing is visible. Works in strips: pictures are large."""
+    total, weight = np.zeros(picture.pixels.shape[2]), 0.0
+    for start in range(0, picture.height, _STRIP):
+        rows = slice(start, start + _STRIP)
+        strip = images.to_float(picture.pixels[rows])
+        cover = np.ones(strip.shape[:2], np.float32) if picture.alpha is None else images.to_float(picture.alpha[rows])
+        total += np.einsum("hwc,hw->c", strip, cover, dtype=np.float64)
+        weight += float(cover.sum(dtype=np.float64))
+    return total / weight if weight else None
+
+
+def estimate(width: int, height: int, options: UpscaleOptions = UpscaleOptions(), *, alpha: bool = False) -> Estimate:
+    """Seconds and peak memory for a picture of this size on this machine; the first call for a model measures it."""
+    network = load(options.model, options.precision)
+    out_width, out_height = target_size(width, height, options, network.scale)
+    cost = network.cost()
+    pixels = out_width * out_height
+    tile = options.tile or _tile_for(network, cost, pixels)
+    rows, columns = tiling.spans(height, tile, network.ramp), tiling.spans(width, tile, network.ramp)
+    seen_rows = [stop - start for start, stop in (span.reach(height, network.overlap) for span in rows)]
+    seen_columns = [stop - start for start, stop in (span.reach(width, network.overlap) for span in columns)]
+    seen = max(seen_rows) * max(seen_columns)
+    passes = 2 if alpha else 1
+    return Estimate(
+        seconds=passes * cost.seconds * sum(seen_rows) * sum(seen_columns) + pixels * _SECONDS_PER_OUTPUT_PIXEL,
+        memory=round(runtime.resident_memory() + cost.bytes * seen + pixels * _BYTES_PER_OUTPUT_PIXEL),
+        free=runtime.free_memory(),
+        tiles=passes * len(rows) * len(columns),
+        width=out_width,
+        height=out_height,
+    )  # fmt: skip
+
+
+# Colour lock, mixing and PNG encoding, measured on one core; small beside any network.
+_SECONDS_PER_OUTPUT_PIXEL = 1.0e-7
+_BYTES_PER_OUTPUT_PIXEL = 3 * (2 + 1) + 3  # the 16-bit working copy, the result, and the encoder's
+
+
+def _auto_tile(network: Upscaler, picture: Picture, width: int, height: int) -> int:
+    if max(picture.width, picture.height) <= 128:
+        return 128  # one tile in any case: not worth a measurement
+    return _tile_for(network, network.cost(), width * height)
+
+
+def _tile_for(network: Upscaler, cost: Cost, out_pixels: int) -> int:
+    """The tile that fits into half the free memory beside the result, and keeps the whole process under 3 GB."""
+    on_cpu = network.backend.device == "cpu"
+    budget = runtime.free_memory(network.backend.device) / 2
+    if on_cpu:
+        budget = min(budget - out_pixels * _BYTES_PER_OUTPUT_PIXEL, 1.2e9)
+    return tiling.largest_tile(budget, cost.bytes, network.overlap, most=256 if on_cpu else 512)
+
+
+def recipe(options: UpscaleOptions) -> dict[str, Any]:
+    """What it takes to make the result again: task, options, weight names and sha256, version."""
+    weight = weights.find(options.model, "upscale")
+    return {
+        "task": "upscale",
+        "options": asdict(options) | {"model": weight.name},
+        "weights": [{"name": weight.name, "sha256": weights.digest(weight)}],
+        "version": __version__,
+    }
+
+
+def _is_neutral(pixels: Pixels) -> bool:
+    return np.array_equal(pixels[..., 0], pixels[..., 1]) and np.array_equal(pixels[..., 0], pixels[..., 2])
+
+
+def fill_transparent(picture: Picture) -> Pixels:
+    """The picture's colours with those of transparent pixels replaced by what surrounds them.
+
+    Whatever colour lies under alpha 0 would otherwise come in as a halo. Push-pull (Gortler et al. 1996, "The
+    Lumigraph"): premultiplied colours are averaged down a pyramid and flow back where alpha leaves room.
+    """
+    if picture.alpha is None or int(picture.alpha.min()) == np.iinfo(picture.alpha.dtype).max:
+        return picture.pixels
+    alpha = images.to_float(picture.alpha)[..., None]
+    levels: list[tuple[Floats, Floats]] = [(images.to_float(picture.pixels) * alpha, alpha)]
+    while max(levels[-1][0].shape[:2]) > 1:
+        color, cover = levels[-1]
+        height, width = max(1, color.shape[0] // 2), max(1, color.shape[1] // 2)
+        levels.append((_reduced(color, height, width), _reduced(cover, height, width)))
+    color, cover = levels.pop()
+    filled: Floats = np.asarray(color / np.maximum(cover, 1e-6), np.float32)
+    for color, cover in reversed(levels):
+        height, width = color.shape[:2]
+        below = cv2.resize(filled, (width, height), interpolation=cv2.INTER_LINEAR).reshape(color.shape)
+        # Saturate the cover: a pixel that is half opaque has a colour of its own, which must not be averaged away.
+        share = np.minimum(cover * 4, 1)
+        filled = np.asarray(below + share * (color / np.maximum(cover, 1e-6) - below), np.float32)
+    pixels = images.from_float(filled, picture.depth)
+    opaque = picture.alpha == np.iinfo(picture.alpha.dtype).max
+    pixels[opaque] = picture.pixels[opaque]
+    return pixels
+
+
+def _reduced(array: Floats, height: int, width: int) -> Floats:
+    return np.asarray(cv2.resize(array, (width, height), interpolation=cv2.INTER_AREA), np.float32).reshape(
+        height, width, -1
+    )
+
+
+def _enlarge_alpha(
+    alpha: Pixels, network: Upscaler, run: Callable[[Pixels, Callable[[Pixels], Floats]], npt.NDArray[np.uint16]]
+) -> Pixels:
+    """Alpha by the same network, so that its edge is as sharp as the colours', kept within its surroundings' range."""
+
+    def run_one(region: Pixels) -> Floats:
+        if int(region.min()) == int(region.max()):
+            side = (region.shape[0] * network.scale, region.shape[1] * network.scale, 1)
+            return np.full(side, images.to_float(region.reshape(-1)[:1])[0], np.float32)
+        return network(region)
+
+    raw = run(alpha[..., None], run_one)[..., 0]
+    return _within_surroundings(images.from_float(images.to_float(raw), 8 if alpha.dtype == np.uint8 else 16), alpha)
+
+
+def _within_surroundings(enlarged: Pixels, alpha: Pixels) -> Pixels:
+    """Clip an enlarged alpha to the range of ``alpha`` round each pixel: no ringing, what was opaque stays opaque."""
+    window = np.ones((3, 3), np.uint8)
+    low, high = cv2.erode(alpha, window), cv2.dilate(alpha, window)
+    down = (np.arange(enlarged.shape[0]) * alpha.shape[0] // enlarged.shape[0])[:, None]
+    across = (np.arange(enlarged.shape[1]) * alpha.shape[1] // enlarged.shape[1])[None, :]
+    for start in range(0, enlarged.shape[0], _STRIP):
+        rows = slice(start, start + _STRIP)
+        enlarged[rows] = np.clip(enlarged[rows], low[down[rows], across], high[down[rows], across])
+    return enlarged
+
+
+def _finish(raw: npt.NDArray[np.uint16], pixels: Pixels, depth: int, color_lock: bool) -> Pixels:
+    """The network's result at the input's depth, with the input's low frequencies where ``color_lock``."""
+    out = np.empty(raw.shape, np.uint8 if depth == 8 else np.uint16)
+    if not color_lock:
+        for start in range(0, raw.shape[0], _STRIP):
+            out[start : start + _STRIP] = images.from_float(images.to_float(raw[start : start + _STRIP]), depth)
+        return out
+    counts = [-(-side // _CELL) for side in pixels.shape[:2]]
+    drift = _cell_means(pixels, counts) - _cell_means(raw, counts)
+    smooth = cv2.GaussianBlur(drift, (0, 0), 1, borderType=cv2.BORDER_REFLECT).reshape(drift.shape)
+    for rows, correction in _resized_strips(smooth, *raw.shape[:2]):
+        out[rows] = images.from_float(images.to_float(raw[rows]) + correction, depth)
+    return out
+
+
+def _cell_means(array: Pixels, counts: list[int]) -> Floats:
+    """(counts[0], counts[1], C) float32 means of equal cells, of integers as [0, 1]."""
+    down, across = (np.round(np.linspace(0, array.shape[i], counts[i] + 1)).astype(int) for i in (0, 1))
+    sums = np.add.reduceat(array, down[:-1], axis=0, dtype=np.float64)
+    sums = np.add.reduceat(sums, across[:-1], axis=1)
+    areas = np.outer(np.diff(down), np.diff(across))[..., None]
+    return np.asarray(sums / areas / np.iinfo(array.dtype).max, np.float32)
+
+
+def _resized_strips(source: npt.NDArray[Any], height: int, width: int) -> Iterator[tuple[slice, Floats]]:
+    """``source`` resized by Lanczos to (height, width), ``_STRIP`` rows at a time."""
+    step = source.shape[0] / height
+    margin = int(np.ceil(3 * max(step, 1))) + 1  # the filter's reach
+    for start in range(0, height, _STRIP):
+        stop = min(start + _STRIP, height)
+        first, last = max(0, int(start * step) - margin), min(source.shape[0], int(np.ceil(stop * step)) + margin)
+        box = (0.0, start * step - first, float(source.shape[1]), min(stop * step - first, float(last - first)))
+        yield slice(start, stop), tiling.resize(source[first:last], stop - start, width, box=box)
