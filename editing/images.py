@@ -323,6 +323,11 @@ def _source(name: str, file: IO[bytes]) -> _Source:
     try:
         image = Image.open(file, formats=_FORMATS)
     except UnidentifiedImageError as error:
+        if tiff is not None:
+            raise ImageError(
+                f"{name!r} is damaged, or a TIFF of an uncommon kind. "
+                "Save it as gray or RGB with 8 or 16 bits per channel."
+            ) from error
         raise ImageError(
             f"{name!r} is not a picture of a known kind, or its beginning is damaged. "
             f"Give a {_READABLE} file; save others, such as SVG, PDF or camera raw, in one of these first."
@@ -352,9 +357,12 @@ def _tiff_header(name: str, file: IO[bytes], head: bytes) -> tuple[Header, tifff
     if head[8:10] == b"CR" or _DNG_VERSION in page.tags or (page.is_reduced and _SUB_IFDS in page.tags):
         # What Pillow would find in there is the small preview.
         raise ImageError(f"{name!r} is a camera's raw file. Develop it first, and save it as PNG, TIFF or JPEG.")
-    if page.sampleformat == 3 or page.bitspersample > 16 or (page.bitspersample == 16 and page.sampleformat != 1):
-        kind = "floating-point" if page.sampleformat == 3 else "signed or 32-bit"
-        raise ImageError(f"{name!r} holds {kind} values. Save it with 8 or 16 bits per channel (unsigned).")
+    if page.sampleformat != 1 or page.bitspersample not in (1, 2, 4, 8, 16):
+        kind = {1: "unsigned", 2: "signed", 3: "floating-point"}.get(page.sampleformat, "other")
+        raise ImageError(
+            f"{name!r} holds {kind} values of {page.bitspersample} bits. "
+            "Save it with 8 or 16 bits per channel (unsigned)."
+        )
     header = Header(
         format="TIFF",
         width=page.imagewidth,
@@ -367,7 +375,10 @@ def _tiff_header(name: str, file: IO[bytes], head: bytes) -> tuple[Header, tifff
 
 
 def probe(path: str | Path) -> Header:
-    """The header of a picture file; nothing is decoded and no size limit applies. Raises ImageError."""
+    """The header of a picture file; nothing is decoded and no size limit applies. Raises ImageError.
+
+    An orientation that a PNG keeps behind its pixels is not seen here, only by :func:`read`.
+    """
     path = Path(path)
     with _opened(path) as file:
         source = _source(path.name, file)
@@ -410,7 +421,7 @@ def read(path: str | Path) -> Picture:
             if _ORIENTATION in exif:
                 exif[_ORIENTATION] = 1
             try:
-                exif_bytes = exif.tobytes() if len(exif) else None
+                exif_bytes = _pack_exif(exif) if len(exif) else None
             except Exception:  # Pillow's writer stumbles over values that its reader let pass
                 notices.append(Notice(key="exif_unreadable"))
         text = _read_text(source)
@@ -438,7 +449,7 @@ def _decode(source: _Source, icc: bytes | None, notices: list[Notice]) -> tuple[
         channels = _decode_png16(source)
     elif source.header.format == "HEIC" and source.header.depth == 16:
         channels = _decode_heic16(source)
-    elif image.mode in ("CMYK", "LAB", "YCbCr", "HSV"):
+    elif image.mode in ("CMYK", "LAB"):
         notices.append(Notice(key="converted_to_srgb", values={"mode": image.mode}))
         return np.asarray(_to_srgb(image, icc)), None
     else:
@@ -458,8 +469,9 @@ def _decode_pillow(source: _Source, image: Image.Image, *, has_profile: bool) ->
         if not has_profile and (channels[..., :1] == channels[..., 1:3]).all():
             channels = channels[..., [0, 3] if clear else [0]]  # a palette of grays is a gray picture
         return channels
-    if image.mode in ("RGBX", "RGBa", "La", "1"):
-        image = image.convert({"RGBX": "RGB", "RGBa": "RGBA", "La": "LA", "1": "L"}[image.mode])
+    plain = {"1": "L", "La": "LA", "RGBX": "RGB", "RGBa": "RGBA", "YCbCr": "RGB"}
+    if image.mode in plain:
+        image = image.convert(plain[image.mode])
     if image.mode not in ("L", "LA", "RGB", "RGBA", "I;16", "I;16L", "I;16B", "I;16N"):
         raise ImageError(
             f"{source.name!r} holds colours of the kind {image.mode!r}. "
@@ -473,10 +485,8 @@ def _decode_pillow(source: _Source, image: Image.Image, *, has_profile: bool) ->
         if source.header.format == "PNG" and image.mode == "L":
             source.file.seek(24)
             bits = source.file.read(1)[0]
-            if bits in (2, 4) and isinstance(
-                key, int
-            ):  # the key counts in the file's levels, the pixels are already stretched to 255
-                key = key * 255 // (2**bits - 1)
+            if bits < 8 and isinstance(key, int):  # counted in these bits, while the pixels reach up to 255
+                key = min(key, 2**bits - 1) * 255 // (2**bits - 1)
         alpha = np.where((channels == np.asarray(key)).all(axis=2, keepdims=True), 0, np.iinfo(channels.dtype).max)
         channels = np.concatenate([channels, alpha.astype(channels.dtype)], axis=2)
     if source.header.format == "BMP" and channels.shape[2] == 4 and not channels[..., 3].any():
@@ -527,7 +537,7 @@ def _decode_tiff_by_opencv(source: _Source) -> Pixels:
     with tifffile.TiffFile(data, mode="r+") as tiff:
         if _ORIENTATION in tiff.pages.first.tags:  # else OpenCV turns the picture by itself
             tiff.pages.first.tags[_ORIENTATION].overwrite(1)
-    channels = cv2.imdecode(np.frombuffer(data.getbuffer(), np.uint8), cv2.IMREAD_UNCHANGED)
+    channels = cv2.imdecode(np.frombuffer(data.getvalue(), np.uint8), cv2.IMREAD_UNCHANGED)
     if channels is None or channels.dtype != np.uint16:
         raise ImageError(
             f"{source.name!r} is damaged, or a 16-bit TIFF of an uncommon kind. "
@@ -542,9 +552,11 @@ def _decode_heic16(source: _Source) -> Pixels:
     source.file.seek(0)
     heif = pillow_heif.open_heif(source.file, convert_hdr_to_8bit=False, hdr_to_16bit=False)
     image = heif[heif.primary_index]
-    top = 2 ** int(source.image.info["bit_depth"]) - 1 if source.image else 0
+    bits: Any = image.info["bit_depth"]
+    top = 2**bits - 1
     channels = np.asarray(image).astype(np.uint32)
-    return ((channels * 65535 + top // 2) // top).astype(np.uint16)
+    stretched: Pixels = ((channels * 65535 + top // 2) // top).astype(np.uint16)
+    return stretched
 
 
 def _upright(array: Pixels, orientation: object) -> Pixels:
@@ -605,6 +617,15 @@ def _read_exif(source: _Source) -> Image.Exif | None:
     for unwanted in left_out:
         del exif[unwanted]
     return exif
+
+
+def _pack_exif(exif: Image.Exif) -> bytes:
+    """EXIF as bytes. Pillow would write a question mark for every letter outside ASCII: it gets those as bytes."""
+    for tags in (exif, exif.get_ifd(_EXIF_IFD) if _EXIF_IFD in exif else {}):
+        for tag, value in list(tags.items()):
+            if isinstance(value, str) and not value.isascii():
+                tags[tag] = value.encode("latin-1", "replace")
+    return exif.tobytes()
 
 
 def _tiff_tag(source: _Source, tag: int) -> Any:
@@ -678,8 +699,18 @@ def _parse_recipe(value: object, *, wrapped: bool = False) -> dict[str, Any] | N
 
 def _without_xmp(xmp: bytes, names: str) -> bytes:
     """XMP without the properties whose names match the pattern, be they written as attributes or as elements."""
-    pattern = rf"""\s(?:{names})\s*=\s*(?:"[^"]*"|'[^']*')|<({names})(?:\s[^>]*)?(?:/>|>.*?</\1\s*>)"""
-    return re.sub(pattern.encode(), b"", xmp, flags=re.DOTALL)
+    xmp = re.sub(rf"""\s(?:{names})\s*=\s*(?:"[^"]*"|'[^']*')""".encode(), b"", xmp)
+    kept, start, inside = [], 0, None
+    # Tag by tag, in linear time: a pattern over whole elements takes hours over a hostile packet.
+    for tag in re.finditer(rf"<(/?)({names})(?=[\s/>])[^<>]*?(/?)>".encode(), xmp):
+        closing, name, empty = tag.groups()
+        if inside is None and not closing:
+            kept.append(xmp[start : tag.start()])
+            start = tag.end() if empty else tag.start()
+            inside = None if empty else name
+        elif closing and name == inside:
+            start, inside = tag.end(), None
+    return b"".join(kept) + xmp[start:]
 
 
 def _upright_xmp(xmp: bytes | None) -> bytes | None:
@@ -811,7 +842,7 @@ def _exif_to_write(picture: Picture, kind: str, *, keep_gps: bool) -> Image.Exif
             for tag, size in ((0xA002, picture.width), (0xA003, picture.height)):
                 if tag in inner:
                     inner[tag] = size
-        exif.tobytes()
+        _pack_exif(exif)
     except Exception:  # read() hands out only what can be written, but a Picture can come from elsewhere
         return None
     return exif
@@ -833,27 +864,30 @@ def _exif_bytes(job: _Job, *, limit: int | None = None) -> bytes | None:
     exif = job.exif if job.exif is not None else Image.Exif()
     if job.recipe is not None:
         exif[_IMAGE_HISTORY] = f'{{"atelier":{job.recipe}}}'
-    data = exif.tobytes()
+    data = _pack_exif(exif)
     if limit is not None and len(data) > limit and _EXIF_IFD in exif:
         if exif.get_ifd(_EXIF_IFD).pop(_MAKER_NOTE, None) is not None:
             job.tell("maker_note_dropped")
-        data = exif.tobytes()
+        data = _pack_exif(exif)
     if limit is not None and len(data) > limit and job.recipe is not None and len(job.recipe) < limit - 256:
         job.tell("exif_dropped")
         exif = Image.Exif()
         exif[_IMAGE_HISTORY] = f'{{"atelier":{job.recipe}}}'
-        data = exif.tobytes()
+        data = _pack_exif(exif)
     if limit is not None and len(data) > limit:
         job.tell("recipe_dropped" if job.recipe is not None else "exif_dropped")
         job.recipe = None
         exif.pop(_IMAGE_HISTORY, None)
-        data = exif.tobytes()
+        data = _pack_exif(exif)
         return data if len(exif) and len(data) <= limit else None
     return data
 
 
 def _write_png(job: _Job, file: IO[bytes]) -> None:
-    """PNG with the Sub filter on every row: twice as fast as Pillow's choice of filter per row, and no larger."""
+    """PNG with the Sub filter on every row: twice as fast as Pillow's choice of filter per row, and no larger.
+
+    The low bytes of 16 bits are noise, in which a longer search finds nothing: run lengths take half its time.
+    """
     picture = job.picture
     colour = (0 if picture.gray else 2) + (0 if picture.alpha is None else 4)
 
@@ -870,7 +904,7 @@ def _write_png(job: _Job, file: IO[bytes]) -> None:
     if job.dpi is not None:
         chunk(b"pHYs", struct.pack(">IIB", *(round(value / 0.0254) for value in job.dpi), 1))
     if job.exif is not None:
-        chunk(b"eXIf", job.exif.tobytes()[6:])
+        chunk(b"eXIf", _pack_exif(job.exif)[6:])
     if job.xmp is not None:
         international("XML:com.adobe.xmp", job.xmp.decode("utf-8", "replace"))
     for keyword, value in job.text.items():
@@ -882,7 +916,8 @@ def _write_png(job: _Job, file: IO[bytes]) -> None:
                 international(keyword[:79], value)
     if job.recipe is not None:
         international("atelier", job.recipe)
-    pack = zlib.compressobj(3, zlib.DEFLATED, 15, 9, zlib.Z_FILTERED)
+    level, strategy = (3, zlib.Z_FILTERED) if picture.depth == 8 else (1, zlib.Z_RLE)
+    pack = zlib.compressobj(level, zlib.DEFLATED, 15, 9, strategy)
     for rows in _bands(picture):
         samples = rows.shape[2] * rows.itemsize
         line = np.ascontiguousarray(rows, rows.dtype.newbyteorder(">")).view(np.uint8).reshape(len(rows), -1)
@@ -970,7 +1005,7 @@ def _save(image: Image.Image, file: IO[bytes], format: str, **options: Any) -> N
     encoded = io.BytesIO()
     with _quiet():
         image.save(encoded, format, **options)
-    file.write(encoded.getbuffer())
+    file.write(encoded.getvalue())
 
 
 # tifffile declines to write the tags that point to EXIF's directories, so their neighbours hold the places.
@@ -994,11 +1029,13 @@ def _write_tiff(job: _Job, file: IO[bytes]) -> None:
             if tag in (_EXIF_IFD, _GPS_IFD):
                 inner[tag] = {key: held for key, held in exif.get_ifd(tag).items() if key != _INTEROP_IFD}
                 extra.append((_STAND_IN[tag], "I", 1, 0, True))
+            elif tag not in _TIFF_KEPT:
+                continue
             elif isinstance(value, str):
-                extra.append((tag, "s", 0, value, True))
+                extra.append((tag, "s", 0, value.encode("latin-1"), True))
             elif isinstance(value, bytes):
                 extra.append((tag, "B", len(value), value, True))
-            elif isinstance(value, int) and tag in (_ORIENTATION, 0x4746, 0x4749):
+            elif isinstance(value, int):
                 extra.append((tag, "H", 1, value, True))
     if job.xmp is not None:
         extra.append((_XMP_TAG, "B", len(job.xmp), job.xmp, True))
@@ -1010,7 +1047,7 @@ def _write_tiff(job: _Job, file: IO[bytes]) -> None:
         planarconfig="contig" if array.ndim == 3 else None,
         extrasamples=None if picture.alpha is None else ["unassalpha"],
         compression="zlib",
-        compressionargs={"level": 3},
+        compressionargs={"level": 3 if picture.depth == 8 else 1},
         predictor=True,
         rowsperstrip=_BAND,
         byteorder="<",

@@ -7,6 +7,7 @@ import io
 import os
 import struct
 import threading
+import time
 import warnings
 import zlib
 from pathlib import Path
@@ -306,7 +307,7 @@ def test_lab_is_converted(tmp_path: Path) -> None:
 def test_tiff_of_other_numbers_is_refused(tmp_path: Path, dtype: str) -> None:
     for data in (np.zeros((4, 5), dtype), np.zeros((4, 5, 3), dtype)):
         tifffile.imwrite(tmp_path / "a.tif", data, photometric="minisblack" if data.ndim == 2 else "rgb")
-        with pytest.raises(ImageError, match=r"'a\.tif' holds .* values\. Save it with 8 or 16 bits"):
+        with pytest.raises(ImageError, match=r"'a\.tif' holds .* bits\. Save it with 8 or 16 bits"):
             read(tmp_path / "a.tif")
 
 
@@ -468,6 +469,22 @@ def test_the_location_is_kept_when_asked(tmp_path: Path, suffix: str) -> None:
 
 
 @pytest.mark.parametrize("suffix", OUTPUTS)
+def test_exif_letters_outside_ascii_survive(tmp_path: Path, suffix: str) -> None:
+    tags = Image.Exif()
+    tags[0x010E], tags[0x0131], tags[0x0132], tags[0x013B] = "Title", "Tool 1", "2026:01:02 03:04:05", "艾达".encode()
+    tags[0x8298] = "© Ada".encode("latin-1")
+    tags.get_ifd(0x8769)[0x9286] = b"UNICODE\0" + "评".encode("utf-16-le")
+    save(tmp_path / "a.jpg", smooth(), "JPEG", exif=tags)
+    first = read(tmp_path / "a.jpg")
+    write(first, tmp_path / f"b.{suffix}", recipe=RECIPE)
+    found = tags_of(read(tmp_path / f"b.{suffix}").exif)
+    assert (found[0x010E], found[0x0131], found[0x0132]) == ("Title", "Tool 1", "2026:01:02 03:04:05")
+    assert found[0x013B].encode("latin-1").decode() == "艾达"
+    assert found[0x8298] == "© Ada"
+    assert found.get_ifd(0x8769)[0x9286].endswith("评".encode("utf-16-le"))
+
+
+@pytest.mark.parametrize("suffix", OUTPUTS)
 def test_strip_leaves_the_profile_alone(tmp_path: Path, suffix: str) -> None:
     original = picture(icc=SRGB, exif=exif(), xmp=XMP, dpi=(300.0, 300.0), text={"Comment": "secret"})
     write(original, tmp_path / f"a.{suffix}", strip=True, recipe=RECIPE)
@@ -600,6 +617,17 @@ def test_damaged_exif_is_no_obstacle(tmp_path: Path, data: bytes) -> None:
     assert found.width == 64
     write(found, tmp_path / "b.jpg", recipe=RECIPE)
     assert read(tmp_path / "b.jpg").recipe == RECIPE
+
+
+def test_xmp_properties_are_removed_in_linear_time() -> None:
+    xmp = b'<a exif:GPSx = \'1\' b="2"><exif:GPSy/>1<exif:GPSz q="1"><exif:GPSy>3</exif:GPSy></exif:GPSz>2<c/></a>'
+    assert images._without_xmp(xmp, r"exif:GPS\w+") == b'<a b="2">12<c/></a>'
+    assert images._without_xmp(b"1<exif:GPSy>2", r"exif:GPS\w+") == b"1<exif:GPSy>2"
+    begun = time.perf_counter()
+    for hostile in (b"<exif:GPSy>", b"<exif:GPSy ", b' exif:GPSy="', b" exif:GPSy='\""):
+        images._upright_xmp(hostile * 100_000)
+        images._without_xmp(hostile * 100_000, r"exif:GPS\w+")
+    assert time.perf_counter() - begun < 5
 
 
 # ---- refusals --------------------------------------------------------------------------------------------------------
