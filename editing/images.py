@@ -432,7 +432,7 @@ def read(path: str | Path) -> Picture:
             alpha=np.ascontiguousarray(channels[..., colours]) if channels.shape[2] > colours else None,
             icc=icc,
             exif=exif_bytes,
-            xmp=_upright_xmp(_read_xmp(source, exif)),
+            xmp=_upright_xmp(_read_xmp(source)),
             text=text,
             dpi=dpi,
             recipe=recipe,
@@ -642,7 +642,7 @@ def _read_icc(source: _Source) -> bytes | None:
     return icc if isinstance(icc, bytes) and len(icc) > 128 else None
 
 
-def _read_xmp(source: _Source, exif: Image.Exif | None) -> bytes | None:
+def _read_xmp(source: _Source) -> bytes | None:
     if source.header.format == "TIFF":
         xmp = _tiff_tag(source, _XMP_TAG)
     else:
@@ -758,15 +758,16 @@ def write(
             f"The picture is {picture.width}x{picture.height} pixels; {kind} allows {_LONGEST[kind]} a side. "
             "Save it as PNG."
         )
-    job = _Job(picture=picture, format=kind, quality=quality)
-    job.icc = picture.icc
+    job = _Job(picture=picture, format=kind, quality=quality, icc=picture.icc)
     if not strip:
-        job.exif = _exif_to_write(picture, kind, keep_gps=keep_gps)
+        with _quiet():
+            job.exif = _exif_to_write(picture, keep_gps=keep_gps)
         job.xmp = picture.xmp
         if picture.xmp is not None and not keep_gps:
             job.xmp = _xmp_without_gps(picture.xmp, job.notices)
-        job.text, job.dpi = dict(picture.text), picture.dpi
-        job.text.pop("atelier", None)
+        # ImageMagick repeats EXIF, the location too, as texts such as "exif:GPSLatitude".
+        job.text = {key: value for key, value in picture.text.items() if keep_gps or "gps" not in key.lower()}
+        job.dpi = picture.dpi
         if recipe is not None:
             job.recipe = json.dumps(recipe, ensure_ascii=kind != "PNG", separators=(",", ":"), allow_nan=False)
     _put(job, path)
@@ -829,7 +830,7 @@ def _why_not_written(path: Path, error: OSError) -> str:
     return f"{name!r} was not saved: {error.strerror or 'the encoder failed'}. Try another folder or format."
 
 
-def _exif_to_write(picture: Picture, kind: str, *, keep_gps: bool) -> Image.Exif | None:
+def _exif_to_write(picture: Picture, *, keep_gps: bool) -> Image.Exif | None:
     if picture.exif is None:
         return None
     exif = Image.Exif()
@@ -908,6 +909,8 @@ def _write_png(job: _Job, file: IO[bytes]) -> None:
     if job.xmp is not None:
         international("XML:com.adobe.xmp", job.xmp.decode("utf-8", "replace"))
     for keyword, value in job.text.items():
+        if keyword in ("", "atelier"):
+            continue
         with suppress(UnicodeEncodeError):  # a keyword is Latin-1 by definition
             name = keyword.encode("latin-1")[:79]
             try:

@@ -18,7 +18,7 @@ import numpy as np
 import pillow_heif
 import pytest
 import tifffile
-from PIL import Image, ImageCms, ImageOps
+from PIL import Image, ImageCms, ImageOps, PngImagePlugin
 
 from editing import images
 from editing.errors import EditingError, ImageError, OptionError
@@ -415,12 +415,11 @@ def test_orientation_at_16_bits(tmp_path: Path, kind: str, orientation: int) -> 
         planar = struct.pack("<HHIHH", 284, 3, 1, 1, 0)
         assert encoded.count(planar) == 1
         path.write_bytes(encoded.replace(planar, struct.pack("<HHIHH", 274, 3, 1, orientation, 0)))
-    turned = ImageOps.exif_transpose  # Pillow can't hold 16-bit colour: turn the channels one by one
-    planes = []
+    planes = []  # Pillow can't hold 16-bit colour: it turns the channels one by one
     for plane in np.moveaxis(data, 2, 0):
         image = Image.fromarray(np.ascontiguousarray(plane))
         image.getexif()[0x0112] = orientation
-        planes.append(np.asarray(turned(image)))
+        planes.append(np.asarray(ImageOps.exif_transpose(image)))
     assert np.array_equal(read(path).pixels, np.stack(planes, axis=2))
 
 
@@ -522,7 +521,7 @@ def test_metadata_is_read_from_foreign_files(tmp_path: Path, format: str) -> Non
     pillow_heif.register_heif_opener()
     options: dict[str, Any] = {"exif": exif(), "icc_profile": SRGB}
     if format == "PNG":
-        options["pnginfo"] = info = __import__("PIL.PngImagePlugin").PngImagePlugin.PngInfo()
+        options["pnginfo"] = info = PngImagePlugin.PngInfo()
         info.add_itxt("XML:com.adobe.xmp", XMP.decode())
         info.add_text("parameters", "a cat")
     elif format == "TIFF":
@@ -543,7 +542,7 @@ def test_metadata_is_read_from_foreign_files(tmp_path: Path, format: str) -> Non
 
 def test_texts_of_png_are_kept(tmp_path: Path) -> None:
     text = {"Title": "plain", "parameters": "one\ntwo é", "Author": "艾达"}
-    write(picture(text=text), tmp_path / "a.png")
+    write(picture(text={**text, "exif:GPSLatitude": "51"}), tmp_path / "a.png")
     assert read(tmp_path / "a.png").text == text
     with Image.open(tmp_path / "a.png") as image:
         assert image.text == text
@@ -704,10 +703,9 @@ def test_a_truncated_file_is_refused(
         save(path, noise(3, height=64, width=64), format)
     data = path.read_bytes()
     path.write_bytes(data[: int(len(data) * keep)])
-    for function in (read,):
-        with pytest.raises(ImageError, match="'cut' is") as caught:
-            function(path)
-        assert str(tmp_path) not in str(caught.value)
+    with pytest.raises(ImageError, match="'cut' is") as caught:
+        read(path)
+    assert str(tmp_path) not in str(caught.value)
     if format != "LZW16":
         assert capfd.readouterr().err == ""
 
