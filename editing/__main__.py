@@ -107,7 +107,7 @@ def _upscale(arguments: argparse.Namespace) -> int:
     failed = 0
     for source, target in targets:
         try:
-            with _bar(source.name) as report, runtime.job():
+            with _Bar(source.name) as report, runtime.job():
                 picture = images.read(source)
                 result = upscale.upscale(picture, options, report=report)
                 recipe = upscale.recipe(options)
@@ -134,7 +134,7 @@ def _tile(text: str) -> int | None:
 
 
 def _targets(arguments: argparse.Namespace, suffix: str) -> list[tuple[Path, Path]]:
-    """Each input with its output. OUT is a folder when it is one, ends in a slash, has no suffix, or inputs are several."""
+    """Each input with its output. OUT is a folder when it is one, has no suffix, or the inputs are several."""
     output: Path = arguments.output
     inputs: list[Path] = arguments.inputs
     folder = output.is_dir() or not output.suffix or len(inputs) > 1
@@ -162,7 +162,7 @@ def _targets(arguments: argparse.Namespace, suffix: str) -> list[tuple[Path, Pat
     return targets
 
 
-class _bar:  # noqa: N801 - used as a function
+class _Bar:
     """A tqdm bar as a pipeline's report."""
 
     def __init__(self, name: str, unit: str = "tile") -> None:
@@ -170,7 +170,7 @@ class _bar:  # noqa: N801 - used as a function
 
         self.bar = tqdm(desc=name, unit=unit, unit_scale=unit == "B", leave=False, disable=None, file=sys.stderr)
 
-    def __enter__(self) -> _bar:
+    def __enter__(self) -> _Bar:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -229,7 +229,7 @@ def _verify(_: argparse.Namespace) -> int:
 def _fetch(arguments: argparse.Namespace) -> int:
     from editing import weights
 
-    with _bar(arguments.name, "B") as report:
+    with _Bar(arguments.name, "B") as report:
         path = weights.fetch(arguments.name, report)
     sys.stdout.write(f"{path}\n")
     return 0

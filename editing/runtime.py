@@ -207,7 +207,8 @@ def measured_cost(key: str, backend: Backend, run: Callable[[int], None], *, sid
     """The cost of a network, measured once for this machine and kept in ``cache_folder()/speed.json``.
 
     ``run(side)`` runs the network on one ``side`` x ``side`` picture. It runs once to warm up (oneDNN compiles its
-    kernels), then three times for the median time; the rise of the resident memory meanwhile gives the bytes.
+    kernels), then three times, of which the fastest counts: other programs can only slow it down. The rise of the
+    resident memory meanwhile gives the bytes.
     """
     identity = f"{key[:16]} {describe(backend)} torch {torch.__version__}"
     kept = _read_costs()
@@ -222,7 +223,7 @@ def measured_cost(key: str, backend: Backend, run: Callable[[int], None], *, sid
             start = time.perf_counter()
             run(side)
             times.append(time.perf_counter() - start)
-    cost = Cost(seconds=sorted(times)[1] / side**2, bytes=max(peak.bytes - before, 1 << 20) / side**2)
+    cost = Cost(seconds=min(times) / side**2, bytes=max(peak.bytes - before, 1 << 20) / side**2)
     kept = _read_costs() | {identity: asdict(cost)}
     path = cache_folder() / "speed.json"
     try:

@@ -42,7 +42,11 @@ def build() -> gr.Blocks:
     with page:
         with gr.Row(elem_id="header"):
             gr.Markdown("# Atelier")
-            gr.HTML('<a href="?lang=en">English</a> · <a href="?lang=zh-CN">中文</a>', elem_id="languages")
+            # Markdown, since gr.HTML needs 'unsafe-eval' in the content security policy.
+            gr.Markdown(
+                '<a href="?lang=en" target="_self">English</a> · <a href="?lang=zh-CN" target="_self">中文</a>',
+                elem_id="languages",
+            )
         gr.Markdown(T("tagline"))
         with gr.Tabs():
             upscale_tab.build()

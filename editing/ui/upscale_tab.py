@@ -73,8 +73,11 @@ def build() -> None:
             with gr.Row():
                 run = gr.Button(T("run"), variant="primary", elem_id="upscale-run")
                 stop = gr.Button(T("stop"), elem_id="upscale-stop", min_width=80)
-            with gr.Row():
-                patch = gr.Button(T("patch"), size="sm", elem_id="upscale-patch")
+            patch = gr.Button(T("patch"), size="sm", elem_id="upscale-patch")
+            # The API's own ends: the page's are made for looking at.
+            api_file = gr.File(visible=False, type="filepath")
+            api_result, api_facts = gr.File(visible=False), gr.JSON(visible=False)
+            api_upscale, api_estimate = gr.Button(visible=False), gr.Button(visible=False)
         with gr.Column(min_width=320, scale=2):
             with gr.Group(visible=True) as one_result:
                 slider = gr.ImageSlider(label=T("result"), type="filepath", interactive=False, elem_id="upscale-slider")
@@ -128,12 +131,10 @@ def build() -> None:
     )  # fmt: skip
     stop.click(request_stop, None, None, queue=False, show_progress="hidden", **hidden)
 
-    api_file = gr.File(visible=False, type="filepath")
-    api_result, api_facts = gr.File(visible=False), gr.JSON(visible=False)
-    gr.Button(visible=False).click(
+    api_upscale.click(
         upscale_endpoint, [api_file, *settings, *saving], [api_result, api_facts], api_name="upscale", **COMPUTE
     )
-    gr.Button(visible=False).click(estimate_endpoint, [api_file, *settings], api_facts, api_name="estimate")
+    api_estimate.click(estimate_endpoint, [api_file, *settings], api_facts, api_name="estimate")
 
 
 def _models() -> list[tuple[str, str]]:
@@ -218,7 +219,7 @@ def settings_of_recipe(source: dict[str, Any] | None, request: gr.Request) -> li
 
 
 def show_estimate(
-    mode: str, source: dict[str, Any] | None, files: list[str] | None, *settings: Any, request: gr.Request
+    request: gr.Request, mode: str, source: dict[str, Any] | None, files: list[str] | None, *settings: Any
 ) -> Any:
     """Seconds and peak memory for what is given now; a problem with the settings stands in the same place."""
     language = language_of(request)
@@ -264,13 +265,11 @@ def _memory_warning(result: Estimate, language: str) -> str:
 
 
 @guarded
-def run_page(
-    mode: str, source: dict[str, Any] | None, files: list[str] | None, *values: Any,
-    request: gr.Request, progress: gr.Progress = gr.Progress(),
-) -> Iterator[dict[Any, Any] | tuple[Any, ...]]:  # fmt: skip
+def run_page(request: gr.Request, progress: gr.Progress = gr.Progress(), *values: Any) -> Iterator[tuple[Any, ...]]:
     """The Run button: one picture, or each of several."""
     language = language_of(request)
-    options, saving = _options(*values[:7]), values[7:]
+    mode, source, files = values[:3]
+    options, saving = _options(*values[3:10]), values[10:]
     if mode == "several":
         if not files:
             raise EditingError(say("no_picture", language))
@@ -301,7 +300,7 @@ def _run_one(
 
 
 @guarded
-def remix(made: dict[str, Any] | None, strength: float, *saving: Any, request: gr.Request) -> tuple[Any, ...]:
+def remix(request: gr.Request, made: dict[str, Any] | None, strength: float, *saving: Any) -> tuple[Any, ...]:
     """The strength slider: mix the last result anew, without the network."""
     if not made:
         return gr.skip(), gr.skip(), gr.skip(), gr.skip(), gr.skip()
@@ -415,15 +414,13 @@ def _zip(paths: list[Path], folder: Path) -> Path:
 
 
 @guarded
-def run_patch(
-    source: dict[str, Any] | None, point: tuple[float, float] | None, *settings: Any,
-    request: gr.Request, progress: gr.Progress = gr.Progress(),
-) -> tuple[Any, Any]:  # fmt: skip
+def run_patch(request: gr.Request, progress: gr.Progress = gr.Progress(), *values: Any) -> tuple[Any, Any]:
     """Enlarge a patch round the point clicked last (or the middle), to judge the model before a long run."""
     language = language_of(request)
+    source, point = values[:2]
     if not source:
         raise EditingError(say("no_picture", language))
-    options = replace(_options(*settings), longest=None)
+    options = replace(_options(*values[2:]), longest=None)
     picture = _crop(images.read(source["path"]), point or (0.5, 0.5))
     with job(request, progress) as work:
         started = time.monotonic()
