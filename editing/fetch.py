@@ -36,6 +36,7 @@ from editing.report import Report, silent
 
 TIMEOUT = 30.0  # seconds without a byte
 PAUSES = (0.5, 1.0, 2.0)  # seconds before each new try
+REPORT_EVERY = 0.1  # seconds
 CHUNK = 1 << 18  # bytes
 TRANSIENT = (408, 425, 429, 500, 502, 503, 504)
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -209,11 +210,15 @@ def _transfer(address: str, url: str, part: Path, target: Path, report: Report) 
         free = shutil.disk_usage(part.parent).free
         if total - done > free:
             raise OSError(errno.ENOSPC, f"{total - done} bytes are missing and {free} are free")
+        reported = 0.0
         with part.open("ab" if done else "wb", buffering=0) as file:
             for chunk in _chunks(response):
                 _write(file, chunk)
                 done += len(chunk)
-                report(done, total, f"fetching {target.name}")
+                # Pieces may be as small as 16 kB: nobody wants twenty thousand reports.
+                if time.monotonic() - reported >= REPORT_EVERY or done == total:
+                    reported = time.monotonic()
+                    report(done, total, f"fetching {target.name}")
             os.fsync(file.fileno())
     if total and done != total:
         raise _CutOffError(f"the transfer stopped at {done} of {total} bytes")

@@ -20,6 +20,7 @@ import os
 import pickle
 import re
 import tempfile
+import threading
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -173,6 +174,8 @@ CATALOGUE: tuple[Weight, ...] = (
 )
 
 
+# PyTorch keeps the device of a "with" in a global: two threads in there at once could leave "meta" behind.
+_building_on_meta = threading.Lock()
 # spandrel's purposes in the words of the tabs; a network that enlarges by 1 (denoising, sharpening) is "clean".
 _TASKS = {"SR": "upscale", "FaceSR": "restore", "Inpainting": "inpaint", "Restoration": "clean"}
 # Where checkpoints keep their state dict; the averaged weights come first, as in Real-ESRGAN's own loading.
@@ -229,22 +232,14 @@ def path_of(weight: Weight) -> Path | None:
 
 def verify(weight: Weight) -> str:
     """Read the weight's whole file and return its sha256; WeightError when it is missing or damaged."""
-    path = _present(weight)
-    try:
-        got = sha256_of(path)
-    except OSError as error:
-        raise WeightError(f"{path} can't be read: {error.strerror or error}.") from error
-    return _checked(weight, path, got)
+    _sha256.cache_clear()
+    return digest(weight)
 
 
 def digest(weight: Weight) -> str:
     """As :func:`verify`, but a file is read only once as long as it doesn't change: for recipes and for loading."""
     path = _present(weight)
-    try:
-        got = _sha256(path, _stamp(path))
-    except OSError as error:
-        raise WeightError(f"{path} can't be read: {error.strerror or error}.") from error
-    return _checked(weight, path, got)
+    return _checked(weight, path, _hashed(path))
 
 
 def fetch(name: str, report: Report = silent) -> Path:
@@ -261,7 +256,7 @@ def fetch(name: str, report: Report = silent) -> Path:
     target, *others = _places(weight)
     if not target.exists():
         for path in others:
-            if _is_file(path) and _sha256(path, _stamp(path)) == weight.sha256:
+            if _is_file(path) and _hashed(path) == weight.sha256:
                 return path
     return download(weight.source.url, target, weight.sha256, report)
 
@@ -302,17 +297,20 @@ def load_network(weight: Weight) -> ModelDescriptor[Any]:
 def cache_folder() -> Path:
     """Where downloads go; it need not exist. ``ATELIER_CACHE``, or ``atelier`` in the user's cache folder."""
     if own := os.environ.get("ATELIER_CACHE"):
-        return Path(own).expanduser() / "weights"
-    try:
-        base = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser()
-    except RuntimeError:  # no home: a container with a user id of its own
-        base = Path(tempfile.gettempdir())
-    return base / "atelier" / "weights"
+        return _expanded(own) / "weights"
+    return _expanded(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "atelier" / "weights"
 
 
 def _folders() -> list[Path]:
     names = os.environ.get("ATELIER_WEIGHTS", "").split(os.pathsep)
-    return [Path(name.strip()).expanduser() for name in names if name.strip()]
+    return [_expanded(name.strip()) for name in names if name.strip()]
+
+
+def _expanded(folder: str) -> Path:
+    try:
+        return Path(folder).expanduser()
+    except RuntimeError:  # no home: a container with a user id of its own
+        return Path(tempfile.gettempdir()) / folder.lstrip("~/")
 
 
 def _places(weight: Weight) -> list[Path]:
@@ -399,6 +397,13 @@ def _stamp(path: Path) -> tuple[int, int, int]:
     return stat.st_mtime_ns, stat.st_size, stat.st_ino
 
 
+def _hashed(path: Path) -> str:
+    try:
+        return _sha256(path, _stamp(path))
+    except OSError as error:
+        raise WeightError(f"{path} can't be read: {error.strerror or error}.") from error
+
+
 @functools.lru_cache(maxsize=1024)
 def _sha256(path: Path, stamp: tuple[int, int, int]) -> str:
     return sha256_of(path)
@@ -478,7 +483,7 @@ def _describe_file(path: Path) -> tuple[str, str]:
 
     try:
         try:
-            with torch.device("meta"):
+            with _building_on_meta, torch.device("meta"):
                 network = MAIN_REGISTRY.load(_read(path, shapes_only=True))
         except (WeightError, UnsupportedModelError):
             raise
@@ -491,7 +496,7 @@ def _describe_file(path: Path) -> tuple[str, str]:
         raise WeightError(_UNKNOWN) from error
     except Exception as error:
         raise WeightError(f"its weights don't fit together ({_short(error)}).") from error
-    return _TASKS[network.purpose], f"{network.architecture.name} x{network.scale}"
+    return _TASKS.get(network.purpose, "other"), f"{network.architecture.name} x{network.scale}"
 
 
 def _read(path: Path, *, shapes_only: bool = False) -> dict[str, torch.Tensor]:

@@ -301,12 +301,12 @@ def test_a_server_that_falls_silent_is_given_up(server: Server, target: Path, mo
 
 
 def test_the_proxy_of_the_environment_is_used(server: Server, target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("ATELIER_MIRROR", "http://mirror.invalid")
+    monkeypatch.setenv("ATELIER_MIRROR", "http://127.0.0.1:9")
     monkeypatch.setenv("http_proxy", server.address)
     fetch.download("https://github.com/a/net.pth", target, SHA256)
-    assert server.asked == [("http://mirror.invalid/https://github.com/a/net.pth", None)]
+    assert server.asked == [("http://127.0.0.1:9/https://github.com/a/net.pth", None)]
     target.unlink()
-    monkeypatch.setenv("no_proxy", "mirror.invalid")
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
     with pytest.raises(WeightError, match="can't be reached"):
         fetch.download("https://github.com/a/net.pth", target, SHA256)
 
@@ -356,7 +356,8 @@ def test_redirects_are_followed_but_not_out_of_http(server: Server, target: Path
         follow("http://objects.example/a")
 
 
-def test_a_stop_keeps_what_has_arrived(server: Server, target: Path) -> None:
+def test_a_stop_keeps_what_has_arrived(server: Server, target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fetch, "REPORT_EVERY", 0)
     server.slow = 0.01
 
     def stop(done: int, total: int, note: str = "") -> None:

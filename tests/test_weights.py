@@ -9,6 +9,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import warnings
 from pathlib import Path
 
@@ -120,7 +121,9 @@ def test_a_digest_is_computed_once_while_the_file_stays(folder: Path, monkeypatc
     assert weights.digest(weight) == first
     assert len(hashed) == 1
     save_file(compact(2), path)
-    assert weights.digest(weight) == weights.verify(weight) != first
+    assert weights.digest(weight) != first
+    assert len(hashed) == 2
+    assert weights.verify(weight) == weights.digest(weight)
     assert len(hashed) == 3
 
 
@@ -363,6 +366,12 @@ def test_the_cache_folder_follows_the_environment(monkeypatch: pytest.MonkeyPatc
     assert weights.cache_folder() == tmp_path / "xdg" / "atelier" / "weights"
     monkeypatch.delenv("XDG_CACHE_HOME")
     assert weights.cache_folder() == Path.home() / ".cache" / "atelier" / "weights"
+
+    def homeless(path: Path) -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "expanduser", homeless)
+    assert weights.cache_folder() == Path(tempfile.gettempdir()) / ".cache" / "atelier" / "weights"
 
 
 def test_listing_without_local_files_imports_nothing_heavy() -> None:
