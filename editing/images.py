@@ -304,7 +304,7 @@ def _opened(path: Path) -> Iterator[IO[bytes]]:
 
 @dataclass(kw_only=True)
 class _Source:
-    """An opened file: ``image`` from Pillow, or ``page`` from tifffile for a 16-bit TIFF; nothing is decoded yet."""
+    """An opened file, not decoded yet: ``image`` from Pillow, ``page`` from tifffile, for an 8-bit TIFF both."""
 
     name: str
     file: IO[bytes]
@@ -333,7 +333,9 @@ def _source(name: str, file: IO[bytes]) -> _Source:
             f"Give a {_READABLE} file; save others, such as SVG, PDF or camera raw, in one of these first."
         ) from error
     if tiff is not None:
-        return _Source(name=name, file=file, header=replace(tiff[0], mode=image.mode, depth=8), image=image)
+        return _Source(
+            name=name, file=file, header=replace(tiff[0], mode=image.mode, depth=8), image=image, page=tiff[1]
+        )
     depth = 16 if image.mode.startswith("I") else 8
     if image.format == "PNG":
         depth = 16 if head[24] == 16 else 8
@@ -384,7 +386,7 @@ def probe(path: str | Path) -> Header:
         source = _source(path.name, file)
         header = source.header
         exif = _read_exif(source)
-        if exif is not None and exif.get(_ORIENTATION) in (5, 6, 7, 8):
+        if _orientation(source, exif) in (5, 6, 7, 8):
             return replace(header, width=header.height, height=header.width)
         return header
 
@@ -409,7 +411,7 @@ def read(path: str | Path) -> Picture:
         channels, icc = _decode(source, icc, notices)
         exif = _read_exif(source)
         dpi = _read_dpi(source, exif)
-        orientation = 1 if exif is None else exif.get(_ORIENTATION, 1)
+        orientation = _orientation(source, exif)
         if source.image is None or source.header.format != "TIFF":  # TIFF alone is turned by Pillow itself
             channels = _upright(channels, orientation)
         if dpi and orientation in (5, 6, 7, 8):
@@ -489,8 +491,6 @@ def _decode_pillow(source: _Source, image: Image.Image, *, has_profile: bool) ->
                 key = min(key, 2**bits - 1) * 255 // (2**bits - 1)
         alpha = np.where((channels == np.asarray(key)).all(axis=2, keepdims=True), 0, np.iinfo(channels.dtype).max)
         channels = np.concatenate([channels, alpha.astype(channels.dtype)], axis=2)
-    if source.header.format == "BMP" and channels.shape[2] == 4 and not channels[..., 3].any():
-        channels = channels[..., :3]  # the fourth byte of many BMP files is padding
     return channels
 
 
@@ -629,16 +629,19 @@ def _pack_exif(exif: Image.Exif) -> bytes:
 
 
 def _tiff_tag(source: _Source, tag: int) -> Any:
-    source.file.seek(0)
-    exif = Image.Exif()
     with suppress(Exception):  # as in _read_exif
-        exif.load_from_fp(source.file)
-        return exif.get(tag)
+        return source.page.tags.valueof(tag) if source.page else None
     return None
 
 
+def _orientation(source: _Source, exif: Image.Exif | None) -> object:
+    if source.header.format == "TIFF":
+        return _tiff_tag(source, _ORIENTATION)
+    return None if exif is None else exif.get(_ORIENTATION)
+
+
 def _read_icc(source: _Source) -> bytes | None:
-    icc = source.image.info.get("icc_profile") if source.image else _tiff_tag(source, _ICC_TAG)
+    icc = _tiff_tag(source, _ICC_TAG) if source.page else source.image and source.image.info.get("icc_profile")
     return icc if isinstance(icc, bytes) and len(icc) > 128 else None
 
 
@@ -669,7 +672,8 @@ def _read_text(source: _Source) -> dict[str, str]:
 
 def _read_dpi(source: _Source, exif: Image.Exif | None) -> tuple[float, float] | None:
     if source.header.format == "TIFF":
-        pair: Any = (_tiff_tag(source, _X_RESOLUTION), _tiff_tag(source, _Y_RESOLUTION))
+        fractions = (_tiff_tag(source, _X_RESOLUTION), _tiff_tag(source, _Y_RESOLUTION))
+        pair: Any = [value[0] / value[1] for value in fractions if value and value[1]]
         scale = {2: 1.0, 3: 2.54}.get(_tiff_tag(source, _RESOLUTION_UNIT) or 2, 0.0)
     else:
         pair, scale = source.image.info.get("dpi") if source.image else None, 1.0
@@ -1056,7 +1060,7 @@ def _write_tiff(job: _Job, file: IO[bytes]) -> None:
         byteorder="<",
         iccprofile=job.icc,
         resolution=job.dpi,
-        resolutionunit="INCH" if job.dpi else None,
+        resolutionunit="INCH" if job.dpi else "NONE",
         metadata=None,
         software=False,
         extratags=extra,
