@@ -494,15 +494,30 @@ def _decode_pillow(source: _Source, image: Image.Image, *, has_profile: bool) ->
     return channels
 
 
+def _decode_by_opencv(data: bytes) -> Pixels | None:
+    """16-bit gray, RGB or RGBA (H, W, C) of a PNG or TIFF; None where OpenCV can't."""
+    log: Any = getattr(cv2.utils, "logging", cv2)  # OpenCV 5 and 4
+    level = log.getLogLevel()
+    log.setLogLevel(0)  # it tells of damage in lines on stderr
+    try:
+        channels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    finally:
+        log.setLogLevel(level)
+    if channels is None or channels.dtype != np.uint16:
+        return None
+    if channels.ndim == 2:
+        channels = channels[..., None]
+    return np.asarray(channels[..., [[0], [], [2, 1, 0], [2, 1, 0, 3]][channels.shape[2] - 1]])
+
+
 def _decode_png16(source: _Source) -> Pixels:
     source.file.seek(0)
     data = source.file.read()
-    channels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
-    if channels is None or channels.dtype != np.uint16:
+    channels = _decode_by_opencv(data)
+    if channels is None:
         raise ValueError("OpenCV can't decode this 16-bit PNG")
-    if data[25] == 4:  # gray with alpha, which OpenCV spreads over four channels
-        return np.asarray(channels[..., [0, 3]])
-    return np.asarray(channels[..., [2, 1, 0, 3][: channels.shape[2]]])
+    # Gray with alpha is spread over four channels.
+    return channels[..., [0, 3]] if data[25] == 4 else channels
 
 
 def _decode_tiff16(source: _Source) -> Pixels:
@@ -537,15 +552,13 @@ def _decode_tiff_by_opencv(source: _Source) -> Pixels:
     with tifffile.TiffFile(data, mode="r+") as tiff:
         if _ORIENTATION in tiff.pages.first.tags:  # else OpenCV turns the picture by itself
             tiff.pages.first.tags[_ORIENTATION].overwrite(1)
-    channels = cv2.imdecode(np.frombuffer(data.getvalue(), np.uint8), cv2.IMREAD_UNCHANGED)
-    if channels is None or channels.dtype != np.uint16:
+    channels = _decode_by_opencv(data.getvalue())
+    if channels is None:
         raise ImageError(
             f"{source.name!r} is damaged, or a 16-bit TIFF of an uncommon kind. "
             "Save it without compression, or with LZW or Deflate, and with pixel-interleaved channels."
         )
-    if channels.ndim == 2:
-        return np.asarray(channels)
-    return np.asarray(channels[..., [2, 1, 0, 3][: channels.shape[2]]])
+    return channels
 
 
 def _decode_heic16(source: _Source) -> Pixels:
@@ -683,7 +696,7 @@ def _read_dpi(source: _Source, exif: Image.Exif | None) -> tuple[float, float] |
         x, y = (float(value) * scale for value in pair)
     except (TypeError, ValueError, ZeroDivisionError):
         return None
-    if not (1 <= x < 65536 and 1 <= y < 65536):  # true for nan too
+    if not (1 < x < 65536 and 1 < y < 65536):  # true for nan too; 1 stands for "unknown" in many TIFF files
         return None
     return round(x, 1), round(y, 1)  # PNG counts per metre: 150 dpi comes back as 150.0124
 
@@ -766,9 +779,13 @@ def write(
     if not strip:
         with _quiet():
             job.exif = _exif_to_write(picture, keep_gps=keep_gps)
+        if picture.exif is not None and job.exif is None:
+            job.tell("exif_unreadable")
         job.xmp = picture.xmp
         if picture.xmp is not None and not keep_gps:
-            job.xmp = _xmp_without_gps(picture.xmp, job.notices)
+            job.xmp = _xmp_without_gps(picture.xmp)
+            if job.xmp is None:
+                job.tell("xmp_dropped")
         # ImageMagick repeats EXIF, the location too, as texts such as "exif:GPSLatitude".
         job.text = {key: value for key, value in picture.text.items() if keep_gps or "gps" not in key.lower()}
         job.dpi = picture.dpi
@@ -853,13 +870,10 @@ def _exif_to_write(picture: Picture, *, keep_gps: bool) -> Image.Exif | None:
     return exif
 
 
-def _xmp_without_gps(xmp: bytes, notices: list[Notice]) -> bytes | None:
+def _xmp_without_gps(xmp: bytes) -> bytes | None:
     cleaned = _without_xmp(xmp, r"exif:GPS\w+")
     # Another prefix or another encoding hides the location from the pattern: rather no XMP than a leak.
-    if b"GPS" in cleaned or b"\0" in cleaned:
-        notices.append(Notice(key="xmp_dropped"))
-        return None
-    return cleaned
+    return None if b"GPS" in cleaned or b"\0" in cleaned else cleaned
 
 
 def _exif_bytes(job: _Job, *, limit: int | None = None) -> bytes | None:

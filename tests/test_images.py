@@ -323,11 +323,11 @@ def test_tiff_of_other_numbers_is_refused(tmp_path: Path, dtype: str) -> None:
             read(tmp_path / "a.tif")
 
 
-@pytest.mark.parametrize("format", ["WEBP", "AVIF", "HEIF", "JPEG"])
-@pytest.mark.parametrize("channels", [3, 4])
+@pytest.mark.parametrize(
+    ("format", "channels"),
+    [("JPEG", 1), ("JPEG", 3), ("WEBP", 3), ("WEBP", 4), ("AVIF", 3), ("AVIF", 4), ("HEIF", 3), ("HEIF", 4)],
+)
 def test_lossy_formats_are_read(tmp_path: Path, format: str, channels: int) -> None:
-    if (format, channels) == ("JPEG", 4):
-        pytest.skip("JPEG has no alpha")
     pillow_heif.register_heif_opener()
     path = save(tmp_path / "a", smooth(channels), format, quality=95)
     found = read(path)
@@ -628,6 +628,9 @@ def test_damaged_exif_is_no_obstacle(tmp_path: Path, data: bytes) -> None:
     assert found.width == 64
     write(found, tmp_path / "b.jpg", recipe=RECIPE)
     assert read(tmp_path / "b.jpg").recipe == RECIPE
+    for suffix in OUTPUTS:
+        write(picture(exif=data), tmp_path / f"c.{suffix}", recipe=RECIPE)
+        assert read(tmp_path / f"c.{suffix}").recipe == RECIPE
 
 
 def test_xmp_properties_are_removed_in_linear_time() -> None:
@@ -718,8 +721,7 @@ def test_a_truncated_file_is_refused(
     with pytest.raises(ImageError, match="'cut' is") as caught:
         read(path)
     assert str(tmp_path) not in str(caught.value)
-    if format != "LZW16":
-        assert capfd.readouterr().err == ""
+    assert capfd.readouterr().err == ""
 
 
 @pytest.mark.parametrize(
