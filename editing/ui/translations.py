@@ -8,6 +8,8 @@ from typing import Any
 
 import gradio as gr
 
+from editing.ui.messages import MESSAGES
+
 # key: (English, 中文)
 TEXTS: dict[str, tuple[str, str]] = {
     "tagline": (
@@ -97,17 +99,12 @@ TEXTS: dict[str, tuple[str, str]] = {
     "file_stopped": ("not done: stopped", "未处理：已停止"),
     "stopped": ("Stopped.", "已停止。"),
     "no_picture": ("There is no picture yet: drop one first.", "还没有图片：请先放入一张。"),
-    "no_result": ("There is no result yet: press Run first.", "还没有结果：请先运行。"),
     "error_title": ("That did not work", "未能完成"),
     "error_internal": (
         "Something went wrong inside Atelier. The log has the details under the id {id}.",
         "Atelier 内部出错，详情见日志，编号 {id}。",
     ),
 }
-
-# What the pipelines say, as they say it: {} stands for what they fill in. Their code stays in one language, as with
-# gettext; the 中文 may use the values in another order by {0}, {1}.
-MESSAGES: dict[str, str] = {}
 
 
 def _interface(column: int) -> dict[str, str]:
@@ -132,20 +129,20 @@ def say(key: str, language: str, **values: Any) -> str:
 
 
 def translate(message: str, language: str) -> str:
-    """A pipeline's English sentence in the visitor's language; unknown ones stay English."""
+    """A pipeline's English sentence in the visitor's language, with the phrases in it; unknown ones stay English."""
     if language == "zh":
         for pattern, chinese in _patterns():
             match = pattern.fullmatch(message)
             if match:
-                return chinese.format(*match.groups())
+                return chinese.format(*(translate(value, language) for value in match.groups()))
     return message
 
 
 @functools.cache
 def _patterns() -> list[tuple[re.Pattern[str], str]]:
-    # Longest first: a template that is mostly {} would match anything.
-    templates = sorted(MESSAGES.items(), key=lambda item: -len(item[0]))
+    # Those with the most words first: a template that is mostly {} would match anything.
+    templates = sorted(MESSAGES.items(), key=lambda item: -len(item[0].replace("{}", "")))
     return [
-        (re.compile("(.+?)".join(re.escape(piece) for piece in english.split("{}")), re.DOTALL), chinese)
+        (re.compile("(.*?)".join(re.escape(piece) for piece in english.split("{}")), re.DOTALL), chinese)
         for english, chinese in templates
     ]
