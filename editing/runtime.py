@@ -204,7 +204,7 @@ class Estimate:
 
 
 def measured_cost(key: str, backend: Backend, run: Callable[[int], None], *, side: int = 128) -> Cost:
-    """The cost of a network, measured once for this machine and kept in ``cache_folder()/speed.json``.
+    """The cost of a network, measured once for this machine and kept in ``speed.json`` beside the downloads.
 
     ``run(side)`` runs the network on one ``side`` x ``side`` picture. It runs once to warm up (oneDNN compiles its
     kernels), then three times, of which the fastest counts: other programs can only slow it down. The rise of the
@@ -225,7 +225,7 @@ def measured_cost(key: str, backend: Backend, run: Callable[[int], None], *, sid
             times.append(time.perf_counter() - start)
     cost = Cost(seconds=min(times) / side**2, bytes=max(peak.bytes - before, 1 << 20) / side**2)
     kept = _read_costs() | {identity: asdict(cost)}
-    path = cache_folder() / "speed.json"
+    path = cache_folder().parent / "speed.json"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         part = path.with_suffix(f".{os.getpid()}.part")
@@ -238,7 +238,7 @@ def measured_cost(key: str, backend: Backend, run: Callable[[int], None], *, sid
 
 def _read_costs() -> dict[str, dict[str, float]]:
     try:
-        kept = json.loads((cache_folder() / "speed.json").read_text())
+        kept = json.loads((cache_folder().parent / "speed.json").read_text())
         return {name: {"seconds": float(c["seconds"]), "bytes": float(c["bytes"])} for name, c in kept.items()}
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return {}

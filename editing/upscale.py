@@ -119,7 +119,8 @@ def _overlap(network: torch.nn.Module) -> tuple[int, int]:
     if type(network).__name__ == "SRVGGNetCompact":
         # One chain: the radii add up. 4 more pixels feed the Lanczos filter of sizes other than the network's own.
         return sum(module.kernel_size[0] // 2 for module in convolutions) + 4, 0
-    return 32, 32
+    # RRDBNet sees 350 pixels far, but little beyond 40 matters: 55 dB to the whole picture, whose bf16 result is 50 dB off.
+    return 40, 16
 
 
 def target_size(width: int, height: int, options: UpscaleOptions, network_scale: int) -> tuple[int, int]:
@@ -273,7 +274,7 @@ def _tile_for(network: Upscaler, cost: Cost, out_pixels: int) -> int:
     budget = runtime.free_memory(network.backend.device) / 2
     if on_cpu:
         budget = min(budget - out_pixels * _BYTES_PER_OUTPUT_PIXEL, 1.2e9)
-    return tiling.largest_tile(budget, cost.bytes, network.overlap, most=256 if on_cpu else 512)
+    return tiling.largest_tile(budget, cost.bytes, network.overlap, most=320 if on_cpu else 512)
 
 
 def recipe(options: UpscaleOptions) -> dict[str, Any]:
