@@ -70,12 +70,13 @@ class Upscaler:
         """(h, w, 1 or 3) integers to float32 (h * scale, w * scale, the same) in [0, 1]."""
         tensor = torch.from_numpy(images.to_float(region)).permute(2, 0, 1)[None].expand(-1, 3, -1, -1)
         tensor = tensor.to(device=self.backend.device, dtype=self.backend.dtype, memory_format=torch.channels_last)
-        result = self.run(tensor)[0].float().clamp(0, 1)
-        if not bool(torch.isfinite(result).all()):
+        result = self.run(tensor)[0].float()
+        if not bool(torch.isfinite(result).all()):  # before clamping, which would make infinity a white dot
             raise EditingError(
                 f"The model '{self.name}' gave values that are not numbers, so nothing was kept. "
                 "Run it again with precision fp32."
             )
+        result = result.clamp(0, 1)
         if region.shape[2] == 1:
             result = result.mean(0, keepdim=True)  # a gray picture stays gray, whatever tint the network adds
         return result.permute(1, 2, 0).cpu().numpy()
