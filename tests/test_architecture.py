@@ -21,6 +21,7 @@ RANKS = {
     "editing.fetch": 2,
     "editing.ncnn": 2,
     "editing.images": 2,
+    "editing.clips": 3,
     "editing.masks": 3,
     "editing.weights": 3,
     "editing.runtime": 4,
