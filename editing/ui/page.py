@@ -16,12 +16,16 @@ from editing.ui.translations import T, language_of, say
 
 CSS = """
 .gradio-container { max-width: 1280px !important; margin: auto; }
+.gradio-container, .gradio-container > .main { width: 100%; }
 #header { align-items: baseline; }
 #header h1 { margin: 0; }
 #languages { text-align: right; }
 #upscale-estimate, #upscale-info { min-height: 1.5em; }
+.hint { font-size: var(--text-sm); opacity: .7; }
+input[role="combobox"] { text-overflow: ellipsis; }
 footer { opacity: .7; }
-@media (max-width: 640px) { .gradio-container { padding: 8px !important; } #languages { text-align: left; } }
+footer .divider:last-child { display: none; }
+@media (max-width: 640px) { .gradio-container > .main { padding: 8px !important; } }
 """
 
 SYSTEM_FONTS = (

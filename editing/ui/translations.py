@@ -33,6 +33,7 @@ TEXTS: dict[str, tuple[str, str]] = {
         "0 plain enlargement, 1 the network's; changes the result without another run",
         "0 为普通放大，1 为网络结果；调整后无需重新运行",
     ),
+    "strength_info_many": ("0 plain enlargement, 1 the network's", "0 为普通放大，1 为网络结果"),
     "advanced": ("Advanced", "高级选项"),
     "longest": ("Longest side (pixels)", "最长边（像素）"),
     "longest_info": ("Overrides the scale; 0 leaves it to the scale", "优先于放大倍数；0 表示按倍数"),
@@ -50,7 +51,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "run": ("Run", "运行"),
     "stop": ("Stop", "停止"),
     "patch": ("Preview a patch", "预览局部"),
-    "patch_info": ("Click into the picture to choose where", "在图片上点击以选择位置"),
+    "patch_info": ("Click into the picture to choose which patch.", "点击图片可选择局部的位置。"),
     "result": ("Before and after", "前后对比"),
     "patch_result": ("Patch, before and after", "局部前后对比"),
     "download": ("Download", "下载"),
@@ -67,7 +68,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     # Filled in on the server, by the visitor's language.
     "estimate": (
         "**{width} × {height} → {out_width} × {out_height}** · about **{seconds}** · peak memory {memory} "
-        "({free} free) · {tiles} tiles",
+        "({free} free) · tiles: {tiles}",
         "**{width} × {height} → {out_width} × {out_height}** · 约 **{seconds}** · 峰值内存 {memory}"
         "（可用 {free}）· {tiles} 个分块",
     ),
@@ -80,7 +81,7 @@ TEXTS: dict[str, tuple[str, str]] = {
         " · ⚠ 超过可用内存：请关闭其他程序或选择更小的尺寸",
     ),
     "machine": ("This machine: {machine}", "本机：{machine}"),
-    "progress": ("{done} of {total} tiles", "第 {done} / {total} 块"),
+    "progress": ("Tiles: {done} of {total}", "已完成 {done} / {total} 块"),
     "progress_left": (" · {left} left", " · 剩余 {left}"),
     "progress_file": ("Picture {index} of {count}: ", "第 {index} / {count} 张："),
     "done": (

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import html
+import shutil
+import tempfile
 import time
 import uuid
 import zipfile
@@ -74,20 +76,22 @@ def build() -> None:
                 run = gr.Button(T("run"), variant="primary", elem_id="upscale-run")
                 stop = gr.Button(T("stop"), elem_id="upscale-stop", min_width=80)
             patch = gr.Button(T("patch"), size="sm", elem_id="upscale-patch")
+            gr.Markdown(T("patch_info"), elem_classes="hint")
             # The API's own ends: the page's are made for looking at.
             api_file = gr.File(visible=False, type="filepath")
             api_result, api_facts = gr.File(visible=False), gr.JSON(visible=False)
             api_upscale, api_estimate = gr.Button(visible=False), gr.Button(visible=False)
         with gr.Column(min_width=320, scale=2):
-            with gr.Group(visible=True) as one_result:
+            with gr.Column() as one_result:
                 slider = gr.ImageSlider(label=T("result"), type="filepath", interactive=False, elem_id="upscale-slider")
-                strength = gr.Slider(
-                    0, 1, value=1, step=0.01, label=T("strength"), info=T("strength_info"), elem_id="upscale-strength"
-                )
-            info = gr.Markdown(elem_id="upscale-info")
-            download = gr.DownloadButton(T("download"), interactive=False, elem_id="upscale-download")
-            with gr.Accordion(T("recipe"), open=False, visible=False) as recipe_box:
-                recipe = gr.JSON(show_label=False, elem_id="upscale-recipe")
+            strength = gr.Slider(
+                0, 1, value=1, step=0.01, label=T("strength"), info=T("strength_info"), elem_id="upscale-strength"
+            )
+            with gr.Column() as one_facts:
+                info = gr.Markdown(elem_id="upscale-info")
+                download = gr.DownloadButton(T("download"), interactive=False, elem_id="upscale-download")
+                with gr.Accordion(T("recipe"), open=False, visible=False) as recipe_box:
+                    recipe = gr.JSON(show_label=False, elem_id="upscale-recipe")
             with gr.Column(visible=False) as many_result:
                 gallery = gr.Gallery(label=T("results"), columns=3, elem_id="upscale-gallery")
                 table = gr.Dataframe(
@@ -113,21 +117,26 @@ def build() -> None:
     )  # fmt: skip
     for tab, name in ((one, "one"), (several, "several")):
         tab.select(
-            lambda name=name: (name, gr.update(visible=name == "one"), gr.update(visible=name == "several")),
-            None, [mode, one_result, many_result], queue=False, **hidden,
+            lambda name=name: (
+                name, *[gr.update(visible=name == "one")] * 2, gr.update(visible=name == "several"),
+                gr.update(info=T("strength_info") if name == "one" else T("strength_info_many")),
+            ),
+            None, [mode, one_result, one_facts, many_result, strength], queue=False, **hidden,
         ).then(show_estimate, [mode, source, files, *settings], cost, show_progress="minimal", **hidden)  # fmt: skip
     picture.select(remember_point, source, point, queue=False, **hidden)
     use_recipe.click(settings_of_recipe, source, settings, queue=False, **hidden)
 
     run.click(
-        run_page, [mode, source, files, *settings, *saving],
+        run_page, [mode, source, files, *settings, *saving, work],
         [slider, info, download, recipe, recipe_box, work, gallery, table, archive],
         show_progress_on=[slider, gallery], **COMPUTE, **hidden,
     )  # fmt: skip
     patch.click(run_patch, [source, point, *settings], [slider, info], show_progress_on=slider, **COMPUTE, **hidden)
-    strength.release(
+    # Another strength, or another way of saving, needs no second run.
+    gr.on(
+        [strength.release, file_format.change, strip.change, keep_gps.change],
         remix, [work, strength, *saving], [slider, info, download, recipe, work],
-        show_progress="minimal", concurrency_id="mix", concurrency_limit=2, **hidden,
+        show_progress="minimal", trigger_mode="always_last", concurrency_id="mix", concurrency_limit=2, **hidden,
     )  # fmt: skip
     stop.click(request_stop, None, None, queue=False, show_progress="hidden", **hidden)
 
@@ -269,7 +278,7 @@ def run_page(request: gr.Request, progress: gr.Progress = gr.Progress(), *values
     """The Run button: one picture, or each of several."""
     language = language_of(request)
     mode, source, files = values[:3]
-    options, saving = _options(*values[3:10]), values[10:]
+    options, saving, last = _options(*values[3:10]), values[10:13], values[13]
     if mode == "several":
         if not files:
             raise EditingError(say("no_picture", language))
@@ -280,6 +289,8 @@ def run_page(request: gr.Request, progress: gr.Progress = gr.Progress(), *values
         raise EditingError(say("no_picture", language))
     with job(request, progress) as work:
         yield (*_run_one(source, options, saving, work, request), *[gr.skip()] * 3)
+    if last:  # its place on the page is taken, and it is large
+        shutil.rmtree(last["folder"], ignore_errors=True)
 
 
 def _run_one(
@@ -293,15 +304,17 @@ def _run_one(
     np.save(folder / "pixels.npy", enlarged.pixels)
     if enlarged.alpha is not None:
         np.save(folder / "alpha.npy", enlarged.alpha)
-    made = {"path": source["path"], "preview": source["preview"], "folder": str(folder), "settings": options}
-    seconds = time.monotonic() - started
-    slider, info, download, recipe = _show(picture, enlarged, made, options, saving, seconds, work.language)
-    return slider, info, download, recipe, gr.update(visible=True), made | {"seconds": seconds}
+    made = {
+        "path": source["path"], "preview": source["preview"], "folder": str(folder), "settings": options,
+        "seconds": time.monotonic() - started,
+    }  # fmt: skip
+    slider, info, download, recipe, made = _show(picture, enlarged, made, options, saving, work.language)
+    return slider, info, download, recipe, gr.update(visible=True), made
 
 
 @guarded
 def remix(request: gr.Request, made: dict[str, Any] | None, strength: float, *saving: Any) -> tuple[Any, ...]:
-    """The strength slider: mix the last result anew, without the network."""
+    """The strength slider and the ways of saving: mix the last result anew, without the network."""
     if not made:
         return gr.skip(), gr.skip(), gr.skip(), gr.skip(), gr.skip()
     folder = Path(made["folder"])
@@ -311,33 +324,36 @@ def remix(request: gr.Request, made: dict[str, Any] | None, strength: float, *sa
     alpha = None if picture.alpha is None else np.load(folder / "alpha.npy")
     enlarged = replace(picture, pixels=np.load(folder / "pixels.npy"), alpha=alpha)
     options = replace(made["settings"], strength=strength)
-    return *_show(picture, enlarged, made, options, saving, made["seconds"], language_of(request)), made
+    return _show(picture, enlarged, made, options, saving, language_of(request))
 
 
 def _show(
     picture: Picture, enlarged: Picture, made: dict[str, Any], options: UpscaleOptions, saving: tuple[Any, ...],
-    seconds: float, language: str,
-) -> tuple[Any, Any, Any, Any]:  # fmt: skip
-    """Save the result once and give that same file to the slider and the download."""
+    language: str,
+) -> tuple[Any, ...]:  # fmt: skip
+    """Save the result once and give that same file to the slider and the download; the one before it goes."""
     result = upscale.mix(picture, enlarged, options.strength)
     recipe = upscale.recipe(options)
-    folder = Path(made["folder"])
+    # A folder for each version: a browser shows the file that it already has under an address.
+    folder = Path(tempfile.mkdtemp(dir=made["folder"]))
     file, notices = _save(result, made["path"], folder, options, saving, recipe)
-    source = Path(made["path"])
-    before = (
-        source
-        if not made["preview"] and picture.width * picture.height <= PREVIEW_PIXELS
-        else _preview(picture, folder)
-    )
+    before = made.get("before")
+    if before is None:
+        shown = not made["preview"] and picture.width * picture.height <= PREVIEW_PIXELS
+        before = made["path"] if shown else str(_preview(picture, Path(made["folder"])))
     reduced = saving[0] not in ("PNG", "JPEG", "WebP") or result.width * result.height > PREVIEW_PIXELS
     after = _preview(result, folder) if reduced else file
     info = say(
-        "done", language, width=result.width, height=result.height, seconds=duration(seconds),
+        "done", language, width=result.width, height=result.height, seconds=duration(made["seconds"]),
         drift=f"{upscale.color_drift(picture, result):.2f}", size=size_text(file.stat().st_size), format=saving[0],
     )  # fmt: skip
     for text in [translate(str(notice), language) for notice in notices] + [say("preview_note", language)] * reduced:
         info += f"<br>{_plain(text)}"
-    return (str(before), str(after)), info, gr.update(value=str(file), interactive=True), recipe
+    if "version" in made:
+        shutil.rmtree(made["version"], ignore_errors=True)
+    slider = gr.update(value=(before, str(after)), label=T("result"))
+    made = made | {"before": before, "version": str(folder)}
+    return slider, info, gr.update(value=str(file), interactive=True), recipe, made
 
 
 def _save(
@@ -346,7 +362,6 @@ def _save(
     """Write the result beside a name that says what was done to which picture."""
     file_format, strip, keep_gps = saving
     amount = f"{options.longest}px" if options.longest else f"x{options.scale}"
-    # One name for each strength: a browser shows the picture that it already has under a name.
     dial = "" if options.strength == 1 else f"-s{round(options.strength * 100)}"
     file = folder / f"{Path(source).stem}-{options.model}-{amount}{dial}{SUFFIXES[file_format]}"
     return file, images.write(result, file, strip=strip, keep_gps=keep_gps, recipe=recipe)
@@ -430,9 +445,8 @@ def run_patch(request: gr.Request, progress: gr.Progress = gr.Progress(), *value
         images.write(upscale.mix(picture, enlarged, 0), before)
         images.write(upscale.mix(picture, enlarged, options.strength), after)
         seconds = duration(time.monotonic() - started)
-    return (str(before), str(after)), say(
-        "patch_done", language, width=picture.width, height=picture.height, seconds=seconds
-    )
+    slider = gr.update(value=(str(before), str(after)), label=T("patch_result"))
+    return slider, say("patch_done", language, width=picture.width, height=picture.height, seconds=seconds)
 
 
 def _crop(picture: Picture, point: tuple[float, float]) -> Picture:
