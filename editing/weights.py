@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import functools
 import importlib.metadata
+import json
 import os
 import pickle
 import re
@@ -171,6 +172,15 @@ CATALOGUE: tuple[Weight, ...] = (
         sha256="49fafd45f8fd7aa8d31ab2a22d14d91b536c34494a5cfe31eb5d89c2fa266abb",
         source=Download(f"{_REALESRGAN}/v0.2.1/RealESRGAN_x2plus.pth", megabytes=67),
     ),
+    Weight(
+        name="faces",
+        task="generate",
+        title="Faces",
+        architecture="style-based generator, 64 px",
+        licence="CC BY-NC-SA 4.0",
+        sha256="0000000000000000000000000000000000000000000000000000000000000000",  # until it is trained
+        source=Shipped("faces.safetensors"),
+    ),
 )
 
 
@@ -270,6 +280,16 @@ def load_state(weight: Weight) -> dict[str, torch.Tensor]:
     path = _present(weight)
     try:
         return _read(path)
+    except WeightError as error:
+        raise WeightError(f"{path} can't be used: {error}") from error
+
+
+def metadata(weight: Weight) -> dict[str, str]:
+    """The texts that a .safetensors file carries beside its tensors; other files carry none. Raises WeightError."""
+    digest(weight)
+    path = _present(weight)
+    try:
+        return _metadata(path)
     except WeightError as error:
         raise WeightError(f"{path} can't be used: {error}") from error
 
@@ -478,6 +498,8 @@ def _describe_pair(path: Path) -> tuple[str, str]:
 
 def _describe_file(path: Path) -> tuple[str, str]:
     """Task and architecture by the names and shapes of the arrays: the numbers themselves stay on the disk."""
+    if ours := _describe_generator(_metadata(path)):
+        return ours
     import torch
     from spandrel import MAIN_REGISTRY, UnsupportedModelError
 
@@ -497,6 +519,29 @@ def _describe_file(path: Path) -> tuple[str, str]:
     except Exception as error:
         raise WeightError(f"its weights don't fit together ({_short(error)}).") from error
     return _TASKS.get(network.purpose, "other"), f"{network.architecture.name} x{network.scale}"
+
+
+def _describe_generator(texts: dict[str, str]) -> tuple[str, str] | None:
+    """Task and architecture of a generator that ``train generator`` wrote: the "config" beside its tensors tells."""
+    try:
+        config = json.loads(texts.get("config", ""))
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(config, dict) or not {"size", "latent", "style"} <= set(config):
+        return None
+    return "generate", f"style-based generator, {str(config['size'])[:8]} px"
+
+
+def _metadata(path: Path) -> dict[str, str]:
+    if path.suffix.lower() != ".safetensors":
+        return {}
+    from safetensors import safe_open
+
+    try:
+        with safe_open(path, framework="np") as file:
+            return dict(file.metadata() or {})
+    except Exception as error:
+        raise WeightError(_why_unreadable(path, error)) from error
 
 
 def _read(path: Path, *, shapes_only: bool = False) -> dict[str, torch.Tensor]:

@@ -54,14 +54,17 @@ def forget(request: gr.Request) -> None:
 class JobReport:
     """A pipeline's ``report``: shows steps and time left on the page, and raises Stopped once Stop was pressed."""
 
-    def __init__(self, progress: gr.Progress, flag: threading.Event, language: str, prefix: str = "") -> None:
+    def __init__(
+        self, progress: gr.Progress, flag: threading.Event, language: str, prefix: str = "", *, pictures: bool = False
+    ) -> None:
         self.progress, self.flag, self.language, self.prefix = progress, flag, language, prefix
+        self.pictures = pictures  # else tiles
         self.started = time.monotonic()
 
     def __call__(self, done: int, total: int, note: str = "") -> None:
         if self.flag.is_set():
             raise Stopped("Stopped.")
-        text = say("progress", self.language, done=done, total=total)
+        text = say("progress_pictures" if self.pictures else "progress", self.language, done=done, total=total)
         if 0 < done < total:
             left = (time.monotonic() - self.started) / done * (total - done)
             text += say("progress_left", self.language, left=duration(left))
@@ -75,8 +78,8 @@ class Job:
         self.session, self.progress, self.language = session_of(request), progress, language_of(request)
         self.flag = threading.Event()
 
-    def report(self, prefix: str = "") -> JobReport:
-        return JobReport(self.progress, self.flag, self.language, prefix)
+    def report(self, prefix: str = "", *, pictures: bool = False) -> JobReport:
+        return JobReport(self.progress, self.flag, self.language, prefix, pictures=pictures)
 
 
 @contextmanager

@@ -246,4 +246,36 @@ MESSAGES: dict[str, str] = {
     "the connection broke ({})": "连接中断（{}）",
     "it can't be reached ({})": "无法连接（{}）",
     "it redirects to {}, which is not https": "它重定向到 {}，而那不是 https",
+    # generate
+    "Seed {} is not offered: it must be a whole number from 0 to {}.": "不支持种子 {}：必须是 0 到 {} 的整数。",
+    "(nothing)": "（空）",
+    "{} pictures were asked for; 1 to {} are possible.": "要求 {} 张图片；可以是 1 到 {} 张。",
+    "{} frames were asked for; {} to {} are possible.": "要求 {} 帧；可以是 {} 到 {} 帧。",
+    "{} pictures from seed {} on go past the last seed, {}: choose a smaller seed or count.": (
+        "从种子 {1} 起的 {0} 张图片超过了最后的种子 {2}：请选更小的种子或张数。"
+    ),
+    "Truncation is {}; it must be between 0 and 1.": "截断为 {}，必须在 0 到 1 之间。",
+    "The mix is {}; it must be between 0 and 1.": "混合比例为 {}，必须在 0 到 1 之间。",
+    "Direction {} is {}; it must be between -{} and {}.": "方向 {} 为 {}，必须在 -{} 到 {} 之间。",
+    "A walk takes two to eight seeds; {} were given.": "漫步需要二到八个种子，给了 {} 个。",
+    "The generator '{}' has {} directions; {} were given.": "生成器“{}”有 {} 个方向，给了 {} 个。",
+    "The generator '{}' gave values that are not numbers: its file is damaged, or its training failed. Choose another "
+    "generator.": "生成器“{}”给出了非数值：文件已损坏，或训练失败。请换一个生成器。",
+    "{} can't be used: it is not a whole generator ({}).": "{} 无法使用：它不是完整的生成器（{}）。",
+    "{} can't be used: it holds values that are not numbers.": "{} 无法使用：其中含有非数值。",
+    "There is no recipe of a drawn picture in this file: choose one that was drawn here.": (
+        "此文件中没有生成图片的配方：请选择在这里生成的图片。"
+    ),
+    "The recipe in this file is damaged: choose the settings by hand.": "此文件中的配方已损坏：请手动选择设置。",
+    "The seeds are '{}'; they must be whole numbers with commas.": "种子为“{}”；必须是用逗号隔开的整数。",
+    "The size is '{}'; choose native or {}.": "尺寸为“{}”；请选择 native 或 {}。",
+    "The format is '{}'; choose webp or mp4.": "格式为“{}”；请选择 webp 或 mp4。",
+    "The directions must be a list of numbers, such as [0.5, -1].": "方向必须是数字列表，例如 [0.5, -1]。",
+    "The pictures are no longer kept: draw them again.": "图片已不再保留：请重新绘制。",
+    "There is no such training any more: open the page again.": "该训练已不存在：请重新打开页面。",
+    # clips
+    "{} was not saved: {}. Choose another folder, or free some space.": "{} 未保存：{}。请换一个文件夹，或腾出空间。",
+    "{} has no known suffix; clips are saved as {}.": "{} 没有可识别的后缀；动画可保存为 {}。",
+    "{} frames a second were asked for; 1 to {} are possible.": "要求每秒 {} 帧；可以是 1 到 {} 帧。",
+    "The clip can't be saved as MP4 here ({}). Save it as WebP.": "此处无法保存 MP4（{}）。请保存为 WebP。",
 }

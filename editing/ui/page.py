@@ -9,7 +9,7 @@ import gradio as gr
 from starlette.middleware import Middleware
 
 from editing import __version__, runtime
-from editing.ui import upscale_tab
+from editing.ui import generate_tab, upscale_tab
 from editing.ui.handlers import forget
 from editing.ui.security import SecurityHeaders
 from editing.ui.translations import T, language_of, say
@@ -21,6 +21,8 @@ CSS = """
 #header h1 { margin: 0; }
 #languages { text-align: right; }
 #upscale-estimate, #upscale-info { min-height: 1.5em; }
+.drawn img { object-fit: contain; }
+.drawn .gallery-container, .drawn .grid-wrap { height: auto !important; max-height: none !important; }
 .hint { font-size: var(--text-sm); opacity: .7; }
 input[role="combobox"] { text-overflow: ellipsis; }
 footer { opacity: .7; }
@@ -52,8 +54,10 @@ def build() -> gr.Blocks:
                 elem_id="languages",
             )
         gr.Markdown(T("tagline"))
-        with gr.Tabs():
-            upscale_tab.build()
+        with gr.Tabs() as tabs:
+            upscale_picture = upscale_tab.build()
+            if generate_tab.available():
+                generate_tab.build(tabs, upscale_picture)
         machine = gr.Markdown(elem_id="machine")
         page.load(show_machine, None, machine, queue=False, show_progress="hidden", api_visibility="private")
         page.unload(forget)

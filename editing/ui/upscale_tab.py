@@ -34,8 +34,8 @@ PREVIEW_SIDE = 2048
 PATCH = 128
 
 
-def build() -> None:
-    """Add the tab to the page being built."""
+def build() -> gr.Image:
+    """Add the tab to the page being built; gives the component that takes a picture, for other tabs to send one."""
     with gr.Tab(T("tab_upscale"), id="upscale"), gr.Row():
         with gr.Column(min_width=320):
             with gr.Tabs():
@@ -99,11 +99,12 @@ def build() -> None:
                     elem_id="upscale-table",
                 )  # fmt: skip
                 archive = gr.DownloadButton(T("download_zip"), interactive=False, elem_id="upscale-zip")
+            # In here, since Gradio takes what lies beside a tab for a tab.
+            source = gr.State()  # the file that was given, and the preview shown where browsers can't show it
+            mode = gr.State("one")
+            point = gr.State()  # where the picture was clicked last, as fractions of its width and height
+            work = gr.State()  # what the strength slider needs of the last run
 
-    source = gr.State()  # the file that was given, and the preview shown in its place where browsers can't show it
-    mode = gr.State("one")
-    point = gr.State()  # where the picture was clicked last, as fractions of its width and height
-    work = gr.State()  # what the strength slider needs of the last run
     settings = [model, scale, strength, longest, precision, tile, color_lock]
     saving = [file_format, strip, keep_gps]
     hidden: dict[str, Any] = {"api_visibility": "private"}
@@ -144,6 +145,7 @@ def build() -> None:
         upscale_endpoint, [api_file, *settings, *saving], [api_result, api_facts], api_name="upscale", **COMPUTE
     )
     api_estimate.click(estimate_endpoint, [api_file, *settings], api_facts, api_name="estimate")
+    return picture
 
 
 def _models() -> list[tuple[str, str]]:
