@@ -24,6 +24,7 @@ CSS = """
 .drawn img { object-fit: contain; }
 .drawn .gallery-container, .drawn .grid-wrap { height: auto !important; max-height: none !important; }
 .hint { font-size: var(--text-sm); opacity: .7; }
+#upscale-table * { font-family: var(--font); }
 input[role="combobox"] { text-overflow: ellipsis; }
 footer { opacity: .7; }
 footer .divider:last-child { display: none; }

@@ -190,9 +190,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Patch of {width} × {height} pixels in {seconds}; Run does the whole picture.",
         "{width} × {height} 像素的局部，用时 {seconds}；点“运行”处理整张图片。",
     ),
+    "patch_at": ("The patch will be round {x}, {y}.", "局部将以 {x}, {y} 为中心。"),
     "preview_note": (
-        "The page shows a reduced preview; the download is the full result.",
-        "页面显示的是缩小的预览；下载的是完整结果。",
+        "The page shows a preview; the download is the full result.",
+        "页面显示的是预览；下载的是完整结果。",
     ),
     "file_done": ("{width} × {height} in {seconds}", "{width} × {height}，用时 {seconds}"),
     "file_stopped": ("not done: stopped", "未处理：已停止"),

@@ -75,8 +75,9 @@ def build() -> gr.Image:
             with gr.Row():
                 run = gr.Button(T("run"), variant="primary", elem_id="upscale-run")
                 stop = gr.Button(T("stop"), elem_id="upscale-stop", min_width=80)
-            patch = gr.Button(T("patch"), size="sm", elem_id="upscale-patch")
-            gr.Markdown(T("patch_info"), elem_classes="hint")
+            with gr.Column() as patch_box:
+                patch = gr.Button(T("patch"), size="sm", elem_id="upscale-patch")
+                patch_at = gr.Markdown(T("patch_info"), elem_id="upscale-patch-at", elem_classes="hint")
             # The API's own ends: the page's are made for looking at.
             api_file = gr.File(visible=False, type="filepath")
             api_result, api_facts = gr.File(visible=False), gr.JSON(visible=False)
@@ -110,7 +111,7 @@ def build() -> gr.Image:
     hidden: dict[str, Any] = {"api_visibility": "private"}
 
     picture.change(
-        inspect, [picture, source], [source, picture, point, use_recipe], show_progress="hidden", **hidden
+        inspect, [picture, source], [source, picture, point, patch_at, use_recipe], show_progress="hidden", **hidden
     ).then(show_estimate, [mode, source, files, *settings], cost, show_progress="minimal", **hidden)
     gr.on(
         [part.change for part in (files, model, scale, longest, precision, tile)],
@@ -119,12 +120,12 @@ def build() -> gr.Image:
     for tab, name in ((one, "one"), (several, "several")):
         tab.select(
             lambda name=name: (
-                name, *[gr.update(visible=name == "one")] * 2, gr.update(visible=name == "several"),
+                name, *[gr.update(visible=name == "one")] * 3, gr.update(visible=name == "several"),
                 gr.update(info=T("strength_info") if name == "one" else T("strength_info_many")),
             ),
-            None, [mode, one_result, one_facts, many_result, strength], queue=False, **hidden,
+            None, [mode, one_result, one_facts, patch_box, many_result, strength], queue=False, **hidden,
         ).then(show_estimate, [mode, source, files, *settings], cost, show_progress="minimal", **hidden)  # fmt: skip
-    picture.select(remember_point, source, point, queue=False, **hidden)
+    picture.select(remember_point, source, [point, patch_at], queue=False, show_progress="hidden", **hidden)
     use_recipe.click(settings_of_recipe, source, settings, queue=False, **hidden)
 
     run.click(
@@ -175,15 +176,15 @@ def _options(
 def inspect(path: str | None, source: dict[str, Any] | None, request: gr.Request) -> tuple[Any, ...]:
     """Look at a new picture: refuse it with a reason, or remember it and show a preview where browsers can't."""
     if path and source and Path(path).name == source["preview"]:
-        return gr.skip(), gr.skip(), gr.skip(), gr.skip()  # our own preview, put there by the lines below
+        return (gr.skip(),) * 5  # our own preview, put there by the lines below
     if not path:
-        return None, gr.skip(), None, gr.update(visible=False)
+        return None, gr.skip(), None, T("patch_info"), gr.update(visible=False)
     language = language_of(request)
     try:
         picture = images.read(path)
     except ImageError as error:
         gr.Warning(_plain(explain(error, language)), title=say("error_title", language))
-        return None, None, None, gr.update(visible=False)
+        return None, None, None, T("patch_info"), gr.update(visible=False)
     for notice in picture.notices:
         gr.Info(_plain(translate(str(notice), language)))
     source = {
@@ -201,15 +202,16 @@ def inspect(path: str | None, source: dict[str, Any] | None, request: gr.Request
         header = images.probe(preview)
         source |= {"preview": preview.name, "shown": (header.width, header.height)}
         shown = str(preview)
-    return source, shown, None, gr.update(visible=source["recipe"] is not None)
+    return source, shown, None, T("patch_info"), gr.update(visible=source["recipe"] is not None)
 
 
-def remember_point(source: dict[str, Any] | None, event: gr.SelectData) -> tuple[float, float] | None:
-    """Where the picture was clicked, as fractions of its width and height."""
+def remember_point(source: dict[str, Any] | None, event: gr.SelectData, request: gr.Request) -> tuple[Any, Any]:
+    """Where the picture was clicked, as fractions of its width and height, and in words."""
     if not source:
-        return None
+        return None, gr.skip()
     (x, y), (width, height) = event.index, source["shown"]
-    return x / width, y / height
+    place = round(x / width * source["width"]), round(y / height * source["height"])
+    return (x / width, y / height), say("patch_at", language_of(request), x=place[0], y=place[1])
 
 
 @guarded
@@ -343,13 +345,12 @@ def _show(
     if before is None:
         shown = not made["preview"] and picture.width * picture.height <= PREVIEW_PIXELS
         before = made["path"] if shown else str(_preview(picture, Path(made["folder"])))
-    reduced = saving[0] not in ("PNG", "JPEG", "WebP") or result.width * result.height > PREVIEW_PIXELS
-    after = _preview(result, folder) if reduced else file
+    after = _shown(result, file, saving)
     info = say(
         "done", language, width=result.width, height=result.height, seconds=duration(made["seconds"]),
         drift=f"{upscale.color_drift(picture, result):.2f}", size=size_text(file.stat().st_size), format=saving[0],
     )  # fmt: skip
-    for text in [translate(str(notice), language) for notice in notices] + [say("preview_note", language)] * reduced:
+    for text in [translate(str(notice), language) for notice in notices] + [say("preview_note", language)] * (after != file):
         info += f"<br>{_plain(text)}"
     if "version" in made:
         shutil.rmtree(made["version"], ignore_errors=True)
@@ -369,12 +370,20 @@ def _save(
     return file, images.write(result, file, strip=strip, keep_gps=keep_gps, recipe=recipe)
 
 
+def _shown(result: Picture, file: Path, saving: tuple[Any, ...]) -> Path:
+    """What the page shows of a result: its file, or a preview beside it where browsers can't show that, or slowly."""
+    if saving[0] in ("PNG", "JPEG", "WebP") and result.width * result.height <= PREVIEW_PIXELS:
+        return file
+    return _preview(result, file.parent)
+
+
 def _run_many(
     files: list[str], options: UpscaleOptions, saving: tuple[Any, ...], request: gr.Request, progress: gr.Progress
 ) -> Iterator[tuple[Any, ...]]:
     """Each file on its own: one that fails says why and the rest go on; Stop keeps what is done."""
     language = language_of(request)
     done: list[Path] = []
+    gallery: list[tuple[str, str]] = []  # what is shown of each, and its name
     rows = [[Path(file).name, ""] for file in files]
     with job(request, progress) as work:
         folder = new_folder(request)
@@ -390,6 +399,7 @@ def _run_many(
                 own = folder / str(index)  # two files may have the same name
                 own.mkdir()
                 done.append(_save(result, file, own, options, saving, upscale.recipe(options))[0])
+                gallery.append((str(_shown(result, done[-1], saving)), done[-1].name))
                 rows[index][1] = "✓ " + say(
                     "file_done",
                     language,
@@ -403,13 +413,10 @@ def _run_many(
                 break
             except Exception as error:
                 rows[index][1] = "✗ " + explain(error, language)
-            yield [(str(path), path.name) for path in done], _table(rows, language), gr.skip()
+            yield gallery, _table(rows, language), gr.skip()
         archive = _zip(done, folder) if done else None
-    yield (
-        [(str(path), path.name) for path in done],
-        _table(rows, language),
-        gr.update(value=str(archive) if archive else None, interactive=archive is not None),
-    )
+    zipped = gr.update(value=str(archive) if archive else None, interactive=archive is not None)
+    yield gallery, _table(rows, language), zipped
 
 
 def _table(rows: list[list[str]], language: str) -> dict[str, Any]:
