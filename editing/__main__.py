@@ -10,9 +10,13 @@ import sys
 import textwrap
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from editing import __version__
 from editing.errors import EditingError, OptionError
+
+if TYPE_CHECKING:
+    from editing.images import Picture, Pixels
 
 # The heavy imports (torch, 2 s) are made by the commands that need them, so that --help and mistakes answer at once.
 
@@ -52,6 +56,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"Atelier {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _add_upscale(commands.add_parser("upscale", help="enlarge pictures, or clean them at their own size (scale 1)"))
+    _add_generate(commands.add_parser("generate", help="draw pictures from seeds, or a walk along several"))
     _add_weights(commands.add_parser("weights", help="list, verify or fetch the networks' weights"))
     commands.add_parser("doctor", help="say what this machine has, and what is wrong with it").set_defaults(
         command=_doctor
@@ -144,12 +149,7 @@ def _targets(arguments: argparse.Namespace, suffix: str) -> list[tuple[Path, Pat
                 f"--format {arguments.format} contradicts the output '{output.name}': leave one of them out."
             )
         return [(inputs[0], output)]
-    if output.exists() and not output.is_dir():
-        raise OptionError(f"'{output}' is a file; several pictures need a folder as output.")
-    try:
-        output.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise EditingError(f"The folder '{output}' can't be made: {error.strerror}. Choose another output.") from error
+    _make_folder(output)
     targets: list[tuple[Path, Path]] = []
     used: set[Path] = set()
     for source in inputs:
@@ -181,6 +181,161 @@ class _Bar:
         if note:
             self.bar.set_postfix_str(note, refresh=False)
         self.bar.update(done - self.bar.n)
+
+
+# generate
+
+
+def _add_generate(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(command=_generate)
+    parser.add_argument(
+        "-o",
+        "--output",
+        required=True,
+        type=Path,
+        metavar="OUT",
+        help="a file, or a folder (always one for several pictures)",
+    )
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="the first seed (default: %(default)s)")
+    parser.add_argument(
+        "--count", type=int, default=1, metavar="N", help="pictures, of N seeds in a row (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--truncation", type=float, default=0.7, metavar="X",
+        help="1 the full variety, 0 the mean picture (default: %(default)s)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--size", default="native", choices=("native", "256"), help="256 enlarges by upscale's photo model"
+    )
+    parser.add_argument("--model", default="faces", help="a name from 'weights list', or a file (default: %(default)s)")
+    parser.add_argument(
+        "--direction", action="append", default=[], metavar="N=X",
+        help="X standard deviations along direction N; may be given several times",
+    )  # fmt: skip
+    parser.add_argument("--mix", metavar="SEED=X", help="mix with the picture of SEED: X is 0 to 1")
+    parser.add_argument("--walk", metavar="N,N,...", help="a clip along two to eight seeds: OUT.webp, OUT.mp4 or both")
+    parser.add_argument("--frames", type=int, default=60, metavar="N", help="of the walk (default: %(default)s)")
+    parser.add_argument("--fps", type=float, default=20, metavar="N", help="frames a second (default: %(default)s)")
+    parser.add_argument("--no-loop", action="store_true", help="let the walk end at its last seed")
+
+
+def _generate(arguments: argparse.Namespace) -> int:
+    from editing.generate import GenerateOptions
+
+    directions = _directions(arguments.direction)
+    if arguments.walk is not None:
+        return _walk(arguments, directions)
+    mix_seed, mix = _mix(arguments.mix)
+    options = GenerateOptions(
+        model=arguments.model, seed=arguments.seed, count=arguments.count, truncation=arguments.truncation,
+        directions=directions, mix_seed=mix_seed, mix=mix,
+    )  # fmt: skip
+    output: Path = arguments.output
+    single = options.count == 1 and bool(output.suffix) and not output.is_dir()
+    if output.suffix and options.count > 1 and not output.is_dir():
+        raise OptionError(f"'{output}' looks like a file; several pictures need a folder as output.")
+
+    from editing import generate, images, runtime
+
+    generate.load(options.model)  # a wrong model leaves no empty folder behind
+    if not single:
+        _make_folder(output)
+    with _Bar("generate", "picture") as report, runtime.job():
+        samples = generate.generate(options, report=report)
+    for sample in samples:
+        target = output if single else output / f"seed-{sample.seed:06d}.png"
+        recipe = generate.recipe(generate.of_sample(options, sample.seed))
+        picture, recipe = _at_size(sample.picture, recipe, arguments.size)
+        for notice in images.write(picture, target, recipe=recipe):
+            sys.stderr.write(f"{target.name}: {notice}\n")
+        novelty = "" if sample.novelty is None else f"  novelty {sample.novelty:.2f}"
+        sys.stdout.write(f"{target}  {picture.width}x{picture.height}{novelty}\n")
+    return 0
+
+
+def _walk(arguments: argparse.Namespace, directions: tuple[float, ...]) -> int:
+    from editing import clips
+    from editing.generate import WalkOptions
+
+    if arguments.mix is not None:
+        raise OptionError("--mix is of single pictures: a walk mixes its seeds by itself.")
+    try:
+        seeds = tuple(int(word) for word in arguments.walk.split(","))
+    except ValueError:
+        raise OptionError(f"--walk is '{arguments.walk}'; it must be seeds with commas, such as 1,2,3.") from None
+    options = WalkOptions(
+        model=arguments.model, seeds=seeds, frames=arguments.frames, loop=not arguments.no_loop,
+        truncation=arguments.truncation, directions=directions,
+    )  # fmt: skip
+    output: Path = arguments.output
+    if output.suffix and not output.is_dir():
+        targets = [output]
+    else:
+        targets = [output / f"walk-{'-'.join(map(str, seeds))}{suffix}" for suffix in clips.SUFFIXES]
+    for target in targets:
+        clips.check(target, arguments.fps)
+
+    from editing import generate, runtime
+
+    recipe = generate.recipe(options)
+    if targets != [output]:
+        _make_folder(output)
+    with _Bar("generate", "frame") as report, runtime.job():
+        samples = generate.walk(options, report=report)
+    frames: list[Pixels] = []
+    with _Bar("enlarge" if arguments.size != "native" else "write", "frame") as report:
+        for sample in samples:
+            report(len(frames), len(samples))
+            picture, made = _at_size(sample.picture, recipe, arguments.size)
+            frames.append(picture.pixels)
+    for target in targets:
+        clips.write(frames, target, fps=arguments.fps, loop=options.loop, recipe=made)
+        sys.stdout.write(f"{target}  {picture.width}x{picture.height}  {len(frames)} frames\n")
+    return 0
+
+
+def _at_size(picture: Picture, recipe: dict[str, Any], size: str) -> tuple[Picture, dict[str, Any]]:
+    """A drawn picture, enlarged where that was asked for, and its recipe."""
+    if size == "native" or picture.width >= int(size):
+        return picture, recipe
+    from editing import runtime, upscale
+
+    options = upscale.UpscaleOptions(longest=int(size))
+    with runtime.job():
+        return upscale.upscale(picture, options), recipe | {"then": upscale.recipe(options)}
+
+
+def _make_folder(output: Path) -> None:
+    if output.exists() and not output.is_dir():
+        raise OptionError(f"'{output}' is a file; several pictures need a folder as output.")
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise EditingError(f"The folder '{output}' can't be made: {error.strerror}. Choose another output.") from error
+
+
+def _mix(text: str | None) -> tuple[int | None, float]:
+    if text is None:
+        return None, 0.5
+    seed, _, amount = text.partition("=")
+    try:
+        return int(seed), float(amount)
+    except ValueError:
+        raise OptionError(f"--mix is '{text}'; it must be a seed and a share of it, such as 7=0.5.") from None
+
+
+def _directions(texts: Sequence[str]) -> tuple[float, ...]:
+    """1=0.5 and 3=-1 as (0.5, 0.0, -1.0)."""
+    steps: dict[int, float] = {}
+    for text in texts:
+        number, _, amount = text.partition("=")
+        try:
+            steps[int(number)] = float(amount)
+        except ValueError:
+            raise OptionError(f"--direction is '{text}'; it must be a number and a step, such as 1=0.5.") from None
+    if steps and not 1 <= min(steps) <= max(steps) <= 1000:
+        raise OptionError("--direction counts from 1; 'generate' says how many there are when a number is too large.")
+    return tuple(steps.get(number, 0.0) for number in range(1, max(steps, default=0) + 1))
 
 
 # weights
