@@ -350,8 +350,10 @@ def _show(
         "done", language, width=result.width, height=result.height, seconds=duration(made["seconds"]),
         drift=f"{upscale.color_drift(picture, result):.2f}", size=size_text(file.stat().st_size), format=saving[0],
     )  # fmt: skip
-    for text in [translate(str(notice), language) for notice in notices] + [say("preview_note", language)] * (after != file):
-        info += f"<br>{_plain(text)}"
+    remarks = [translate(str(notice), language) for notice in notices]
+    if after != file:
+        remarks.append(say("preview_note", language))
+    info += "".join(f"<br>{_plain(remark)}" for remark in remarks)
     if "version" in made:
         shutil.rmtree(made["version"], ignore_errors=True)
     slider = gr.update(value=(before, str(after)), label=T("result"))
