@@ -106,6 +106,9 @@ MESSAGES: dict[str, str] = {
     "Out of memory, even in pieces of {}x{} pixels. Close other programs, or use a smaller model.": (
         "即使分成 {}×{} 像素的小块，内存仍然不足。请关闭其他程序，或改用更小的模型。"
     ),
+    "The model '{}' turns {} channels into {}; only gray (1) and RGB (3) are used. Choose another model.": (
+        "模型“{}”将 {} 个通道变为 {} 个；只支持灰度（1）和 RGB（3）。请选择其他模型。"
+    ),
     "Scale {} is not offered: choose 1, 2, 3 or 4, or give the longest side.": (
         "不支持 {} 倍：请选 1、2、3 或 4，或指定最长边。"
     ),
