@@ -49,7 +49,7 @@ class Discriminator(nn.Module):
         x = F.leaky_relu(self.first(pictures), 0.2)
         for block in self.blocks:
             x = block(x)
-        x = torch.cat([x, _batch_deviation(x)], 1)
+        x = torch.cat([x, batch_deviation(x)], 1)
         logits: Tensor = self.logit(self.judge(F.leaky_relu(self.last(x), 0.2)))
         return logits.float()
 
@@ -68,7 +68,7 @@ class _Halving(nn.Module):
         return out
 
 
-def _batch_deviation(x: Tensor, group: int = 4) -> Tensor:
+def batch_deviation(x: Tensor, group: int = 4) -> Tensor:
     """(N, C, H, W) -> (N, 1, H, W): mean standard deviation over groups of samples, so that sameness shows."""
     count = x.shape[0]
     group = next(g for g in range(min(group, count), 0, -1) if count % g == 0)
@@ -88,12 +88,10 @@ class ProjectedDiscriminator(nn.Module):
     def __init__(self, inputs: Sequence[int], widths: Sequence[int] = (64, 64, 128, 256)) -> None:
         super().__init__()
         self.within = nn.ModuleList(_random_conv(i, o, 1) for i, o in zip(inputs, widths, strict=True))
-        self.across = nn.ModuleList(
-            _random_conv(o, widths[max(k - 1, 0)], 3) for k, o in enumerate(widths)
-        )
+        self.across = nn.ModuleList(_random_conv(o, widths[max(k - 1, 0)], 3) for k, o in enumerate(widths))
         heads = [widths[max(k - 1, 0)] for k in range(len(widths))]
         depth = range(len(widths) - 1, -1, -1)  # the finest map is halved most often, the coarsest never
-        self.heads = nn.ModuleList(_head(width, max(0, d - 0)) for width, d in zip(heads, depth, strict=True))
+        self.heads = nn.ModuleList(_head(width, d) for width, d in zip(heads, depth, strict=True))
 
     def forward(self, maps: Sequence[Tensor]) -> Tensor:
         """Four maps, fine to coarse, each (N, C, H, W) -> logits (N, K), positive for real."""

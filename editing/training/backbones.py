@@ -98,7 +98,7 @@ class Lite0(nn.Module):
             project = _folded(state, f"{name}_project_conv", f"{name}_bn2")
             self.blocks.append(nn.Sequential(*parts, depthwise, nn.ReLU6(), project))
         self.requires_grad_(False)
-        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.to(memory_format=torch.channels_last)
 
     def forward(self, x: Tensor) -> list[Tensor]:
         """x (N, 3, H, W), from :func:`imagenet_input` -> four maps."""
@@ -130,12 +130,12 @@ def load_lite0() -> Lite0:
 
 
 def load_mobilenet() -> nn.Module:
-    """The frozen convolutions of torchvision's MobileNetV2 (BSD-3-Clause), for measuring only: nothing trains with it."""
+    """The frozen convolutions of torchvision's MobileNetV2 (BSD-3-Clause), for measuring only."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torchvision warns about codecs that are not used here
-        from torchvision.models import mobilenet_v2
+        from torchvision.models import mobilenet_v2  # type: ignore[import-untyped]
 
     network = mobilenet_v2(weights=None)
     network.load_state_dict(torch.load(backbone_file(MOBILENET), weights_only=True))
     features: nn.Module = network.features
-    return features.eval().requires_grad_(False).to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
+    return features.eval().requires_grad_(False).to(memory_format=torch.channels_last)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -58,7 +59,7 @@ def load_pictures(folder: Path, size: int, channels: int, cache: Path) -> Pictur
     TrainingError when fewer than 16 pictures are left, or the disk is full.
     """
     files = find_pictures(folder)
-    key = hashlib.sha256(f"1 {size} {channels}".encode())
+    key = hashlib.sha256(f"2 {size} {channels}".encode())
     for path in files:
         status = path.stat()
         key.update(f"\n{path.relative_to(folder).as_posix()} {status.st_size} {status.st_mtime_ns}".encode())
@@ -72,7 +73,8 @@ def load_pictures(folder: Path, size: int, channels: int, cache: Path) -> Pictur
     names, skipped = facts["names"], facts["skipped"]
     if len(names) < FEWEST:
         raise TrainingError(
-            f"{folder} has {len(names)} readable pictures ({len(skipped)} broken files skipped), wanted {FEWEST} or more"
+            f"{folder} has {len(names)} readable pictures ({len(skipped)} broken files skipped), "
+            f"wanted {FEWEST} or more"
         )
     array = np.load(stem.with_suffix(".npy"), mmap_mode="r")
     return Pictures(array=array, names=tuple(names), skipped=tuple(skipped))
@@ -109,7 +111,10 @@ def read_square(path: Path, size: int, channels: int) -> NDArray[np.uint8]:
             white = Image.new("RGBA", upright.size, "white")
             upright = Image.alpha_composite(white, upright)
         picture = upright.convert("L" if channels == 1 else "RGB")
-    fitted = ImageOps.fit(picture, (size, size), method=Image.Resampling.BICUBIC)
+    side = min(picture.size)
+    left, top = (picture.width - side) // 2, (picture.height - side) // 2
+    square = picture.crop((left, top, left + side, top + side))
+    fitted = square.resize((size, size), Image.Resampling.BICUBIC)  # antialiased, as always in Pillow
     return np.asarray(fitted, dtype=np.uint8).reshape(size, size, channels)
 
 
@@ -186,10 +191,9 @@ def batches(
 
     def put(item: Batch | BaseException) -> None:
         while not enough.is_set():
-            try:
-                return ready.put(item, timeout=0.1)
-            except queue.Full:
-                continue
+            with contextlib.suppress(queue.Full):
+                ready.put(item, timeout=0.1)
+                return
 
     def work() -> None:
         try:

@@ -1,10 +1,10 @@
 """Training a generator on a folder of pictures: ``python -m editing train generator``.
 
-A style-based generator against a discriminator that sees pictures (``plain``), frozen EfficientNet-lite0 features of them
-(``projected``, Sauer et al. 2021), or both. What keeps it from drawing the same few pictures: every training picture has
-a latent, its whitened principal components (of frozen features and a thumbnail), and
-- half of each batch is drawn from such latents and compared with its picture (``coverage``; after GLO, Bojanowski et al.
-  2018, and IMLE, Li and Malik 2018, with the latents fixed instead of learned or searched);
+A FastGAN-like generator against a discriminator that sees pictures (``plain``), frozen EfficientNet-lite0 features of
+them (``projected``, Sauer et al. 2021), or both. What keeps it from drawing the same few pictures: every training
+picture has a latent, its whitened principal components (of frozen features and a thumbnail), and
+- half of each batch is drawn from such latents and compared with its picture (``coverage``; after GLO, Bojanowski et
+  al. 2018, and IMLE, Li and Malik 2018, with the latents fixed instead of learned or searched);
 - of the other half, drawn from the prior, the same components are asked to give the latent back (``code``; after
   InfoGAN, Chen et al. 2016, with a fixed linear encoder instead of a learned one).
 """
@@ -13,9 +13,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
+from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch import distributed as dist
 from torch.nn import functional as F
@@ -23,7 +25,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from editing.errors import OptionError, TrainingError
 from editing.networks.discriminator import Discriminator, DiscriminatorConfig, ProjectedDiscriminator
-from editing.networks.generator import SIZES, Generator, GeneratorConfig
+from editing.networks.generator import SIZES, Generator, GeneratorConfig, recalibrate
 from editing.training import losses, metrics
 from editing.training.augment import diff_augment
 from editing.training.backbones import Lite0, imagenet_input, load_lite0, load_mobilenet
@@ -48,9 +50,8 @@ DISCRIMINATORS = ("projected", "plain", "both")
 class GeneratorTrainOptions(TrainOptions):
     """Options of ``train generator``."""
 
-    latent: int = 64  # length of the latent z
-    style: int = 128  # length of the style vector w
-    capacity: int = 3072  # the generator has capacity / r channels at resolution r
+    latent: int = 64  # length of the latents z and w
+    capacity: int = 2048  # the generator has capacity / r channels at resolution r
     max_channels: int = 256  # but never more than this
     discriminator: str = "projected"  # projected (on EfficientNet-lite0, needs its wheel), plain (on pictures) or both
     view: int = 128  # side to which pictures are scaled for the projected discriminator
@@ -64,7 +65,7 @@ class GeneratorTrainOptions(TrainOptions):
     penalty_every: int = 8  # steps between penalties, which then weigh as much more
     reset_discriminator_every: int = 0  # steps after which the discriminator starts anew; 0 is never
     diff_augment: bool = True  # augment what the discriminator sees, differentiably
-    augment_strength: float = 0.5  # how strongly, 0 to 1
+    augment_strength: float = 0.3  # how strongly, 0 to 1
     coverage: float = 1.0  # weight of drawing each training picture from its own latent; 0 turns the pairs off
     pair_noise: float = 0.2  # noise added to the latents of training pictures
     code: float = 0.5  # weight of finding the latent again in a drawn picture, against collapse
@@ -77,7 +78,7 @@ class GeneratorTrainOptions(TrainOptions):
         one_of(self, "size", SIZES)
         one_of(self, "discriminator", DISCRIMINATORS)
         one_of(self, "loss", losses.ADVERSARIAL)
-        for name in ("latent", "style", "penalty_every"):
+        for name in ("latent", "penalty_every"):
             at_least(self, name, 1)
         for name in ("capacity", "max_channels"):
             at_least(self, name, 8)
@@ -151,7 +152,7 @@ def normalised(z: Tensor) -> Tensor:
 class GeneratorTask:
     """The generator's side of the loop; see :class:`editing.training.loop.Task`."""
 
-    columns = (
+    columns: tuple[str, ...] = (
         "loss_g", "loss_d", "real", "fake", "coverage", "code", "l1", "ssim", "penalty",
         "variety", "overfitting", "fd", "kid", "diversity", "novelty", "fd_raw", "diversity_raw",
     )  # fmt: skip
@@ -171,7 +172,7 @@ class GeneratorTask:
         self.dtype = pick_precision(options, device)
         torch.manual_seed(options.seed)
         config = GeneratorConfig(
-            size=options.size, channels=options.channels, latent=options.latent, style=options.style,
+            size=options.size, channels=options.channels, latent=options.latent,
             capacity=options.capacity, max_channels=options.max_channels,
         )  # fmt: skip
         self.generator = Generator(config).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -190,7 +191,6 @@ class GeneratorTask:
             "generator": torch.optim.Adam(self.generator.parameters(), options.g_lr, betas),
             "discriminator": self._new_d_optimizer(),
         }
-        del betas
         self.drawing: nn.Module = self.generator
         self.judging: nn.Module = _Judging(self.judges)
         if world.size > 1:
@@ -240,7 +240,7 @@ class GeneratorTask:
         both = torch.cat([real, fake])
         if options.diff_augment:
             both = diff_augment(both, options.augment_strength, pairs=2)
-        seen_real, seen_fake = both[:count], both[count:]
+        seen_real, seen_fake = both[:count].detach(), both[count:]
         with torch.no_grad():
             maps_real = self.view.maps(seen_real)
         maps_fake = self.view.maps(seen_fake)
@@ -248,14 +248,19 @@ class GeneratorTask:
 
         self.judges.requires_grad_(False)
         with self._amp():
-            logits = self.judging.module(  # type: ignore[operator]
-                [seen_fake, *maps_fake]
-            ) if isinstance(self.judging, DistributedDataParallel) else self.judging([seen_fake, *maps_fake])
+            logits = (
+                self.judging.module(
+                    [seen_fake, *maps_fake]
+                )
+                if isinstance(self.judging, DistributedDataParallel)
+                else self.judging([seen_fake, *maps_fake])
+            )
         loss = losses.generator_loss(options.loss, logits)
         values["loss_g"] = loss.detach()
         if pairs and options.coverage:
-            compared = [m[:pairs] for m in maps_fake] or [seen_fake[:pairs]]
-            wanted = [m[:pairs] for m in maps_real] or [seen_real[:pairs]]
+            # the coarse maps alone: what the picture shows, and not how; texture is left to the discriminator
+            compared = [m[:pairs] for m in maps_fake[2:]] or [seen_fake[:pairs]]
+            wanted = [m[:pairs] for m in maps_real[2:]] or [seen_real[:pairs]]
             values["coverage"] = losses.feature_distance(compared, wanted)
             loss = loss + options.coverage * values["coverage"]
         if pairs and options.l1:
@@ -270,7 +275,7 @@ class GeneratorTask:
             values["code"] = (error * self.codes.weight.to(error.device)).sum()
             loss = loss + options.code * values["code"]
         self.optimizers["generator"].zero_grad(set_to_none=True)
-        loss.backward()
+        torch.autograd.backward(loss)
         self.optimizers["generator"].step()
         _train_learned(self.judges)
         return {name: value.detach() if isinstance(value, Tensor) else value for name, value in values.items()}
@@ -284,7 +289,7 @@ class GeneratorTask:
         loss = losses.discriminator_loss(options.loss, on_real, on_fake)
         values: dict[str, Tensor | float] = {"loss_d": loss.detach(), "real": on_real.mean(), "fake": on_fake.mean()}
         self.optimizers["discriminator"].zero_grad(set_to_none=True)
-        loss.backward()
+        torch.autograd.backward(loss)
         if (options.r1 or options.gradient_penalty) and step % options.penalty_every == 0:
             inner = _Judging(self.judges)  # without DDP, whose hooks do not know second derivatives ...
             penalty = torch.zeros((), device=self.device)
@@ -321,14 +326,26 @@ class GeneratorTask:
 
     @torch.no_grad()
     def draw(self, generator: Generator, z: Tensor) -> Tensor:
-        """Pictures of latents (N, latent), on the CPU, in float32."""
-        return torch.cat([generator(part.to(self.device)).float().cpu() for part in z.split(64)])
+        """Pictures of latents (N, latent), on the CPU, in float32, as they are drawn after training."""
+        learning = generator.training
+        generator.eval()
+        pictures = torch.cat([generator(part.to(self.device)).float().cpu() for part in torch.split(z, 64)])
+        generator.train(learning)
+        return pictures
+
+    def recalibrate(self) -> None:
+        """Give the averaged weights the statistics of their own pictures."""
+        if self.shown is not self.generator:
+            fixed = torch.Generator().manual_seed(self.options.seed + 2)
+            recalibrate(self.shown, torch.randn(512, self.options.latent, generator=fixed).to(self.device))
 
     def samples(self) -> Tensor:
+        self.recalibrate()
         return self.draw(self.shown, self.fixed_z)
 
     @torch.no_grad()
     def measure(self) -> Mapping[str, float]:
+        self.recalibrate()
         samples = self.draw(self.shown, self.measure_z)
         values = {"variety": self._variety(samples), **self._overfitting(samples)}
         try:
@@ -359,7 +376,7 @@ class GeneratorTask:
 
     def _described(self, pictures: Tensor) -> Tensor:
         parts = []
-        for x in pictures.split(64):
+        for x in torch.split(pictures, 64):
             x = x.to(self.device)
             parts.append(self.codes.encode(self.view.describe(x, self.view.maps(x))))
         return torch.cat(parts) * self.codes.weight
@@ -429,6 +446,79 @@ class _Judging(nn.Module):
         return torch.cat([part.repeat(1, max(1, widest // part.shape[1])) for part in logits], 1)
 
 
+DIRECTIONS = 8  # principal components that are stored with a weight
+DESCRIPTOR = 8  # side of the thumbnails by which novelty is judged without a training extra
+
+
+@torch.no_grad()
+def find_directions(generator: Generator, count: int, seed: int = 0, samples: int = 2000) -> tuple[Tensor, Tensor]:
+    """The mean of w (style,) and steps in w along the principal components of the early features (count, style).
+
+    After GANSpace (Härkönen et al., NeurIPS 2020), for generators whose first layers are not w itself: the components
+    of what leaves the 8x8 block are found, and w is regressed on them. A step is one standard deviation long.
+    """
+    z = torch.from_numpy(np.random.RandomState(seed).randn(samples, generator.config.latent)).float()
+    z = z.to(generator.mean_latent.device)
+    w = torch.cat([generator.mapping(part) for part in torch.split(z, 256)])
+    block = min(1, len(generator.blocks) - 1)
+    features = torch.cat(
+        [F.adaptive_avg_pool2d(generator.features(p, block), 4).flatten(1) for p in torch.split(w, 256)]
+    )
+    mean = w.mean(0)
+    centred = (features - features.mean(0)).double()
+    _, _, axes = torch.svd_lowrank(centred, q=min(count + 8, *centred.shape), niter=4)
+    scores = centred @ axes[:, :count]
+    scores = scores / scores.std(0)
+    found = (
+        scores.T @ (w - mean).double() / len(w)
+    )  # least squares, since the scores are uncorrelated with unit variance
+    largest = found.gather(1, found.abs().argmax(1, keepdim=True))
+    return mean, (found * largest.sign()).float()  # a fixed sign, whatever the decomposition gave
+
+
+def descriptors(pictures: Tensor) -> Tensor:
+    """(N, C, H, W) in [-1, 1] -> (N, 192 or 64) int8: the thumbnail of 8x8 numbers a channel, in steps of 1/127.
+
+    Small enough to ship for every training picture, and enough to tell how near a drawn picture comes to one; far too
+    coarse to show anybody.
+    """
+    return F.adaptive_avg_pool2d(pictures, DESCRIPTOR).flatten(1).mul(127).round().clamp(-127, 127).to(torch.int8)
+
+
+def export(task: GeneratorTask, path: Path) -> None:
+    """Write the generator for use: fp16 weights, mean latent, directions, and what the novelty of a picture needs.
+
+    A safetensors file whose metadata has "config" (GeneratorConfig as JSON) and "novelty" (the median distance of
+    pictures never trained on to the nearest of "descriptors").
+    """
+    task.recalibrate()
+    generator = Generator(task.shown.config, DIRECTIONS).eval()
+    weights = {name: value.cpu() for name, value in task.shown.state_dict().items()}
+    generator.load_state_dict({**weights, "directions": generator.directions})
+    mean, directions = find_directions(generator, DIRECTIONS)
+    generator.mean_latent.copy_(mean)
+    generator.directions[: len(directions)].copy_(directions)
+    known = descriptors(task.pictures.subset(task.training))
+    # a mirrored copy is a copy, too
+    nearest = torch.stack([known.float(), descriptors(task.pictures.subset(task.training).flip(3)).float()])
+    new = descriptors(task.pictures.subset(task.held_out or task.training)).float()
+    distances = torch.cdist(new, nearest).amin(0)
+    if not task.held_out:
+        distances.fill_diagonal_(torch.inf)
+    tensors = {name: value.half().contiguous() for name, value in generator.state_dict().items()}
+    metadata = {
+        "format": "pt",
+        "config": generator.config.to_json(),
+        "novelty": f"{float(distances.min(1).values.median()):.4f}",
+    }
+    part = path.with_suffix(".part")
+    try:
+        save_file({**tensors, "descriptors": known}, part, metadata=metadata)
+        part.replace(path)
+    except OSError as error:
+        raise TrainingError(f"Can't write {path}: {error.strerror or error}") from error
+
+
 def run(options: GeneratorTrainOptions) -> None:
     """Train, then write OUT/generator.safetensors; raises TrainingError, OptionError or Stopped."""
     state = load_checkpoint(options.out / "last.pt") if options.resume else None
@@ -445,3 +535,5 @@ def run(options: GeneratorTrainOptions) -> None:
             rank=world.rank, world=world.size,
         )  # fmt: skip
         train(task, options, stream, world, first)
+        if world.first:
+            export(task, options.out / "generator.safetensors")

@@ -1,7 +1,7 @@
 """The loop that every training shares: averaging, checkpoints, log, sample grids, curves, stopping and going on.
 
-A run folder holds options.json, log.csv, samples/*.png, curves.png and last.pt. Everything random in a step follows from
-(seed, step, rank), so a training that was stopped and resumed makes the same steps as one that never stopped.
+A run folder holds options.json, log.csv, samples/*.png, curves.png and last.pt. Everything random in a step follows
+from (seed, step, rank), so a training that was stopped and resumed makes the same steps as one that never stopped.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -163,8 +163,8 @@ def train(task: Task, options: TrainOptions, batches: Iterable[Batch], world: Wo
                     bar.write(f"step {step}: {warning}")
                 window, count, sums = time.monotonic(), 0, {}
             if world.first and options.sample_every and (step % options.sample_every == 0 or done):
-                _writing(out, lambda: save_grid(task.samples(), out / "samples" / f"{step:07d}.png"))
-                _writing(out, lambda: draw_curves(out / "log.csv", out / "curves.png"))
+                _writing(out, save_grid, task.samples(), out / "samples" / f"{step:07d}.png")
+                _writing(out, draw_curves, out / "log.csv", out / "curves.png")
             if world.first and (step % options.checkpoint_every == 0 or done):
                 _check_finite(task, step, out)
                 save_checkpoint(task, options, step, out / "last.pt")
@@ -216,9 +216,9 @@ def _stop_signals() -> Iterator[threading.Event]:
             signal.signal(number, handler)
 
 
-def _writing(out: Path, write: Any) -> None:
+def _writing(out: Path, write: Callable[..., None], *arguments: Any) -> None:
     try:
-        write()
+        write(*arguments)
     except OSError as error:
         raise TrainingError(f"Can't write to {out}: {error.strerror or error}; the last checkpoint is whole") from error
 

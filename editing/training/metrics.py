@@ -25,7 +25,7 @@ def pooled_features(network: nn.Module, pictures: Tensor, batch: int = 32) -> Fe
     std = torch.tensor(IMAGENET_STD)[:, None, None]
     rows = []
     with torch.no_grad():
-        for part in pictures.float().cpu().split(batch):
+        for part in torch.split(pictures.float().cpu(), batch):
             x = part.expand(-1, 3, -1, -1) * 0.5 + 0.5
             x = F.interpolate(x, size=(224, 224), mode="bicubic", antialias=True, align_corners=False).clamp(0, 1)
             x = ((x - mean) / std).contiguous(memory_format=torch.channels_last)

@@ -1,0 +1,78 @@
+"""``train`` on the command line: every option has a flag and a comment, mistakes are explained."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+
+import pytest
+
+from editing.errors import OptionError, TrainingError
+from editing.training.command import run
+from editing.training.generator import GeneratorTrainOptions
+from editing.training.options import TrainOptions, comments, flag
+
+
+def test_every_option_has_a_flag_with_its_comment(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        run(["generator", "--help"])
+    assert stop.value.code == 0
+    text = " ".join(capsys.readouterr().out.split())
+    notes = comments(GeneratorTrainOptions)
+    for field in dataclasses.fields(GeneratorTrainOptions):
+        assert flag(field.name) in text
+        assert " ".join(notes[field.name].split()) in text
+    assert "--no-diff-augment" in text
+    assert comments(TrainOptions)["resume"].startswith("go on")
+
+
+def test_the_command_trains_and_resumes(folder: Path, tmp_path: Path) -> None:
+    small = [
+        "--data", str(folder), "--out", str(tmp_path / "run"), "--size", "16", "--channels", "1", "--batch", "4",
+        "--discriminator", "plain", "--latent", "8", "--capacity", "128", "--max-channels", "32", "--no-diff-augment",
+        "--loss", "wgan-gp", "--gradient-penalty", "10", "--sample-every", "0", "--measure-every", "0",
+    ]  # fmt: skip
+    assert run(["generator", *small, "--steps", "2"]) == 0
+    options = json.loads((tmp_path / "run" / "options.json").read_text(encoding="utf-8"))
+    assert options["diff_augment"] is False
+    assert options["loss"] == "wgan-gp"
+    assert run(["generator", *small, "--steps", "3", "--resume"]) == 0
+    assert (tmp_path / "run" / "generator.safetensors").is_file()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--size", "50"], "--size is 50, wanted one of 16, 28, 32"),
+        (["--channels", "2"], "--channels is 2"),
+        (["--loss", "best"], "nonsaturating, hinge, wgan-gp"),
+        (["--batch", "0"], "--batch is 0, wanted 1"),
+        (["--batch", "1"], "--batch is 1, wanted 2"),
+        (["--ema", "1"], "--ema is 1.0"),
+        (["--g-lr", "nan"], "--g-lr is nan"),
+        (["--d-lr", "inf"], "--d-lr is inf"),
+        (["--r1", "-1"], "--r1 is -1.0, wanted 0 or more"),
+        (["--beta2", "1"], "--beta2 is 1.0"),
+        (["--precision", "fp16"], "auto, bf16, fp32"),
+        (["--steps", "0"], "--steps is 0"),
+        (["--discriminator", "none"], "projected, plain, both"),
+    ],
+)
+def test_options_out_of_range_are_explained(folder: Path, tmp_path: Path, arguments: list[str], said: str) -> None:
+    with pytest.raises(OptionError, match=said):
+        run(["generator", "--data", str(folder), "--out", str(tmp_path / "run"), *arguments])
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_folder_without_pictures_is_explained(tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match=r"0 readable pictures .* wanted 16 or more"):
+        run(["generator", "--data", str(tmp_path), "--out", str(tmp_path / "run")])
+
+
+@pytest.mark.parametrize("arguments", [[], ["nothing"], ["generator"], ["generator", "--data", "x"]])
+def test_a_wrong_command_exits_with_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        run(arguments)
+    assert stop.value.code == 2
+    assert "usage" in capsys.readouterr().err

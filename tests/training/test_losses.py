@@ -1,0 +1,85 @@
+"""Losses against their formulas."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from skimage.metrics import structural_similarity
+from torch import Tensor
+
+from editing.training import losses
+
+REAL, FAKE = torch.tensor([[2.0], [-0.5]]), torch.tensor([[-1.5], [0.5]])
+
+
+def test_nonsaturating_is_the_formula() -> None:
+    d_real, d_fake = torch.sigmoid(REAL), torch.sigmoid(FAKE)
+    wanted = -(torch.log(d_real).mean() + torch.log(1 - d_fake).mean())
+    assert losses.discriminator_loss("nonsaturating", REAL, FAKE).item() == pytest.approx(wanted.item(), rel=1e-5)
+    assert losses.generator_loss("nonsaturating", FAKE).item() == pytest.approx(
+        -torch.log(d_fake).mean().item(), rel=1e-5
+    )
+
+
+def test_hinge_and_wasserstein_are_the_formulas() -> None:
+    assert losses.discriminator_loss("hinge", REAL, FAKE).item() == pytest.approx((0 + 1.5) / 2 + (0 + 1.5) / 2)
+    assert losses.discriminator_loss("wgan-gp", REAL, FAKE).item() == pytest.approx(-0.5 - 0.75)
+    for kind in ("hinge", "wgan-gp"):
+        assert losses.generator_loss(kind, FAKE).item() == pytest.approx(0.5)
+
+
+def test_an_unknown_loss_is_named() -> None:
+    with pytest.raises(ValueError, match="least-squares"):
+        losses.discriminator_loss("least-squares", REAL, FAKE)
+    with pytest.raises(ValueError, match="least-squares"):
+        losses.generator_loss("least-squares", FAKE)
+
+
+def test_penalties_of_a_linear_discriminator() -> None:
+    weight = torch.tensor([3.0, 4.0], requires_grad=True)
+
+    def linear(seen: list[Tensor]) -> Tensor:
+        return seen[0].flatten(1) @ weight[:, None]
+
+    real, fake = [torch.randn(5, 2, 1, 1)], [torch.randn(5, 2, 1, 1)]
+    assert losses.r1_penalty(linear, real).item() == pytest.approx(12.5)
+    assert losses.gradient_penalty(linear, real, fake).item() == pytest.approx(16.0)
+    losses.gradient_penalty(linear, real, fake).backward()
+    assert weight.grad is not None
+    assert torch.allclose(weight.grad, 2 * 4 * torch.tensor([0.6, 0.8]), atol=1e-4)
+
+
+def test_penalties_count_every_input() -> None:
+    def both(seen: list[Tensor]) -> Tensor:
+        return 3 * seen[0].flatten(1) + 4 * seen[1].flatten(1)
+
+    inputs = [torch.randn(2, 1, 1, 1), torch.randn(2, 1, 1, 1)]
+    assert losses.r1_penalty(both, inputs).item() == pytest.approx(12.5)
+
+
+def test_ssim_agrees_with_scikit_image() -> None:
+    random = np.random.default_rng(0)
+    a = random.uniform(-1, 1, (24, 24, 3)).astype(np.float32)
+    b = np.clip(a + random.normal(0, 0.3, a.shape), -1, 1).astype(np.float32)
+    window = {"win_size": 11, "gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False}
+    _, everywhere = structural_similarity(a, b, data_range=2.0, channel_axis=2, full=True, **window)
+    wanted = everywhere[5:-5, 5:-5].mean()  # without padding
+    x, y = (torch.from_numpy(v).permute(2, 0, 1)[None] for v in (a, b))
+    assert losses.ssim(x, y).item() == pytest.approx(wanted, abs=1e-4)
+    assert losses.ssim(x, x).item() == pytest.approx(1.0, abs=1e-5)
+    assert losses.ssim(x, x.flip(3)).item() < 0.5
+    assert math.isfinite(losses.ssim(x[..., :5, :5], y[..., :5, :5]).item())
+
+
+def test_feature_distance_is_relative() -> None:
+    a = [torch.ones(1, 2, 3, 3), torch.full((1, 1, 2, 2), 10.0)]
+    assert losses.feature_distance(a, a).item() == 0
+    twice = [2 * m for m in a]
+    assert losses.feature_distance(twice, a).item() == pytest.approx(1.0)
+
+
+def test_l1_is_the_mean_difference() -> None:
+    assert losses.l1(torch.zeros(2, 3, 4, 4), torch.full((2, 3, 4, 4), -0.25)).item() == pytest.approx(0.25)
