@@ -22,7 +22,8 @@ CSS = """
 #languages { text-align: right; }
 #upscale-estimate, #upscale-info { min-height: 1.5em; }
 .drawn img { object-fit: contain; }
-.drawn .gallery-container, .drawn .grid-wrap { height: auto !important; max-height: none !important; }
+.drawn .gallery-container, .drawn .grid-wrap { height: auto !important; max-height: none !important; min-height: 0; }
+.drawn .grid-container { grid-template-columns: repeat(var(--grid-cols), minmax(0, 1fr)) !important; }
 .hint { font-size: var(--text-sm); opacity: .7; }
 #upscale-table * { font-family: var(--font); }
 input[role="combobox"] { text-overflow: ellipsis; }

@@ -53,8 +53,9 @@ def build_choice() -> gr.Dropdown:
 def build_view(choice: gr.Dropdown) -> None:
     """What is shown of the training chosen in ``choice``."""
     facts = gr.Markdown(elem_id="run-facts")
+    gr.Markdown(T("run_grids"))
     grids = gr.Gallery(
-        label=T("run_grids"), columns=3, object_fit="contain", height="auto", interactive=False, buttons=[],
+        label=T("run_grids"), show_label=False, columns=3, object_fit="contain", height="auto", interactive=False, buttons=[],
         elem_id="run-grids",
     )  # fmt: skip
     curves = gr.Image(label=T("run_curves"), type="filepath", interactive=False, elem_id="run-curves")
