@@ -132,7 +132,8 @@ def toast(error: Exception, language: str) -> gr.Error:
     """The toast for an exception; what isn't meant for users goes to the log under an id."""
     if isinstance(error, gr.Error):
         return error
-    return gr.Error(html.escape(explain(error, language)), print_exception=False, title=say("error_title", language))
+    message = html.escape(explain(error, language), quote=False)  # quotes stay: programs read this, too
+    return gr.Error(message, print_exception=False, title=say("error_title", language))
 
 
 def explain(error: Exception, language: str) -> str:
@@ -142,6 +143,21 @@ def explain(error: Exception, language: str) -> str:
     number = uuid.uuid4().hex[:8]
     log.error("error %s", number, exc_info=error)
     return say("error_internal", language, id=number)
+
+
+def any_picture(image: gr.Image) -> gr.Image:
+    """Let our own reader judge the files of ``image``: Gradio opens them with Pillow first, and fails without a word.
+
+    Set on the component and not in a class of its own, since Gradio writes a stub file beside every such class.
+    """
+    usual = image.preprocess
+
+    def preprocess(payload: Any) -> Any:
+        plain = payload is not None and payload.path and not str(payload.url or "").startswith("data:")
+        return payload.path if plain else usual(payload)
+
+    image.preprocess = preprocess  # type: ignore[method-assign]
+    return image
 
 
 def duration(seconds: float) -> str:

@@ -21,7 +21,9 @@ from editing import images, runtime, upscale, weights
 from editing.errors import EditingError, ImageError, Stopped
 from editing.images import Picture, Pixels
 from editing.runtime import Estimate
-from editing.ui.handlers import COMPUTE, Job, duration, explain, guarded, job, new_folder, request_stop, size_text
+from editing.ui.handlers import (
+    COMPUTE, Job, any_picture, duration, explain, guarded, job, new_folder, request_stop, size_text,
+)  # fmt: skip
 from editing.ui.translations import T, language_of, say, translate
 from editing.upscale import UpscaleOptions
 
@@ -40,9 +42,11 @@ def build() -> gr.Image:
         with gr.Column(min_width=320):
             with gr.Tabs():
                 with gr.Tab(T("one_picture"), id="one") as one:
-                    picture = gr.Image(
-                        label=T("input"), type="filepath", image_mode=None, sources=["upload", "clipboard", "webcam"],
-                        height=320, elem_id="upscale-input",
+                    picture = any_picture(
+                        gr.Image(
+                            label=T("input"), type="filepath", image_mode=None, height=320, elem_id="upscale-input",
+                            sources=["upload", "clipboard", "webcam"],
+                        )
                     )  # fmt: skip
                     use_recipe = gr.Button(T("recipe_use"), visible=False, size="sm", elem_id="upscale-use-recipe")
                     gr.Examples(
@@ -488,7 +492,7 @@ def _preview(picture: Picture, folder: Path) -> Path:
 
 def _plain(text: str) -> str:
     """Text for a toast or Markdown, which both take HTML: names of files may hold anything."""
-    return html.escape(text)
+    return html.escape(text, quote=False)
 
 
 # The API
