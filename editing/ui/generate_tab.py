@@ -108,7 +108,7 @@ def build(tabs: gr.Tabs, upscale_picture: gr.Image) -> None:
                 note = gr.Markdown(_note(models[0][1]), elem_id="generate-note")
             # The API's own ends, for what the page shows in another way.
             api_directions = gr.JSON([], visible=False)
-            api_mix_seed = gr.Number(None, visible=False)
+            api_mix_seed, api_mix = gr.Number(0, visible=False), gr.Slider(0, 1, 0, visible=False)
             api_format = gr.Radio(["webp", "mp4"], value="webp", visible=False)
             api_files = gr.File(visible=False, file_count="multiple")
             api_clip, api_facts = gr.File(visible=False), gr.JSON(visible=False)
@@ -198,7 +198,7 @@ def build(tabs: gr.Tabs, upscale_picture: gr.Image) -> None:
     gr.on(None, lambda: gr.update(visible=bool(run_viewer.names())), None, runs_tab, **quick)
 
     api_generate.click(
-        generate_endpoint, [seed, count, truncation, model, size, api_directions, api_mix_seed, amount],
+        generate_endpoint, [seed, count, truncation, model, size, api_directions, api_mix_seed, api_mix],
         [api_files, api_facts], api_name="generate", **COMPUTE,
     )  # fmt: skip
     api_walk.click(
@@ -531,16 +531,19 @@ def send_to_upscale(mode: str, chosen: dict[str, Drawn], size: str, request: gr.
 @guarded
 def generate_endpoint(
     seed: float, count: float, truncation: float, model: str, size: str, directions: list[float] | None,
-    mix_seed: float | None, mix: float, request: gr.Request, progress: gr.Progress = gr.Progress(),
+    mix_seed: float, mix: float, request: gr.Request, progress: gr.Progress = gr.Progress(),
 ) -> tuple[list[str], dict[str, Any]]:  # fmt: skip
-    """Draw the pictures of ``count`` seeds from ``seed`` on; returns the files and, for each, seed, novelty, recipe."""
+    """Draw the pictures of ``count`` seeds from ``seed`` on; returns the files and, for each, seed, novelty, recipe.
+
+    ``mix`` above 0 mixes each with the picture of ``mix_seed``.
+    """
     if _whole(count) not in range(1, MOST + 1):
         raise OptionError(f"{str(count)[:40]} pictures were asked for; 1 to {MOST} are possible.")
     with job(request, progress) as work:
         network = _loaded(model)
         asked = GenerateOptions(
-            model=model, seed=_whole(seed), count=_whole(count), truncation=truncation, mix=mix,
-            directions=_listed(directions), mix_seed=_whole(mix_seed),
+            model=model, seed=_whole(seed), count=_whole(count), truncation=truncation,
+            directions=_listed(directions), mix_seed=_whole(mix_seed) if mix else None, mix=mix,
         )  # fmt: skip
         every = [generate.of_sample(asked, one) for one in range(asked.seed, asked.seed + asked.count)]
         drawn = _save(every, network, new_folder(request), work.report(pictures=True))
