@@ -374,6 +374,7 @@ class GeneratorTask:
             self._measured = network, training, held_out
         return self._measured
 
+    @torch.no_grad()
     def _described(self, pictures: Tensor) -> Tensor:
         parts = []
         for x in torch.split(pictures, 64):
@@ -381,6 +382,7 @@ class GeneratorTask:
             parts.append(self.codes.encode(self.view.describe(x, self.view.maps(x))))
         return torch.cat(parts) * self.codes.weight
 
+    @torch.no_grad()
     def _variety(self, samples: Tensor) -> float:
         """Mean pairwise distance of some samples' components over that of as many training pictures."""
         count = min(256, len(samples), len(self.training))
@@ -388,6 +390,7 @@ class GeneratorTask:
         drawn, data = self._described(samples[:count]), self._described(self.pictures.subset(chosen))
         return float(torch.pdist(drawn).mean() / torch.pdist(data).mean())
 
+    @torch.no_grad()
     def _overfitting(self, samples: Tensor) -> dict[str, float]:
         """Where held-out pictures lie for the discriminator: 0 with the training pictures, 1 with generated ones.
 

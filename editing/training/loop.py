@@ -241,7 +241,8 @@ def save_checkpoint(task: Task, options: TrainOptions, step: int, path: Path) ->
         part.replace(path)
     except (OSError, RuntimeError) as error:  # PyTorch turns some of a full disk's errors into RuntimeError
         part.unlink(missing_ok=True)
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error).splitlines()[0]
+        known = error if isinstance(error, OSError) else error.__context__
+        reason = known.strerror if isinstance(known, OSError) and known.strerror else str(error).splitlines()[0]
         raise TrainingError(
             f"Can't write the checkpoint of step {step} to {path}: {reason}; the previous one is whole: "
             "free some space, then --resume"

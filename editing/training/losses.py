@@ -40,8 +40,8 @@ def _squared_slopes(discriminator: Callable[[list[Tensor]], Tensor], inputs: Seq
     leaves = [x.detach().float().requires_grad_(True) for x in inputs]
     with torch.enable_grad():
         total = discriminator(leaves).mean(1).sum()
-        slopes = torch.autograd.grad(total, leaves, create_graph=True)
-    return torch.stack([s.float().square().flatten(1).sum(1) for s in slopes]).sum(0)
+        slopes = torch.autograd.grad(total, leaves, create_graph=True, allow_unused=True)  # not all look at all inputs
+    return torch.stack([s.float().square().flatten(1).sum(1) for s in slopes if s is not None]).sum(0)
 
 
 def r1_penalty(discriminator: Callable[[list[Tensor]], Tensor], real: Sequence[Tensor]) -> Tensor:

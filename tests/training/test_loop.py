@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import errno
+import io
 import json
 import os
 import signal
@@ -164,7 +165,7 @@ class _Full:
     """A file on a disk that is full after the first bytes."""
 
     def __init__(self, path: Path) -> None:
-        self.file = path.open("wb", buffering=0)
+        self.file = io.FileIO(path, "wb")
 
     def write(self, data: bytes) -> int:
         if self.file.tell() > 4096:
