@@ -50,10 +50,11 @@ def build() -> gr.Blocks:
     with page:
         with gr.Row(elem_id="header"):
             gr.Markdown("# Atelier")
-            # Markdown, since gr.HTML needs 'unsafe-eval' in the content security policy.
+            # Markdown, since gr.HTML needs 'unsafe-eval' in the content security policy; its sanitizing would make the
+            # links open new windows.
             gr.Markdown(
                 '<a href="?lang=en" target="_self">English</a> · <a href="?lang=zh-CN" target="_self">中文</a>',
-                elem_id="languages",
+                elem_id="languages", sanitize_html=False,
             )
         gr.Markdown(T("tagline"))
         with gr.Tabs() as tabs:
