@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -28,11 +28,13 @@ from torch import distributed as dist
 from tqdm import tqdm
 
 from editing.errors import OptionError, Stopped, TrainingError
-from editing.training.data import Batch
 from editing.training.options import TrainOptions, as_plain
 
+Step = TypeVar("Step")  # what one step learns from, such as editing.training.data.Batch
+Step_contra = TypeVar("Step_contra", contravariant=True)
 
-class Task(Protocol):
+
+class Task(Protocol[Step_contra]):
     """What one kind of training brings to the loop."""
 
     networks: dict[str, nn.Module]  # all that a checkpoint keeps, by name
@@ -40,7 +42,7 @@ class Task(Protocol):
     optimizers: dict[str, torch.optim.Optimizer]
     columns: tuple[str, ...]  # names of all values that step and measure may give, for log.csv
 
-    def step(self, batch: Batch) -> Mapping[str, Tensor | float]:
+    def step(self, batch: Step_contra, /) -> Mapping[str, Tensor | float]:
         """Learn from one batch; gives the losses."""
 
     def samples(self) -> Tensor:
@@ -119,7 +121,16 @@ def update_average(average: nn.Module, network: nn.Module, decay: float, step: i
             mine.copy_(theirs)
 
 
-def train(task: Task, options: TrainOptions, batches: Iterable[Batch], world: World, first: int) -> None:
+def learn(optimizer: torch.optim.Optimizer, loss: Tensor, rate: float) -> None:
+    """One step of an optimizer down the slope of ``loss``, at learning rate ``rate``."""
+    for group in optimizer.param_groups:
+        group["lr"] = rate
+    optimizer.zero_grad(set_to_none=True)
+    torch.autograd.backward(loss)
+    optimizer.step()
+
+
+def train(task: Task[Step], options: TrainOptions, batches: Iterable[Step], world: World, first: int) -> None:
     """Run ``batches`` through the task, from step ``first`` on; see the module's text for what is written.
 
     Raises Stopped after SIGINT or SIGTERM, once the step is done and saved; TrainingError when a value is not finite or
@@ -179,7 +190,7 @@ def _not_finite(name: str, value: float, step: int, out: Path) -> str:
     )
 
 
-def _check_finite(task: Task, step: int, out: Path) -> None:
+def _check_finite(task: Task[Any], step: int, out: Path) -> None:
     for name, network in task.networks.items():
         for parameter in network.parameters():
             if not torch.isfinite(parameter).all():
@@ -223,7 +234,7 @@ def _writing(out: Path, write: Callable[..., None], *arguments: Any) -> None:
         raise TrainingError(f"Can't write to {out}: {error.strerror or error}; the last checkpoint is whole") from error
 
 
-def save_checkpoint(task: Task, options: TrainOptions, step: int, path: Path) -> None:
+def save_checkpoint(task: Task[Any], options: TrainOptions, step: int, path: Path) -> None:
     """Write everything needed to go on: to a temporary file first, renamed when it is whole and on the disk."""
     state = {
         "step": step,
@@ -262,7 +273,7 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     return state
 
 
-def restore(task: Task, state: Mapping[str, Any], path: Path) -> int:
+def restore(task: Task[Any], state: Mapping[str, Any], path: Path) -> int:
     """Put a checkpoint's state into the task and give its step; raises TrainingError when they don't fit."""
     try:
         for kind in ("networks", "averaged", "optimizers"):
