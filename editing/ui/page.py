@@ -54,7 +54,8 @@ def build() -> gr.Blocks:
             # links open new windows.
             gr.Markdown(
                 '<a href="?lang=en" target="_self">English</a> · <a href="?lang=zh-CN" target="_self">中文</a>',
-                elem_id="languages", sanitize_html=False,
+                elem_id="languages",
+                sanitize_html=False,
             )
         gr.Markdown(T("tagline"))
         with gr.Tabs() as tabs:

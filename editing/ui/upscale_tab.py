@@ -22,8 +22,17 @@ from editing.errors import EditingError, ImageError, Stopped
 from editing.images import Picture, Pixels
 from editing.runtime import Estimate
 from editing.ui.handlers import (
-    COMPUTE, Job, any_picture, duration, explain, guarded, job, new_folder, request_stop, size_text,
-)  # fmt: skip
+    COMPUTE,
+    Job,
+    any_picture,
+    duration,
+    explain,
+    guarded,
+    job,
+    new_folder,
+    request_stop,
+    size_text,
+)
 from editing.ui.translations import T, language_of, say, translate
 from editing.upscale import UpscaleOptions
 
