@@ -316,11 +316,15 @@ def slerp(a: Latent, b: Latent, amount: float) -> Latent:
 
 
 def recipe(options: GenerateOptions | WalkOptions) -> dict[str, Any]:
-    """What it takes to draw the same again: task ("generate" or "walk"), options, weight name and sha256, version."""
+    """What it takes to draw the same again: task ("generate" or "walk"), options, weight name and sha256, version.
+
+    Plain JSON: lists where the options have tuples.
+    """
     weight = weights.find(options.model, "generate")
+    plain = {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(options).items()}
     return {
         "task": "walk" if isinstance(options, WalkOptions) else "generate",
-        "options": asdict(options) | {"model": weight.name},
+        "options": plain | {"model": weight.name},
         "weights": [{"name": weight.name, "sha256": weights.digest(weight)}],
         "version": __version__,
     }

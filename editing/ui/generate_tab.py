@@ -116,13 +116,14 @@ def build(tabs: gr.Tabs, upscale_picture: gr.Image) -> None:
         with gr.Column(min_width=320, scale=2):
             with gr.Column() as grid_result:
                 gallery = gr.Gallery(
-                    label=T("generate_grid"), show_label=False, columns=6, object_fit="contain", height="auto", allow_preview=False,
-                    interactive=False, buttons=[], elem_id="generate-gallery", elem_classes="drawn",
+                    label=T("generate_grid"), show_label=False, columns=6, object_fit="contain", height="auto",
+                    allow_preview=False, interactive=False, buttons=[], elem_id="generate-gallery",
+                    elem_classes="drawn",
                 )  # fmt: skip
             with gr.Column(visible=False) as mix_result:
                 trio = gr.Gallery(
-                    label=T("generate_mix"), show_label=False, columns=3, object_fit="contain", height="auto", allow_preview=False,
-                    interactive=False, buttons=[], elem_id="generate-trio", elem_classes="drawn",
+                    label=T("generate_mix"), show_label=False, columns=3, object_fit="contain", height="auto",
+                    allow_preview=False, interactive=False, buttons=[], elem_id="generate-trio", elem_classes="drawn",
                 )  # fmt: skip
             with gr.Column(visible=False) as walk_result:
                 player = gr.Image(

@@ -10,6 +10,7 @@ import csv
 import json
 import os
 import shutil
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -55,8 +56,8 @@ def build_view(choice: gr.Dropdown) -> None:
     facts = gr.Markdown(elem_id="run-facts")
     gr.Markdown(T("run_grids"))
     grids = gr.Gallery(
-        label=T("run_grids"), show_label=False, columns=3, object_fit="contain", height="auto", interactive=False, buttons=[],
-        elem_id="run-grids",
+        label=T("run_grids"), show_label=False, columns=3, object_fit="contain", height="auto", interactive=False,
+        buttons=[], elem_id="run-grids",
     )  # fmt: skip
     curves = gr.Image(label=T("run_curves"), type="filepath", interactive=False, elem_id="run-curves")
     with gr.Accordion(T("run_options"), open=False):
@@ -128,7 +129,7 @@ def _facts(path: Path, options: dict[str, Any], language: str) -> str:
     step, seconds = "0", "0"
     measured: dict[str, str] = {}
     if _is_ours(path):
-        with path.open(encoding="utf-8", newline="") as file:
+        with path.open(encoding="utf-8", errors="replace", newline="") as file, suppress(csv.Error):
             for row in csv.DictReader(file):
                 step, seconds = row.get("step") or step, row.get("seconds") or seconds
                 measured |= {name: row[name] for name in MEASURED if row.get(name)}

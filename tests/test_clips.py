@@ -1,0 +1,162 @@
+"""Clips: what is written comes back, in both formats, and nothing is left behind where writing fails."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+from PIL import Image
+
+from editing import clips, images
+from editing.errors import ImageError, OptionError
+from editing.images import Pixels
+
+RECIPE = {"task": "walk", "options": {"seeds": [1, 2, 3], "name": "Zoë 照片"}}
+
+
+def moving(count: int = 12, height: int = 48, width: int = 64, channels: int = 3) -> list[Pixels]:
+    """A bright bar that wanders over a smooth ground."""
+    down, across = np.mgrid[0:height, 0:width]
+    ground = np.stack([down * 2, across, 150 - down], 2)[..., :channels]
+    frames = []
+    for number in range(count):
+        bar = np.exp(-(((across - width * number / count) / 6) ** 2))[..., None] * 90
+        frames.append(np.clip(ground + bar, 0, 255).astype(np.uint8))
+    return frames
+
+
+def read_webp(path: Path) -> tuple[list[Pixels], list[int], int]:
+    """Frames, their milliseconds, and how often they are played (0: for ever)."""
+    frames, durations = [], []
+    with Image.open(path) as image:
+        for number in range(getattr(image, "n_frames", 1)):
+            image.seek(number)
+            frames.append(np.asarray(image.convert("RGB")))
+            durations.append(int(image.info["duration"]))
+        return frames, durations, int(image.info["loop"])
+
+
+def read_mp4(path: Path) -> tuple[list[Pixels], float, dict[str, str]]:
+    """Frames, frames a second, and texts."""
+    with av.open(str(path)) as container:
+        stream = container.streams.video[0]
+        frames = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
+        assert stream.codec_context.name == "h264"
+        assert stream.codec_context.pix_fmt == "yuv420p"  # the one that all players know
+        assert stream.average_rate is not None
+        return frames, float(stream.average_rate), dict(container.metadata)
+
+
+def test_webp_keeps_frames_times_loop_and_recipe(tmp_path: Path) -> None:
+    frames = moving()
+    clips.write(frames, tmp_path / "a.webp", fps=24, recipe=RECIPE)
+    back, durations, loop = read_webp(tmp_path / "a.webp")
+    assert len(back) == 12
+    assert sum(durations) == 500  # 12 / 24 s, though a frame takes 41.7 ms
+    assert set(durations) == {41, 42}
+    assert loop == 0
+    for frame, read in zip(frames, back, strict=True):
+        assert np.abs(frame.astype(int) - read).mean() < 3
+    assert images.read(tmp_path / "a.webp").recipe == RECIPE
+    clips.write(frames, tmp_path / "once.webp", loop=False)
+    assert read_webp(tmp_path / "once.webp")[2] == 1
+    assert images.read(tmp_path / "once.webp").recipe is None
+
+
+def test_mp4_keeps_frames_speed_and_recipe(tmp_path: Path) -> None:
+    frames = moving()
+    clips.write(frames, tmp_path / "a.mp4", fps=12.5, recipe=RECIPE)
+    back, fps, texts = read_mp4(tmp_path / "a.mp4")
+    assert len(back) == 12
+    assert fps == 12.5
+    for frame, read in zip(frames, back, strict=True):
+        assert np.abs(frame.astype(int) - read).mean() < 4
+        assert np.abs(frame.mean((0, 1)) - read.mean((0, 1))).max() < 4  # no colour drifts away
+    assert json.loads(texts["comment"]) == {"atelier": RECIPE}
+
+
+@pytest.mark.parametrize("suffix", clips.SUFFIXES)
+@pytest.mark.parametrize(("height", "width", "channels"), [(33, 47, 3), (28, 28, 1), (16, 16, 3)])
+def test_odd_small_and_gray_clips(tmp_path: Path, suffix: str, height: int, width: int, channels: int) -> None:
+    frames = moving(4, height, width, channels)
+    path = tmp_path / f"clip{suffix}"
+    clips.write(frames, path)
+    back = read_webp(path)[0] if suffix == ".webp" else read_mp4(path)[0]
+    even = suffix == ".mp4"
+    assert back[0].shape == (height + height % 2 * even, width + width % 2 * even, 3)
+    for frame, read in zip(frames, back, strict=True):
+        assert np.abs(frame.astype(int) - read[:height, :width]).mean() < 6
+
+
+@pytest.mark.parametrize("suffix", clips.SUFFIXES)
+def test_one_frame_is_a_clip_too(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"clip{suffix}"
+    clips.write(moving(1), path)
+    assert path.stat().st_size > 100
+
+
+@pytest.mark.parametrize(("name", "fps"), [("a.gif", 20), ("a", 20), ("a.png", 20), ("a.mp4", 0), ("a.mp4", math.nan),
+                                           ("a.webp", 61), ("a.webp", -1), ("a.webp", math.inf)])  # fmt: skip
+def test_other_suffixes_and_speeds_are_refused(tmp_path: Path, name: str, fps: float) -> None:
+    with pytest.raises(OptionError):
+        clips.write(moving(2), tmp_path / name, fps=fps)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "frames",
+    [[], [np.zeros((8, 8, 3), np.float32)], [np.zeros((8, 8, 3), np.uint8), np.zeros((8, 9, 3), np.uint8)]],
+)
+def test_frames_that_do_not_fit_together_are_a_bug_of_the_caller(tmp_path: Path, frames: Any) -> None:
+    with pytest.raises(ValueError, match="frames must be"):
+        clips.write(frames, tmp_path / "a.webp")
+
+
+def test_where_it_cannot_be_written_the_old_file_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ImageError, match=r"'a\.webp' was not saved"):
+        clips.write(moving(2), tmp_path / "none" / "a.webp")
+    old = tmp_path / "old.mp4"
+    old.write_bytes(b"old")
+
+    def full(self: Path, data: bytes) -> int:
+        with self.open("wb") as file:
+            file.write(data[:10])
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(ImageError, match="No space left"):
+        clips.write(moving(2), old)
+    monkeypatch.undo()
+    assert old.read_bytes() == b"old"
+    assert [path.name for path in tmp_path.iterdir()] == ["old.mp4"]
+
+
+def test_without_an_encoder_it_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = av.open
+
+    def lacking(*args: Any, **kwargs: Any) -> Any:
+        container = whole(*args, **kwargs)
+
+        class Lacking:
+            metadata = container.metadata
+
+            def __enter__(self) -> Lacking:
+                return self
+
+            def __exit__(self, *_: object) -> None:
+                container.close()
+
+            def add_stream(self, name: str, **_: object) -> Any:
+                return container.add_stream(f"{name}-that-is-not-there")
+
+        return Lacking()
+
+    monkeypatch.setattr(av, "open", lacking)
+    with pytest.raises(ImageError, match="Save it as WebP"):
+        clips.write(moving(2), tmp_path / "a.mp4")
+    assert not list(tmp_path.iterdir())
