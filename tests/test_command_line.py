@@ -276,25 +276,25 @@ def test_the_output_is_one_line_per_picture_for_other_programs(folder: Path) -> 
 # ---- documentation ---------------------------------------------------------------------------------------------------
 
 
-def commands(parser: argparse.ArgumentParser, path: str = "") -> Iterator[tuple[str, list[str]]]:
-    """Each command, such as "weights fetch", with its long options."""
+def commands(parser: argparse.ArgumentParser, path: str = "") -> Iterator[tuple[str, list[list[str]]]]:
+    """Each command, such as "weights fetch", with the names of each of its options, such as -o and --output."""
     inner = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
-    own = [name for action in parser._actions for name in action.option_strings if name.startswith("--")]
     if path and not inner:
-        yield path, [name for name in own if name != "--help"]
+        own = [list(action.option_strings) for action in parser._actions if action.option_strings]
+        yield path, [names for names in own if "--help" not in names]
     for action in inner:
         for name, sub in action.choices.items():
             yield from commands(sub, f"{path} {name}".strip())
 
 
-@pytest.mark.parametrize(("command", "long_options"), [*commands(_parser())], ids=lambda value: str(value)[:30])
-def test_the_readme_mentions_every_command_and_option(command: str, long_options: list[str]) -> None:
+@pytest.mark.parametrize(("command", "options"), [*commands(_parser())], ids=lambda value: str(value)[:30])
+def test_the_readme_mentions_every_command_and_option(command: str, options: list[list[str]]) -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     group, _, action = command.partition(" ")
     assert re.search(rf"python -m editing {group}\b", readme)
     # "weights list | verify | fetch NAME" names three.
     assert not action or re.search(rf"python -m editing {group}[^\n]*\b{action}\b", readme)
-    assert [option for option in long_options if not re.search(rf"{option}\b", readme)] == []
+    assert [names for names in options if not any(re.search(rf"(?<![\w-]){name}\b", readme) for name in names)] == []
 
 
 def test_the_recipe_is_plain_json() -> None:
