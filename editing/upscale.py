@@ -187,7 +187,7 @@ def enlarge(
         return out
 
     raw = run(pixels, network, 0)
-    result = _finish(raw, pixels, picture.depth, options.color_lock)
+    result = _finish(raw, pixels, picture.depth, options.color_lock, picture.alpha if transparent else None)
     del raw
     if result.shape[2] < picture.pixels.shape[2]:
         result = np.repeat(result, 3, axis=2)
@@ -362,7 +362,7 @@ def _within_surroundings(enlarged: Pixels, alpha: Pixels) -> Pixels:
     return enlarged
 
 
-def _finish(raw: npt.NDArray[np.uint16], pixels: Pixels, depth: int, color_lock: bool) -> Pixels:
+def _finish(raw: npt.NDArray[np.uint16], pixels: Pixels, depth: int, color_lock: bool, alpha: Pixels | None) -> Pixels:
     """The network's result at the input's depth, with the input's low frequencies where ``color_lock``."""
     out = np.empty(raw.shape, np.uint8 if depth == 8 else np.uint16)
     if not color_lock:
@@ -370,21 +370,41 @@ def _finish(raw: npt.NDArray[np.uint16], pixels: Pixels, depth: int, color_lock:
             out[start : start + _STRIP] = images.from_float(images.to_float(raw[start : start + _STRIP]), depth)
         return out
     counts = [-(-side // _CELL) for side in pixels.shape[:2]]
-    drift = _cell_means(pixels, counts) - _cell_means(raw, counts)
-    smooth = cv2.GaussianBlur(drift, (0, 0), 1, borderType=cv2.BORDER_REFLECT).reshape(drift.shape)
-    for rows, correction in _resized_strips(smooth, *raw.shape[:2]):
+    before, cover = _cell_means(pixels, counts, alpha)
+    after, _ = _cell_means(raw, counts, alpha)
+    # A cell of which little is seen counts little, and takes over what its neighbours need.
+    drift = _blurred((before - after) * cover) / np.maximum(_blurred(cover), 1e-3)
+    for rows, correction in _resized_strips(drift, *raw.shape[:2]):
         out[rows] = images.from_float(images.to_float(raw[rows]) + correction, depth)
     return out
 
 
-def _cell_means(array: Pixels, counts: list[int]) -> Floats:
-    """(counts[0], counts[1], C) float32 means of equal cells, of integers as [0, 1]."""
+def _blurred(cells: Floats) -> Floats:
+    blurred = cv2.GaussianBlur(cells, (0, 0), 1, borderType=cv2.BORDER_REFLECT)
+    return np.asarray(blurred, np.float32).reshape(cells.shape)
+
+
+def _cell_means(array: Pixels, counts: list[int], alpha: Pixels | None) -> tuple[Floats, Floats]:
+    """(counts[0], counts[1], C) means of equal cells, of integers as [0, 1], and (..., 1) how much of each is seen.
+
+    ``alpha``, which may be smaller than ``array``, weighs the pixels: colours that nobody sees don't count.
+    """
+    height, width = array.shape[:2]
     down, across = (np.round(np.linspace(0, array.shape[i], counts[i] + 1)).astype(int) for i in (0, 1))
-    # A row of cells at a time: reduceat over the whole would first convert all of it to float64.
-    rows = [array[top:bottom].sum(axis=0, dtype=np.float64) for top, bottom in pairwise(down)]
-    sums = np.add.reduceat(np.stack(rows), across[:-1], axis=1)
-    areas = np.outer(np.diff(down), np.diff(across))[..., None]
-    return np.asarray(sums / areas / np.iinfo(array.dtype).max, np.float32)
+    means, cover = np.zeros((*counts, array.shape[2]), np.float32), np.ones((*counts, 1), np.float32)
+    for row, (first, last) in enumerate(pairwise(down)):
+        strip = array[first:last].astype(np.float32)
+        area = ((last - first) * np.diff(across))[:, None]
+        weight = area.astype(np.float64)
+        if alpha is not None:
+            near = np.arange(first, last) * alpha.shape[0] // height
+            share = images.to_float(alpha[near][:, np.arange(width) * alpha.shape[1] // width])[..., None]
+            strip *= share
+            weight = np.add.reduceat(share.sum(0, dtype=np.float64), across[:-1], axis=0)
+            cover[row] = weight / area
+        sums = np.add.reduceat(strip.sum(0, dtype=np.float64), across[:-1], axis=0)
+        means[row] = sums / np.maximum(weight, 1e-9) / np.iinfo(array.dtype).max
+    return means, cover
 
 
 def _resized_strips(source: npt.NDArray[Any], height: int, width: int) -> Iterator[tuple[slice, Floats]]:

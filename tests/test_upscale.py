@@ -269,6 +269,13 @@ def psnr(picture: Picture, result: Picture) -> float:
     return float(10 * np.log10(255**2 / np.mean((back - picture.pixels) ** 2)))
 
 
+def test_the_colour_lock_looks_at_what_is_seen() -> None:
+    """An outline against nothing: the colours of its edge count, those that were made up beyond it don't."""
+    picture = images.read(Path(upscale.__file__).parent / "ui" / "examples" / "drawing.png")
+    assert picture.alpha is not None
+    assert upscale.color_drift(picture, upscale.upscale(picture, options())) < 0.5
+
+
 def test_the_colour_lock_takes_a_tint_away_and_only_that() -> None:
     picture = photo(120, 150)
     locked = upscale.upscale(picture, options(), network=fake(run=tinted))
