@@ -26,7 +26,7 @@ CSS = """
 .drawn .grid-container { grid-template-columns: repeat(var(--grid-cols), minmax(0, 1fr)) !important; }
 .hint { font-size: var(--text-sm); opacity: .7; }
 #upscale-table * { font-family: var(--font); }
-input[role="combobox"] { text-overflow: ellipsis; }
+input[role="combobox"] { text-overflow: ellipsis; margin-right: 1.6em !important; }
 footer { opacity: .7; }
 footer .divider:last-child { display: none; }
 @media (max-width: 640px) { .gradio-container > .main { padding: 8px !important; } }
