@@ -63,9 +63,7 @@ def imports(module: str) -> Iterator[str]:
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{module}: imports are absolute here"
             assert node.module
-            for (
-                alias
-            ) in node.names:  # "from editing import images" names a module, "from editing import VERSION" doesn't
+            for alias in node.names:  # "from editing import images" names a module, __version__ is none
                 inner = f"{node.module}.{alias.name}"
                 yield inner if inner in MODULES else node.module
 
