@@ -222,6 +222,9 @@ def test_a_broken_file_is_refused_with_a_sentence_and_the_page_goes_on(
 
 
 def test_running_without_a_picture_says_what_is_missing(page: Page) -> None:
+    page.locator("#upscale-strength input[type=range]").click()  # there is nothing to mix yet, and that is no error
+    expect(page.locator("#upscale-strength input[type=number]")).not_to_have_value("1")
+    expect(toast(page)).to_have_count(0)
     page.locator("#upscale-run").click()
     expect(toast(page)).to_contain_text("There is no picture yet: drop one first.")
 
@@ -328,6 +331,25 @@ def test_several_pictures_each_succeed_or_fail_on_their_own(page: Page, photo: P
         archive.extractall(tmp_path / "out")
     result = images.read(tmp_path / "out" / "small-anime-fast-x4.png")
     assert (result.width, result.height) == (120, 80)
+
+
+def test_stopping_several_keeps_what_is_done(page: Page, tmp_path: Path) -> None:
+    images.write(Picture(pixels=colors(9, 12)), tmp_path / "tiny.png")
+    images.write(Picture(pixels=colors(400, 500)), tmp_path / "large.png")
+    page.get_by_role("tab", name="Several pictures").click()
+    page.get_by_text("Advanced").click()
+    tile = page.locator("#upscale-tile input")
+    tile.fill("48")
+    tile.blur()
+    page.locator("#upscale-files input[type=file]").set_input_files([tmp_path / "tiny.png", tmp_path / "large.png"])
+    expect(estimate(page)).to_contain_text("2 pictures · about")
+    page.locator("#upscale-run").click()
+    expect(page.locator("#upscale-gallery")).to_contain_text(re.compile(r"Picture 2 of 2: Tiles: [1-9]"))
+    page.locator("#upscale-stop").click()
+    expect(page.locator("#upscale-table")).to_contain_text("– not done: stopped", timeout=20_000)
+    expect(page.locator("#upscale-table")).to_contain_text("✓ 48 × 36 in")
+    with zipfile.ZipFile(download(page, "#upscale-zip", tmp_path)) as archive:
+        assert archive.namelist() == ["tiny-photo-x4.png"]
 
 
 # ---- the page itself -------------------------------------------------------------------------------------------------
