@@ -181,10 +181,10 @@ class LoadedGenerator:
             return None
         channels = pixels.shape[2]
         side = math.isqrt(self.known.shape[1] // channels)
-        x = torch.from_numpy(pixels).permute(2, 0, 1)[None].float() / 127.5 - 1
-        thumbnail = F.adaptive_avg_pool2d(x, side).mul(127).round()
-        both = torch.cat([thumbnail, thumbnail.flip(3)]).flatten(1)
         with torch.inference_mode(), _one_thread():
+            x = torch.from_numpy(pixels).permute(2, 0, 1)[None].float() / 127.5 - 1
+            thumbnail = F.adaptive_avg_pool2d(x, side).mul(127).round()
+            both = torch.cat([thumbnail, thumbnail.flip(3)]).flatten(1)
             return float(torch.cdist(both, self.known).min()) / self.typical
 
 
