@@ -1,7 +1,8 @@
 """Errors meant for the person who made the request.
 
 Every message says what happened, what was given, what is wanted, and what to do next. The page shows the message as
-it is, the command line prints it on one line. Anything that is not an :class:`EditingError` is a bug and is reported as one.
+it is, the command line prints it on one line. Anything that is not an :class:`EditingError` is a bug and is reported
+as one.
 """
 
 from __future__ import annotations
