@@ -3,9 +3,26 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
+from typing import Any
 
-from editing.training import generator
+from editing.training import denoiser, generator, upscaler
 from editing.training.options import add_flags, from_arguments
+
+# What can be trained: its options, what trains it, and a line for --help.
+KINDS: dict[str, tuple[type[Any], Callable[[Any], None], str]] = {
+    "generator": (
+        generator.GeneratorTrainOptions,
+        generator.run,
+        "draws new pictures like those in a folder",
+    ),
+    "upscaler": (
+        upscaler.UpscalerTrainOptions,
+        upscaler.run,
+        "enlarges pictures fast, after a slow network's example",
+    ),
+    "denoiser": (denoiser.DenoiserTrainOptions, denoiser.run, "takes noise out of pictures"),
+}
 
 
 def run(argv: list[str]) -> int:
@@ -14,8 +31,9 @@ def run(argv: list[str]) -> int:
         prog="python -m editing train", description="Train a network on your own pictures."
     )
     kinds = parser.add_subparsers(dest="kind", required=True, metavar="WHAT")
-    one = kinds.add_parser("generator", help="draws new pictures like those in a folder", allow_abbrev=False)
-    add_flags(one, generator.GeneratorTrainOptions)
+    for name, (options, _, note) in KINDS.items():
+        add_flags(kinds.add_parser(name, help=note, description=note, allow_abbrev=False), options)
     arguments = parser.parse_args(argv)
-    generator.run(from_arguments(generator.GeneratorTrainOptions, arguments))
+    options, train, _ = KINDS[arguments.kind]
+    train(from_arguments(options, arguments))
     return 0

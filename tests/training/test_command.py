@@ -9,21 +9,22 @@ from pathlib import Path
 import pytest
 
 from editing.errors import OptionError, TrainingError
-from editing.training.command import run
-from editing.training.generator import GeneratorTrainOptions
+from editing.training.command import KINDS, run
 from editing.training.options import TrainOptions, comments, flag
 
 
-def test_every_option_has_a_flag_with_its_comment(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_option_has_a_flag_with_its_comment(kind: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stop:
-        run(["generator", "--help"])
+        run([kind, "--help"])
     assert stop.value.code == 0
     text = " ".join(capsys.readouterr().out.split())
-    notes = comments(GeneratorTrainOptions)
-    for field in dataclasses.fields(GeneratorTrainOptions):
+    options = KINDS[kind][0]
+    notes = comments(options)
+    for field in dataclasses.fields(options):
         assert flag(field.name) in text
         assert " ".join(notes[field.name].split()) in text
-    assert "--no-diff-augment" in text
+    assert ("--no-diff-augment" in text) == (kind == "generator")
     assert comments(TrainOptions)["resume"].startswith("go on")
 
 

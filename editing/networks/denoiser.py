@@ -1,0 +1,113 @@
+"""A denoiser told how strong the noise is: a small U-Net at half the picture's size.
+
+From FFDNet (Zhang et al. 2018, https://arxiv.org/abs/1710.04026): 2x2 pixels become channels, which makes everything
+four times as fast, and a map of the noise level is a further input, so that one network serves all levels. From DRUNet
+(Zhang et al. 2021, https://arxiv.org/abs/2008.13751): a U-Net of residual blocks without normalisation and without
+biases. Ours: what the network gives is multiplied by the noise level before it is taken away. Where there is no noise,
+the picture stays as it is to the last bit, and the network learns a quantity of one size at every level.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, fields
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+@dataclass(frozen=True, kw_only=True)
+class DenoiserConfig:
+    """What a :class:`Denoiser` is made of; kept as JSON in a weight's metadata under "config"."""
+
+    channels: int = 3  # 1 gray, 3 RGB
+    widths: tuple[int, ...] = (64, 96, 128)  # channels at a half, a quarter, an eighth ... of the picture's size
+    blocks: int = 2  # residual blocks at each size, going down and coming up
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "widths", tuple(self.widths))  # JSON knows lists alone
+        if self.channels not in (1, 3):
+            raise ValueError(f"channels is {self.channels}, wanted 1 or 3")
+        if not self.widths or min(self.widths) < 1:
+            raise ValueError(f"widths is {self.widths}, wanted one or more numbers of 1 or more")
+        if self.blocks < 1:
+            raise ValueError(f"blocks is {self.blocks}, wanted 1 or more")
+
+    @property
+    def multiple(self) -> int:
+        """The picture is padded to a multiple of this."""
+        return int(2 ** len(self.widths))
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> DenoiserConfig:
+        """Raises ValueError when ``text`` is not such a configuration."""
+        values = json.loads(text)
+        known = {field.name for field in fields(cls)}
+        if not isinstance(values, dict) or not set(values) <= known:
+            raise ValueError(f"not a denoiser's configuration: {text[:200]}")
+        return cls(**values)
+
+
+class _Residual(nn.Module):
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.conv0 = nn.Conv2d(width, width, 3, padding=1, bias=False)
+        self.conv1 = nn.Conv2d(width, width, 3, padding=1, bias=False)
+        with torch.no_grad():  # a block starts near the identity
+            self.conv1.weight.mul_(0.1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = x + self.conv1(F.relu_(self.conv0(x)))
+        return out
+
+
+def _blocks(width: int, count: int) -> nn.Sequential:
+    return nn.Sequential(*[_Residual(width) for _ in range(count)])
+
+
+class Denoiser(nn.Module):
+    """Takes noise of a known level out of pictures."""
+
+    def __init__(self, config: DenoiserConfig) -> None:
+        super().__init__()
+        self.config = config
+        widths = config.widths
+        self.first = nn.Conv2d(4 * config.channels + 1, widths[0], 3, padding=1, bias=False)
+        pairs = list(pairwise(widths))
+        self.going = nn.ModuleList(_blocks(width, config.blocks) for width in widths[:-1])
+        self.down = nn.ModuleList(nn.Conv2d(a, b, 2, stride=2, bias=False) for a, b in pairs)
+        self.bottom = _blocks(widths[-1], config.blocks)
+        self.up = nn.ModuleList(nn.ConvTranspose2d(b, a, 2, stride=2, bias=False) for a, b in reversed(pairs))
+        self.coming = nn.ModuleList(_blocks(width, config.blocks) for width in widths[-2::-1])
+        self.last = nn.Conv2d(widths[0], 4 * config.channels, 3, padding=1, bias=False)
+
+    def forward(self, pictures: Tensor, sigma: Tensor) -> Tensor:
+        """Noisy ``pictures`` (N, channels, H, W), about in [0, 1], any size -> (N, channels, H, W) float32.
+
+        ``sigma`` is the noise's standard deviation in the same units (0 to 75 / 255), (N,) or, where it varies within a
+        picture, (N, 1, H, W). The weights may be bfloat16 while ``pictures`` are float32: only the noise that is taken
+        away is rounded then, so that 16-bit pictures keep their levels.
+        """
+        height, width = pictures.shape[-2:]
+        level = sigma.to(pictures).reshape(len(pictures), 1, *(sigma.shape[2:] or (1, 1)))
+        level = level.expand(-1, 1, height, width)
+        multiple = self.config.multiple
+        padding = (0, -width % multiple, 0, -height % multiple)
+        inputs = [F.pad(pictures - 0.5, padding, mode="replicate"), F.pad(level, padding, mode="replicate")]
+        x = torch.cat([F.pixel_unshuffle(inputs[0], 2), 4 * F.avg_pool2d(inputs[1], 2)], 1)
+        x = self.first(x.to(self.first.weight.dtype).contiguous(memory_format=torch.channels_last))
+        passed: list[Tensor] = []
+        for blocks, down in zip(self.going, self.down, strict=True):
+            x = blocks(x)
+            passed.append(x)
+            x = down(x)
+        x = self.bottom(x)
+        for blocks, up in zip(self.coming, self.up, strict=True):
+            x = blocks(up(x) + passed.pop())
+        noise = F.pixel_shuffle(self.last(x).float(), 2)[..., :height, :width]
+        return pictures.float() - level.float() * noise

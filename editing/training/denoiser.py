@@ -1,0 +1,227 @@
+"""Training a denoiser on folders of pictures: ``python -m editing train denoiser``.
+
+Each crop gets noise of a level drawn anew: white Gaussian noise as papers measure with (FFDNet, Zhang et al. 2018),
+some of it equal in all channels, as in gray pictures, some clipped and rounded as in files; with ``--camera``, a share
+gets noise as cameras leave it. The network is told the level. Learned by the mean absolute difference.
+
+OUT/denoiser.safetensors holds the averaged weights in fp16.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from editing.errors import OptionError, TrainingError
+from editing.networks.denoiser import Denoiser, DenoiserConfig
+from editing.training import losses
+from editing.training.degradations import Floats, camera_noise, gaussian_noise, luma, to_bytes
+from editing.training.loop import (
+    averaged_copy,
+    learn,
+    load_checkpoint,
+    pick_device,
+    pick_precision,
+    processes,
+    restore,
+    start_folder,
+    train,
+)
+from editing.training.options import at_least
+from editing.training.photos import Bytes, PhotoTrainOptions, Sources, load_sources, made_ahead
+
+LEVELS = (15, 25, 50)  # measured with, of 255
+
+
+@dataclass(frozen=True, kw_only=True)
+class DenoiserTrainOptions(PhotoTrainOptions):
+    """Options of ``train denoiser``."""
+
+    size: int = 96  # side of the crops in pixels
+    batch: int = 16  # crops a step
+    widths: str = "64,96,128"  # channels at a half, a quarter, an eighth ... of the picture's size
+    blocks: int = 2  # residual blocks at each size, going down and coming up
+    sigma_max: float = 75.0  # strongest noise, of 255; the levels are drawn evenly from 0
+    gray: float = 0.1  # share of crops that are gray, with equal noise in all channels
+    clipped: float = 0.2  # share of Gaussian noise that is clipped and rounded to 8 bits
+    camera: float = 0.0  # share of crops whose noise is as cameras leave it, the rest being Gaussian
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        at_least(self, "blocks", 1)
+        at_least(self, "sigma_max", 1)
+        for name in ("gray", "clipped", "camera"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise OptionError(f"--{name} is {getattr(self, name)}, wanted 0 to 1")
+        multiple = self.config.multiple
+        if self.size < multiple or self.size % multiple:
+            raise OptionError(f"--size is {self.size}, wanted a multiple of {multiple}")
+
+    @property
+    def config(self) -> DenoiserConfig:
+        """The network's; raises OptionError when ``widths`` are no such numbers."""
+        try:
+            return DenoiserConfig(widths=tuple(int(part) for part in self.widths.split(",")), blocks=self.blocks)
+        except ValueError as error:
+            raise OptionError(f"--widths is {self.widths!r}, wanted numbers such as 64,96,128") from error
+
+
+@dataclass(frozen=True, kw_only=True)
+class Noisy:
+    """One step's crops, (N, 3, size, size) float32; the clean ones in [0, 1]."""
+
+    step: int  # counted from 0
+    noisy: Tensor
+    clean: Tensor
+    sigma: Tensor  # (N,), in the same units
+
+
+def make_noisy(sources: Sources, options: DenoiserTrainOptions, step: int) -> Noisy:
+    """The crops of one step: a function of the options' seed and the step alone."""
+    random = np.random.default_rng([options.seed, step])
+    clean, noisy, levels = [], [], []
+    for _ in range(options.batch):
+        crop = as_floats(sources.crop(options.size, random))
+        if gray := random.random() < options.gray:
+            crop = luma(crop)
+        sigma = random.uniform(0, options.sigma_max) / 255
+        if random.random() < options.camera:
+            dirty = camera_noise(crop, sigma, random)
+        else:
+            dirty = crop + gaussian_noise(crop.shape, sigma, random)
+            if random.random() < options.clipped:
+                dirty = as_floats(to_bytes(dirty))
+        clean.append(np.repeat(crop, 3, axis=2) if gray else crop)
+        noisy.append(np.repeat(dirty, 3, axis=2) if gray else dirty)
+        levels.append(sigma)
+    return Noisy(step=step, noisy=_tensor(noisy), clean=_tensor(clean), sigma=torch.tensor(levels))
+
+
+def as_floats(picture: Bytes) -> Floats:
+    """uint8 -> float32 in [0, 1]."""
+    return np.asarray(picture.astype(np.float32) / np.float32(255))
+
+
+def _tensor(pictures: list[Floats]) -> Tensor:
+    """Pictures (H, W, C) of one size -> (N, C, H, W), channels last in memory."""
+    return torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2)
+
+
+class DenoiserTask:
+    """The denoiser's side of the loop; see :class:`editing.training.loop.Task`."""
+
+    columns: tuple[str, ...] = ("rate", "l1", *(f"psnr_{level}" for level in LEVELS), "noisy_25")
+
+    def __init__(self, options: DenoiserTrainOptions, sources: Sources, device: torch.device) -> None:
+        self.options, self.device, self.held_out = options, device, sources.held_out
+        self.shown_pictures = (sources.held_out.arrays or sources.main.arrays)[:4]
+        self.dtype = pick_precision(options, device)
+        torch.manual_seed(options.seed)
+        self.denoiser = Denoiser(options.config).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.networks: dict[str, nn.Module] = {"denoiser": self.denoiser}
+        self.averaged: dict[str, nn.Module] = {"denoiser": averaged_copy(self.denoiser)} if options.ema else {}
+        self.optimizers: dict[str, torch.optim.Optimizer] = {
+            "denoiser": torch.optim.Adam(self.denoiser.parameters(), options.lr, (0.9, 0.99))
+        }
+
+    def step(self, batch: Noisy) -> Mapping[str, Tensor | float]:
+        """One step of the denoiser."""
+        rate = self.options.rate(batch.step)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.dtype == torch.bfloat16):
+            made = self.denoiser(batch.noisy.to(self.device), batch.sigma.to(self.device))
+        loss = losses.l1(made, batch.clean.to(self.device))
+        learn(self.optimizers["denoiser"], loss, rate)
+        return {"rate": rate, "l1": loss.detach()}
+
+    @property
+    def shown(self) -> Denoiser:
+        """The network to look at and to ship: the average where there is one."""
+        network = self.averaged.get("denoiser", self.denoiser)
+        assert isinstance(network, Denoiser)
+        return network
+
+    @torch.no_grad()
+    def cleaned(self, noisy: Floats, sigma: float) -> Floats:
+        """(H, W, 3) with noise of deviation ``sigma`` -> the same without, in float32, not clipped."""
+        made = self.shown(_tensor([noisy]).to(self.device), torch.tensor([sigma], device=self.device))
+        return np.asarray(made[0].permute(1, 2, 0).cpu().numpy())
+
+    def samples(self) -> Tensor:
+        """Four crops at two levels: with noise, cleaned, and as they were."""
+        rows: list[list[Floats]] = [[], [], []]
+        for i, level in enumerate((25, 25, 25, 25, 50, 50, 50, 50)):
+            picture = self.shown_pictures[i % len(self.shown_pictures)]
+            top, left = ((length - self.options.size) // 2 for length in picture.shape[:2])
+            clean = as_floats(picture[top : top + self.options.size, left : left + self.options.size])
+            noisy = with_noise(clean, level, i)
+            for row, shown in zip(rows, (noisy, self.cleaned(noisy, level / 255), clean), strict=True):
+                row.append(shown)
+        return _tensor(rows[0] + rows[1] + rows[2]).clamp(0, 1) * 2 - 1
+
+    def measure(self) -> Mapping[str, float]:
+        """Mean PSNR over the whole held-out pictures at each level, with noise that is always the same."""
+        values = {}
+        for level in LEVELS:
+            scores = []
+            for i, picture in enumerate(self.held_out.arrays):
+                clean = as_floats(picture)
+                noisy = with_noise(clean, level, i)
+                scores.append((psnr(self.cleaned(noisy, level / 255), clean), psnr(noisy, clean)))
+            if scores:
+                values[f"psnr_{level}"] = float(np.mean([score[0] for score in scores]))
+                if level == 25:
+                    values["noisy_25"] = float(np.mean([score[1] for score in scores]))
+        return values
+
+    def warnings(self, values: Mapping[str, float]) -> Iterable[str]:
+        """Words when the noise is left in."""
+        if values.get("psnr_25", 0.0) < values.get("noisy_25", 0.0):
+            yield "the pictures are worse than with their noise; what helps: a lower --lr, more --steps"
+
+
+def with_noise(clean: Floats, level: float, number: int) -> Floats:
+    """A picture with white noise of deviation ``level`` / 255, always the same for its ``number``; not clipped."""
+    random = np.random.default_rng([number, round(level)])
+    return np.asarray(clean + gaussian_noise(clean.shape, level / 255, random))
+
+
+def psnr(made: Floats, truth: Floats) -> float:
+    """dB, over all channels, of pictures in [0, 1]; what is made is not rounded, as in the published tables."""
+    error = float(np.mean((np.clip(made, 0, 1) - truth) ** 2, dtype=np.float64))
+    return 10 * float(np.log10(1 / max(error, 1e-12)))
+
+
+def export(network: Denoiser, path: Path) -> None:
+    """Write the weights in fp16, with the configuration under "config"; raises TrainingError."""
+    tensors: dict[str, Tensor] = {
+        name: value.detach().cpu().half().contiguous() for name, value in network.state_dict().items()
+    }
+    part = path.with_suffix(".part")
+    try:
+        save_file(tensors, part, metadata={"format": "pt", "config": network.config.to_json()})
+        part.replace(path)
+    except OSError as error:
+        raise TrainingError(f"Can't write {path}: {error.strerror or error}") from error
+
+
+def run(options: DenoiserTrainOptions) -> None:
+    """Train, then write OUT/denoiser.safetensors; raises TrainingError, OptionError or Stopped."""
+    state = load_checkpoint(options.out / "last.pt") if options.resume else None
+    device = pick_device(options)
+    with processes(device) as world:
+        sources = load_sources(
+            options.data, options.also, held_out=options.hold_out, share=options.share, smallest=options.size,
+            cache=options.out / "cache",
+        )  # fmt: skip
+        start_folder(options)
+        task = DenoiserTask(options, sources, device)
+        first = restore(task, state, options.out / "last.pt") if state else 0
+        stream = made_ahead(lambda step: make_noisy(sources, options, step), first, options.steps)
+        train(task, options, stream, world, first)
+        export(task.shown, options.out / "denoiser.safetensors")

@@ -1,0 +1,217 @@
+"""Whole pictures of any size to cut crops from: decoded once, mapped from disk, held out by name."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TypeVar
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from tqdm import tqdm
+
+from editing import images
+from editing.errors import EditingError, OptionError, TrainingError
+from editing.training.data import FEWEST, find_pictures, hold_out
+from editing.training.options import TrainOptions, at_least
+
+Bytes = NDArray[np.uint8]
+Made = TypeVar("Made")
+LONGEST = 1024  # larger pictures are reduced to this: less noise and blur to learn from
+
+
+@dataclass(frozen=True, kw_only=True)
+class Photos:
+    """Pictures, each (H, W, 3) uint8, mapped from disk, in the order of ``names``."""
+
+    arrays: tuple[Bytes, ...]
+    names: tuple[str, ...]  # relative to the folder, with forward slashes
+    skipped: tuple[str, ...]  # files that could not be read, or were too small
+
+    def subset(self, indices: Sequence[int]) -> Photos:
+        """Some of the pictures."""
+        return replace(self, arrays=tuple(self.arrays[i] for i in indices), names=tuple(self.names[i] for i in indices))
+
+
+@dataclass(frozen=True, kw_only=True)
+class PhotoTrainOptions(TrainOptions):
+    """What the trainings on crops of photographs have in common."""
+
+    also: str = ""  # further folders of pictures, separated as in PATH; none of these is held out
+    share: float = 0.7  # of the crops, how many come from --data when there are further folders
+    lr: float = 1e-3  # highest learning rate (Adam); it falls to nothing by the last step, as a cosine
+    warmup: int = 100  # steps over which the learning rate rises
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        at_least(self, "lr", 0)
+        at_least(self, "warmup", 0)
+        if not 0 <= self.share <= 1:
+            raise OptionError(f"--share is {self.share}, wanted 0 to 1")
+        if self.channels != 3:
+            raise OptionError(f"--channels is {self.channels}, wanted 3: gray pictures are learned as colour ones")
+        if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+            raise OptionError("This training runs in one process; start it without torchrun")
+
+    def rate(self, step: int) -> float:
+        """The learning rate of a step, counted from 0."""
+        rising = min(1.0, (step + 1) / (self.warmup + 1))
+        return self.lr * rising * 0.5 * (1 + math.cos(math.pi * min(1.0, step / self.steps)))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sources:
+    """What is learned from, and what is measured with."""
+
+    main: Photos
+    also: Photos  # further pictures; empty where there are none
+    held_out: Photos  # of the main folder
+    share: float  # of the crops that come from the main folder
+
+    @property
+    def pictures(self) -> tuple[Bytes, ...]:
+        """All that is learned from: the main folder's pictures, then the others."""
+        return self.main.arrays + self.also.arrays
+
+    def pick(self, random: np.random.Generator) -> int:
+        """A random place in :attr:`pictures`."""
+        first = len(self.main.arrays)
+        if not self.also.arrays or random.random() < self.share:
+            return int(random.integers(first))
+        return first + int(random.integers(len(self.also.arrays)))
+
+    def crop(self, side: int, random: np.random.Generator) -> Bytes:
+        """A random square (side, side, 3) of a random picture, turned and mirrored at random: a view."""
+        return random_crop(self.pictures[self.pick(random)], side, random)
+
+
+def random_crop(picture: Bytes, side: int, random: np.random.Generator) -> Bytes:
+    """A random square (side, side, 3) of a picture, turned and mirrored at random: a view."""
+    top, left = (int(random.integers(0, length - side + 1)) for length in picture.shape[:2])
+    return turned(picture[top : top + side, left : left + side], int(random.integers(8)))
+
+
+def turned(picture: Bytes, way: int) -> Bytes:
+    """One of the eight ways, 0 to 7, to turn and mirror a square; 0 leaves it alone."""
+    out = np.rot90(picture, way % 4)
+    return out[:, ::-1] if way >= 4 else out
+
+
+def load_sources(folder: Path, also: str, *, held_out: int, share: float, smallest: int, cache: Path) -> Sources:
+    """The pictures of ``folder``, some of them held out, and of the folders in ``also`` (separated as in PATH).
+
+    Pictures with a side below ``smallest`` are skipped. Raises TrainingError for a missing folder, for fewer than 16
+    pictures to train on, and when the disk is full.
+    """
+    main = load_photos(folder, smallest, cache)
+    if len(main.names) < FEWEST:
+        raise TrainingError(
+            f"{folder} has {len(main.names)} usable pictures of {smallest} pixels or more a side "
+            f"({len(main.skipped)} files skipped), wanted {FEWEST} or more"
+        )
+    learned, kept = hold_out(main.names, held_out)
+    parts = [load_photos(Path(name), smallest, cache) for name in also.split(os.pathsep) if name]
+    further = Photos(
+        arrays=tuple(array for part in parts for array in part.arrays),
+        names=tuple(name for part in parts for name in part.names),
+        skipped=tuple(name for part in parts for name in part.skipped),
+    )
+    return Sources(main=main.subset(learned), also=further, held_out=main.subset(kept), share=share)
+
+
+def load_photos(folder: Path, smallest: int, cache: Path) -> Photos:
+    """Decode every picture under ``folder`` into one file in ``cache``, once; later calls map it.
+
+    The cache is keyed on names, lengths and times of the files. Transparent pictures are laid over white, gray ones
+    become RGB. Files that can't be read and pictures too small are skipped and named.
+    """
+    files = find_pictures(folder)
+    key = hashlib.sha256(f"photos 1 {smallest} {LONGEST} {folder.resolve()}".encode())
+    for path in files:
+        status = path.stat()
+        key.update(f"\n{path.relative_to(folder).as_posix()} {status.st_size} {status.st_mtime_ns}".encode())
+    stem = cache / key.hexdigest()[:16]
+    if not stem.with_suffix(".json").is_file():
+        try:
+            _decode(folder, files, smallest, stem)
+        except OSError as error:
+            raise TrainingError(f"Can't write the decoded pictures to {cache}: {error.strerror or error}") from error
+    facts = json.loads(stem.with_suffix(".json").read_text(encoding="utf-8"))
+    flat = np.load(stem.with_suffix(".npy"), mmap_mode="r")
+    arrays, start = [], 0
+    for height, width in facts["sizes"]:
+        stop = start + height * width * 3
+        arrays.append(flat[start:stop].reshape(height, width, 3))
+        start = stop
+    return Photos(arrays=tuple(arrays), names=tuple(facts["names"]), skipped=tuple(facts["skipped"]))
+
+
+def _decode(folder: Path, files: list[Path], smallest: int, stem: Path) -> None:
+    stem.parent.mkdir(parents=True, exist_ok=True)
+    pictures: list[Bytes] = []
+    names: list[str] = []
+    skipped: list[str] = []
+    for path in tqdm(files, desc="decoding", unit="picture", leave=False):
+        name = path.relative_to(folder).as_posix()
+        try:
+            picture = read_photo(path)
+        except EditingError:
+            skipped.append(name)
+            continue
+        if min(picture.shape[:2]) < smallest:
+            skipped.append(name)
+            continue
+        pictures.append(picture)
+        names.append(name)
+    flat = np.concatenate([p.reshape(-1) for p in pictures]) if pictures else np.zeros(0, np.uint8)
+    part = stem.with_suffix(f".{os.getpid()}.part")
+    with part.open("wb") as file:
+        np.save(file, flat)
+    part.replace(stem.with_suffix(".npy"))
+    facts = {"names": names, "sizes": [p.shape[:2] for p in pictures], "skipped": skipped}
+    part.write_text(json.dumps(facts), encoding="utf-8")
+    part.replace(stem.with_suffix(".json"))  # last: its presence says that both are whole
+
+
+def read_photo(path: Path) -> Bytes:
+    """A picture file -> (H, W, 3) uint8, over white where transparent, the longer side 1024 at most.
+
+    Raises ImageError when it can't be read.
+    """
+    picture = images.read(path)
+    pixels = images.to_float(picture.pixels)
+    if picture.alpha is not None:
+        pixels = 1 + images.to_float(picture.alpha)[..., None] * (pixels - 1)
+    if pixels.shape[2] == 1:
+        pixels = np.repeat(pixels, 3, axis=2)
+    longest = max(pixels.shape[:2])
+    if longest > LONGEST:
+        width, height = (max(1, round(side * LONGEST / longest)) for side in (pixels.shape[1], pixels.shape[0]))
+        pixels = np.asarray(cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA), np.float32)
+    return np.asarray(images.from_float(pixels, 8), np.uint8)
+
+
+def to_tensor(pictures: NDArray[np.uint8]) -> Tensor:
+    """(N, H, W, C) uint8 -> (N, C, H, W) float32 in [0, 1], channels last in memory."""
+    return torch.from_numpy(np.array(pictures)).permute(0, 3, 1, 2).float().div(255)
+
+
+def made_ahead(make: Callable[[int], Made], first: int, steps: int, depth: int = 2) -> Iterator[Made]:
+    """``make(step)`` for steps ``first`` to ``steps - 1``, made up to ``depth`` ahead on another thread."""
+    with ThreadPoolExecutor(1, "batches") as pool:
+        waiting = deque(pool.submit(make, step) for step in range(first, min(first + depth, steps)))
+        for step in range(first, steps):
+            made = waiting.popleft().result()
+            if step + depth < steps:
+                waiting.append(pool.submit(make, step + depth))
+            yield made

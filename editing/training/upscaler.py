@@ -1,0 +1,508 @@
+"""Training a compact enlarger on folders of pictures: ``python -m editing train upscaler``.
+
+Two kinds, one network (:mod:`editing.networks.compact`):
+
+- ``--exact``: the inverse of a clean bicubic reduction, by the mean absolute difference alone; highest PSNR.
+- otherwise, the look of a large network at a fraction of its time, from pictures as they are in the world. A bank of
+  degraded crops (:mod:`editing.training.degradations`) is made once, with what the teacher (Real-ESRGAN x4plus, unless
+  ``--teacher`` says otherwise) makes of each: it is far too slow to be asked anew at every step. First the network
+  learns to resemble both the truth and the teacher, in pixels and in frozen features (distillation, Hinton et al. 2015;
+  perceptual loss, Johnson et al. 2016). Then, in a second training with ``--start FIRST/last.pt --gan 0.1``, a
+  discriminator that judges each pixel joins (SRGAN, Ledig et al. 2017; Real-ESRGAN, Wang et al. 2021).
+
+OUT/upscaler.safetensors holds plain convolutions, in fp16, under SRVGGNetCompact's names: spandrel reads it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from safetensors.torch import save_file
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from editing import runtime, weights
+from editing.errors import OptionError, TrainingError
+from editing.networks.compact import Compact, CompactConfig
+from editing.networks.unet_discriminator import UNetDiscriminator
+from editing.training import losses, metrics
+from editing.training.backbones import Lite0, imagenet_input, load_lite0, load_mobilenet
+from editing.training.degradations import bicubic, degrade
+from editing.training.loop import (
+    averaged_copy,
+    learn,
+    load_checkpoint,
+    pick_device,
+    pick_precision,
+    processes,
+    restore,
+    start_folder,
+    train,
+)
+from editing.training.options import at_least, one_of
+from editing.training.photos import (
+    Bytes,
+    Photos,
+    PhotoTrainOptions,
+    Sources,
+    load_photos,
+    load_sources,
+    made_ahead,
+    random_crop,
+    to_tensor,
+    turned,
+)
+
+CHUNK = 64  # crops in each file of a bank: what is lost when making it is interrupted
+MEASURED_CROPS = 48  # degraded crops of held-out pictures to measure with
+
+
+@dataclass(frozen=True, kw_only=True)
+class UpscalerTrainOptions(PhotoTrainOptions):
+    """Options of ``train upscaler``."""
+
+    size: int = 128  # side of the enlarged crops in pixels
+    batch: int = 16  # crops a step
+    exact: bool = False  # learn the inverse of a clean bicubic reduction, by L1 alone
+    scale: int = 4  # how many times to enlarge
+    width: int = 64  # channels within the network; multiples of 32 are fast
+    depth: int = 16  # convolutions between the first and the last
+    expansion: int = 0  # channels between the two factors of each convolution while it learns; 0: not factored
+    teacher: str = "photo"  # weight whose results are learned from, beside the truth; "" for none
+    teacher_share: float = 0.6  # of the loss, how much compares with the teacher's result instead of the truth
+    bank: int = 2000  # degraded crops made before the training begins, each with the teacher's result
+    bank_size: int = 256  # side of those crops, enlarged; a step takes a part of each
+    perceptual: float = 0.2  # weight of the difference of EfficientNet-lite0's features; needs its wheel
+    gan: float = 0.0  # weight of the discriminator; 0 is without
+    d_lr: float = 2e-4  # learning rate of the discriminator (Adam)
+    start: str = ""  # last.pt of another training, whose averaged network this one begins with
+    test: str = ""  # with --exact: a folder of test pictures, whose PSNR and SSIM of Y are logged
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        one_of(self, "scale", (2, 3, 4))
+        for name in ("depth", "expansion", "teacher_share", "perceptual", "gan", "d_lr"):
+            at_least(self, name, 0)
+        at_least(self, "width", 27)
+        at_least(self, "bank", self.batch)
+        if self.teacher_share > 1:
+            raise OptionError(f"--teacher-share is {self.teacher_share}, wanted 0 to 1")
+        for name in ("size", "bank_size"):
+            multiple = 8 * self.scale
+            if getattr(self, name) < multiple or getattr(self, name) % multiple:
+                raise OptionError(
+                    f"--{name.replace('_', '-')} is {getattr(self, name)}, wanted a multiple of {multiple}"
+                )
+        if self.size > self.bank_size and not self.exact:
+            raise OptionError(f"--size {self.size} is more than --bank-size {self.bank_size}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pairs:
+    """One step's crops, each (N, 3, side, side) float32 in [0, 1]."""
+
+    step: int  # counted from 0
+    inputs: Tensor  # the side of the others over the scale
+    truth: Tensor
+    teacher: Tensor | None  # what the teacher makes of the inputs
+
+
+class ExactPairs:
+    """Crops with their clean bicubic reduction; the whole pictures are reduced once, so that borders are right."""
+
+    def __init__(self, sources: Sources, scale: int, size: int, batch: int, seed: int) -> None:
+        self.sources, self.scale, self.size, self.batch, self.seed = sources, scale, size, batch, seed
+        self.small = [bicubic(whole_cells(picture, scale), scale) for picture in sources.pictures]
+
+    def make(self, step: int) -> Pairs:
+        """The crops of one step: a function of the seed and the step alone."""
+        random = np.random.default_rng([self.seed, step])
+        side = self.size // self.scale
+        inputs, truths = [], []
+        for _ in range(self.batch):
+            which = self.sources.pick(random)
+            small, large = self.small[which], self.sources.pictures[which]
+            top, left = (int(random.integers(0, length - side + 1)) for length in small.shape[:2])
+            way = int(random.integers(8))
+            inputs.append(turned(small[top : top + side, left : left + side], way))
+            top, left = top * self.scale, left * self.scale
+            truths.append(turned(large[top : top + self.size, left : left + self.size], way))
+        return Pairs(step=step, inputs=to_tensor(np.stack(inputs)), truth=to_tensor(np.stack(truths)), teacher=None)
+
+
+def whole_cells(picture: Bytes, scale: int) -> Bytes:
+    """The picture cut, at the right and below, to multiples of ``scale``."""
+    height, width = (length // scale * scale for length in picture.shape[:2])
+    return picture[:height, :width]
+
+
+# The bank
+
+Teach = Callable[[NDArray[np.uint8]], NDArray[np.uint8]]  # (N, h, w, 3) -> (N, scale h, scale w, 3)
+
+
+def load_bank(
+    crop: Callable[[int, np.random.Generator], Bytes], count: int, *, side: int, scale: int, seed: int,
+    teach: Teach | None, cache: Path, key: str,
+) -> list[NDArray[np.void]]:  # fmt: skip
+    """``count`` degraded crops with truth and the teacher's results, made once, in files of 64, mapped from disk.
+
+    Each file is an array with the fields "inputs", "truth" and (with a teacher) "teacher". ``crop(side, random)`` cuts
+    a truth; ``key`` must change whenever what it cuts from does. An interrupted making goes on where it was.
+    """
+    name = hashlib.sha256(f"bank 1 {key} {side} {scale} {seed} {teach is not None}".encode()).hexdigest()[:16]
+    fields = [("inputs", np.uint8, (side // scale, side // scale, 3)), ("truth", np.uint8, (side, side, 3))]
+    if teach is not None:
+        fields.append(("teacher", np.uint8, (side, side, 3)))
+    chunks = []
+    for first in tqdm(range(0, count, CHUNK), desc="bank", unit="file", leave=False):
+        length = min(CHUNK, count - first)
+        path = cache / f"bank-{name}" / f"{first:06d}-{length}.npy"
+        if not path.is_file():
+            rows = np.zeros(length, fields)
+            for i in range(length):
+                random = np.random.default_rng([seed, first + i, 11])
+                truth = crop(side, random)
+                rows["truth"][i] = truth
+                rows["inputs"][i] = degrade(truth.astype(np.float32) / np.float32(255), scale, random)
+            if teach is not None:
+                for start in range(0, length, 8):
+                    rows["teacher"][start : start + 8] = teach(rows["inputs"][start : start + 8])
+            _write(path, rows)
+        chunks.append(np.load(path, mmap_mode="r"))
+    return chunks
+
+
+def _write(path: Path, rows: NDArray[np.void]) -> None:
+    part = path.with_suffix(f".{os.getpid()}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with part.open("wb") as file:
+            np.save(file, rows)
+        part.replace(path)
+    except OSError as error:
+        raise TrainingError(f"Can't write {path}: {error.strerror or error}") from error
+
+
+def load_teacher(name: str, scale: int, precision: str = "auto") -> tuple[Teach, str]:
+    """The weight called ``name`` as a function of pictures, and its sha256.
+
+    Raises WeightError when there is none such, OptionError when it enlarges by another scale.
+    """
+    weight = weights.find(name, "upscale")
+    descriptor = weights.load_network(weight)
+    if (descriptor.scale, descriptor.input_channels) != (scale, 3):
+        raise OptionError(f"--teacher {name} enlarges {descriptor.scale} times, but --scale is {scale}")
+    backend = runtime.choose_backend(precision)
+    backend.place(descriptor.model)
+
+    def teach(inputs: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        with torch.inference_mode():
+            out = descriptor(to_tensor(inputs).to(backend.device, backend.dtype)).float()
+        return _bytes(out)
+
+    return teach, weights.digest(weight)
+
+
+def _bytes(pictures: Tensor) -> NDArray[np.uint8]:
+    """(N, C, H, W) in [0, 1] -> (N, H, W, C) uint8, rounded."""
+    return pictures.clamp(0, 1).mul(255).round().byte().permute(0, 2, 3, 1).cpu().numpy()
+
+
+class BankPairs:
+    """Parts of the bank's crops, turned and mirrored."""
+
+    def __init__(self, bank: list[NDArray[np.void]], scale: int, size: int, batch: int, seed: int) -> None:
+        self.bank, self.scale, self.size, self.batch, self.seed = bank, scale, size, batch, seed
+        self.count = sum(len(chunk) for chunk in bank)
+
+    def make(self, step: int) -> Pairs:
+        """The crops of one step: a function of the seed and the step alone."""
+        random = np.random.default_rng([self.seed, step])
+        fields = self.bank[0].dtype.names or ()
+        parts: dict[str, list[Bytes]] = {name: [] for name in fields}
+        for which in random.choice(self.count, self.batch, replace=False):
+            row = self.bank[which // CHUNK][which % CHUNK]
+            side = row["inputs"].shape[0] - self.size // self.scale
+            top, left, way = int(random.integers(side + 1)), int(random.integers(side + 1)), int(random.integers(8))
+            for name in fields:
+                factor, length = (1, self.size // self.scale) if name == "inputs" else (self.scale, self.size)
+                y, x = top * factor, left * factor
+                parts[name].append(turned(row[name][y : y + length, x : x + length], way))
+        tensors = {name: to_tensor(np.stack(rows)) for name, rows in parts.items()}
+        return Pairs(step=step, inputs=tensors["inputs"], truth=tensors["truth"], teacher=tensors.get("teacher"))
+
+
+class UpscalerTask:
+    """The enlarger's side of the loop; see :class:`editing.training.loop.Task`.
+
+    ``exam`` holds the degraded crops to measure with; None with ``--exact``, which measures with whole pictures.
+    """
+
+    columns: tuple[str, ...] = (
+        "rate", "l1", "teacher_l1", "perceptual", "loss_g", "loss_d", "real", "fake",
+        "psnr", "psnr_bicubic", "ssim", "ssim_bicubic", "test_psnr", "test_ssim", "to_teacher", "to_truth",
+    )  # fmt: skip
+
+    def __init__(
+        self, options: UpscalerTrainOptions, sources: Sources, exam: NDArray[np.void] | None, device: torch.device
+    ) -> None:
+        self.options, self.device, self.held_out, self.exam = options, device, sources.held_out, exam
+        self.shown_pictures = (sources.held_out.arrays or sources.main.arrays)[:8]
+        self.dtype = pick_precision(options, device)
+        torch.manual_seed(options.seed)
+        config = CompactConfig(
+            scale=options.scale, width=options.width, depth=options.depth, expansion=options.expansion
+        )
+        self.upscaler = Compact(config).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.networks: dict[str, nn.Module] = {"upscaler": self.upscaler}
+        self.optimizers: dict[str, torch.optim.Optimizer] = {
+            "upscaler": torch.optim.Adam(self.upscaler.parameters(), options.lr, (0.9, 0.99))
+        }
+        if options.start:
+            begin_with(self.upscaler, Path(options.start))
+        self.averaged: dict[str, nn.Module] = {"upscaler": averaged_copy(self.upscaler)} if options.ema else {}
+        self.judge: UNetDiscriminator | None = None
+        if options.gan and not options.exact:
+            self.judge = UNetDiscriminator().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+            self.networks["discriminator"] = self.judge
+            self.optimizers["discriminator"] = torch.optim.Adam(self.judge.parameters(), options.d_lr, (0.9, 0.99))
+        self.backbone: Lite0 | None = None
+        if options.perceptual and not options.exact:
+            self.backbone = load_lite0().to(device)
+        self.test = load_photos(Path(options.test), 16, options.out / "cache") if options.test else None
+        self._features: nn.Module | None = None
+
+    def _amp(self) -> torch.autocast:
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.dtype == torch.bfloat16)
+
+    def step(self, batch: Pairs) -> Mapping[str, Tensor | float]:
+        """One step of the enlarger, and of the discriminator where there is one."""
+        options = self.options
+        rate = options.rate(batch.step)
+        inputs, truth = batch.inputs.to(self.device), batch.truth.to(self.device)
+        teacher = None if batch.teacher is None else batch.teacher.to(self.device)
+        with self._amp():
+            made = self.upscaler(inputs)
+        values: dict[str, Tensor] = {"l1": losses.l1(made, truth)}
+        share = options.teacher_share if teacher is not None else 0.0
+        loss = (1 - share) * values["l1"]
+        if teacher is not None:
+            values["teacher_l1"] = losses.l1(made, teacher)
+            loss = loss + share * values["teacher_l1"]
+        if self.backbone is not None:
+            values["perceptual"] = self._perceptual(self.backbone, made, truth, teacher, share)
+            loss = loss + options.perceptual * values["perceptual"]
+        if self.judge is not None:
+            values |= self._teach_judge(self.judge, made.detach(), truth)
+            self.judge.requires_grad_(False)
+            with self._amp():
+                values["loss_g"] = losses.generator_loss("nonsaturating", self.judge(made))
+            self.judge.requires_grad_(True)
+            loss = loss + options.gan * values["loss_g"]
+        learn(self.optimizers["upscaler"], loss, rate)
+        return {"rate": rate, **{name: value.detach() for name, value in values.items()}}
+
+    def _perceptual(self, backbone: Lite0, made: Tensor, truth: Tensor, teacher: Tensor | None, share: float) -> Tensor:
+        """Relative difference of the features of strides 4, 8 and 16 from the truth's and the teacher's."""
+
+        def maps(pictures: Tensor) -> list[Tensor]:
+            with self._amp():
+                found: list[Tensor] = backbone(imagenet_input(pictures * 2 - 1, pictures.shape[-1]))
+            return found[:3]
+
+        own = maps(made)
+        with torch.no_grad():
+            true, taught = maps(truth), None if teacher is None else maps(teacher)
+        distance = (1 - share) * losses.feature_distance(own, true)
+        return distance if taught is None else distance + share * losses.feature_distance(own, taught)
+
+    def _teach_judge(self, judge: UNetDiscriminator, made: Tensor, truth: Tensor) -> dict[str, Tensor]:
+        with self._amp():
+            real, fake = judge(torch.cat([truth, made])).chunk(2)
+        loss = losses.discriminator_loss("nonsaturating", real, fake)
+        learn(self.optimizers["discriminator"], loss, self.options.d_lr)
+        return {"loss_d": loss, "real": real.mean(), "fake": fake.mean()}
+
+    @property
+    def shown(self) -> Compact:
+        """The network to look at and to ship: the average where there is one."""
+        network = self.averaged.get("upscaler", self.upscaler)
+        assert isinstance(network, Compact)
+        return network
+
+    @torch.no_grad()
+    def enlarged(self, pictures: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """(N, H, W, 3) -> (N, scale H, scale W, 3), in float32, rounded as a file would be."""
+        return _bytes(self.shown(to_tensor(pictures).to(self.device)))
+
+    def samples(self) -> Tensor:
+        """Eight crops: enlarged by bicubic resampling, by the network, (by the teacher,) and the truth."""
+        rows: list[NDArray[np.uint8]]
+        if self.exam is not None:
+            chosen = self.exam[:8]
+            rows = [resampled(chosen["inputs"], self.options.scale), self.enlarged(chosen["inputs"])]
+            rows += [chosen[name] for name in ("teacher", "truth") if name in (chosen.dtype.names or ())]
+        else:
+            truth = np.stack([_middle(p, self.options.size) for p in self.shown_pictures])
+            small = np.stack([bicubic(p, self.options.scale) for p in truth])
+            rows = [resampled(small, self.options.scale), self.enlarged(small), truth]
+        return to_tensor(np.concatenate(rows)) * 2 - 1
+
+    def measure(self) -> Mapping[str, float]:
+        """PSNR and SSIM of Y, on clean reductions or on degraded crops; for the latter, feature distances too."""
+        names = ("psnr", "ssim", "psnr_bicubic", "ssim_bicubic")
+        scale = self.options.scale
+        if self.exam is None:
+            values = dict(zip(names, self._clean(self.held_out), strict=True)) if self.held_out.arrays else {}
+            if self.test is not None:
+                values |= dict(zip(("test_psnr", "test_ssim"), self._clean(self.test)[:2], strict=True))
+            return values
+        plain, made = resampled(self.exam["inputs"], scale), self.enlarged(self.exam["inputs"])
+        means = [mean_score(made, self.exam["truth"], scale), mean_score(plain, self.exam["truth"], scale)]
+        values = dict(zip(names, (*means[0], *means[1]), strict=True))
+        if "teacher" in (self.exam.dtype.names or ()):
+            values |= self._feature_distances(made, plain)
+        return values
+
+    def _clean(self, photos: Photos) -> tuple[float, float, float, float]:
+        """Mean PSNR and SSIM of Y after a clean bicubic reduction, of the network and of bicubic resampling."""
+        scale = self.options.scale
+        rows = []
+        for picture in photos.arrays:
+            truth = whole_cells(picture, scale)
+            small = bicubic(truth, scale)[None]
+            made, plain = self.enlarged(small)[0], resampled(small, scale)[0]
+            rows.append((*score(made, truth, scale), *score(plain, truth, scale)))
+        means = np.mean(rows, 0)
+        return float(means[0]), float(means[1]), float(means[2]), float(means[3])
+
+    def _feature_distances(self, made: NDArray[np.uint8], plain: NDArray[np.uint8]) -> dict[str, float]:
+        """MobileNetV2's features: distance to the teacher over bicubic's, and to the truth over the teacher's."""
+        assert self.exam is not None
+        try:
+            network = self._features = self._features or load_mobilenet()
+        except TrainingError:  # its wheel is an extra
+            return {}
+        teacher, truth, ours, bicubics = (
+            metrics.pooled_features(network, to_tensor(x) * 2 - 1)
+            for x in (self.exam["teacher"], self.exam["truth"], made, plain)
+        )
+
+        def distance(a: metrics.Features, b: metrics.Features) -> float:
+            return float(np.linalg.norm(a - b, axis=1).mean())
+
+        return {
+            "to_teacher": distance(ours, teacher) / max(distance(bicubics, teacher), 1e-9),
+            "to_truth": distance(ours, truth) / max(distance(teacher, truth), 1e-9),
+        }
+
+    def warnings(self, values: Mapping[str, float]) -> Iterable[str]:
+        """Words when bicubic resampling is better than the network."""
+        if self.options.exact and values.get("psnr", 0.0) < values.get("psnr_bicubic", 0.0):
+            yield "the network is worse than bicubic resampling; what helps: a lower --lr, more --steps, more pictures"
+
+
+def _middle(picture: Bytes, side: int) -> Bytes:
+    top, left = ((length - side) // 2 for length in picture.shape[:2])
+    return picture[top : top + side, left : left + side]
+
+
+def resampled(pictures: NDArray[np.uint8], scale: int) -> NDArray[np.uint8]:
+    """(N, H, W, 3) enlarged by Pillow's bicubic resampling: what a network has to beat."""
+    height, width = pictures.shape[1] * scale, pictures.shape[2] * scale
+    return np.stack(
+        [np.asarray(Image.fromarray(p).resize((width, height), Image.Resampling.BICUBIC)) for p in pictures]
+    )
+
+
+def luma(picture: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """(H, W, 3) uint8 -> (H, W): the Y of Rec. 601 from 16 to 235, as in MATLAB's rgb2ycbcr and all papers' tables."""
+    return np.asarray(16 + picture @ np.array([65.481, 128.553, 24.966]) / 255)
+
+
+def score(made: NDArray[np.uint8], truth: NDArray[np.uint8], border: int) -> tuple[float, float]:
+    """PSNR (dB) and SSIM of Y, without ``border`` pixels at each side: as published for Set5 and Set14."""
+    inner = slice(border, -border)
+    a, b = (luma(x)[inner, inner] for x in (made, truth))
+    error = float(np.mean((a - b) ** 2))
+    similar = losses.ssim(torch.from_numpy(a)[None, None], torch.from_numpy(b)[None, None], reach=255)
+    return 10 * float(np.log10(255**2 / max(error, 1e-10))), float(similar)
+
+
+def mean_score(made: NDArray[np.uint8], truth: NDArray[np.uint8], border: int) -> tuple[float, float]:
+    """The means of :func:`score` over pictures (N, H, W, 3)."""
+    means = np.mean([score(a, b, border) for a, b in zip(made, truth, strict=True)], 0)
+    return float(means[0]), float(means[1])
+
+
+def begin_with(network: Compact, path: Path) -> None:
+    """Load the averaged network (or, without one, the network) of another training's last.pt; raises TrainingError."""
+    state = load_checkpoint(path)
+    given = state.get("averaged", {}).get("upscaler") or state["networks"].get("upscaler")
+    try:
+        network.load_state_dict(given or {})
+    except RuntimeError as error:
+        reason = str(error).splitlines()[-1].strip()
+        raise TrainingError(f"{path} doesn't fit; give the same --width, --depth and --expansion: {reason}") from error
+
+
+def export(network: Compact, path: Path) -> None:
+    """Write the plain chain in fp16, with its configuration under "config"; raises TrainingError."""
+    plain = network.merged()
+    tensors = {name: value.cpu().half().contiguous() for name, value in plain.state_dict().items()}
+    part = path.with_suffix(".part")
+    try:
+        save_file(tensors, part, metadata={"format": "pt", "config": plain.config.to_json()})
+        part.replace(path)
+    except OSError as error:
+        raise TrainingError(f"Can't write {path}: {error.strerror or error}") from error
+
+
+def _bank_key(options: UpscalerTrainOptions, photos: Sequence[Photos], teacher: str) -> str:
+    """What a bank depends on beside sizes and seed: the pictures' names and the teacher."""
+    names = [name for part in photos for name in part.names]
+    return hashlib.sha256("\n".join([teacher, str(options.share), *names]).encode()).hexdigest()
+
+
+def run(options: UpscalerTrainOptions) -> None:
+    """Train, then write OUT/upscaler.safetensors; raises TrainingError, OptionError, WeightError or Stopped."""
+    state = load_checkpoint(options.out / "last.pt") if options.resume else None
+    device = pick_device(options)
+    cache = options.out / "cache"
+    with processes(device) as world:
+        smallest = options.size if options.exact else options.bank_size
+        sources = load_sources(
+            options.data, options.also, held_out=options.hold_out, share=options.share, smallest=smallest, cache=cache
+        )
+        start_folder(options)
+        pairs: ExactPairs | BankPairs
+        exam = None
+        if options.exact:
+            pairs = ExactPairs(sources, options.scale, options.size, options.batch, options.seed)
+        else:
+            teach, digest = load_teacher(options.teacher, options.scale) if options.teacher else (None, "")
+            held_out = sources.held_out if sources.held_out.arrays else sources.main
+            exams = load_bank(
+                lambda side, random: random_crop(held_out.arrays[random.integers(len(held_out.arrays))], side, random),
+                MEASURED_CROPS, side=options.bank_size, scale=options.scale, seed=options.seed + 1, teach=teach,
+                cache=cache, key=_bank_key(options, [held_out], digest),
+            )  # fmt: skip
+            exam = exams[0]
+            bank = load_bank(
+                sources.crop, options.bank, side=options.bank_size, scale=options.scale, seed=options.seed,
+                teach=teach, cache=cache, key=_bank_key(options, [sources.main, sources.also], digest),
+            )  # fmt: skip
+            pairs = BankPairs(bank, options.scale, options.size, options.batch, options.seed)
+        task = UpscalerTask(options, sources, exam, device)
+        first = restore(task, state, options.out / "last.pt") if state else 0
+        train(task, options, made_ahead(pairs.make, first, options.steps), world, first)
+        export(task.shown, options.out / "upscaler.safetensors")
