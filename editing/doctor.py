@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from editing import images, runtime, weights
 from editing.errors import EditingError
 
-PACKAGES = ("gradio", "torch", "torchvision", "spandrel", "numpy", "opencv-python", "pillow", "pillow-heif")
+PACKAGES = ("gradio", "torch", "torchvision", "spandrel", "numpy", "opencv-python", "pillow", "pillow-heif", "av")
 
 
 @dataclass(frozen=True)

@@ -230,6 +230,7 @@ def _build(weight: Weight, sha256: str) -> LoadedGenerator:
     typical = _positive(metadata.get("novelty"))
     side = 0 if known is None or known.dim() != 2 else math.isqrt(known.shape[1] // config.channels)
     usable = known is not None and len(known) > 0 and side > 0 and side**2 * config.channels == known.shape[1]
+    usable = usable and known is not None and bool(torch.isfinite(known).all())
     return LoadedGenerator(
         name=weight.name, sha256=sha256, network=network, known=known.float() if usable and known is not None else None,
         typical=typical,

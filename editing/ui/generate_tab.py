@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -282,8 +283,11 @@ def restore_settings(path: str | None, request: gr.Request) -> tuple[Any, ...]:
     found = images.read(path or "").recipe or {}
     options = generate.options_of(found)
     network = _loaded(options.model)
-    if len(options.directions) > min(network.directions, DIRECTIONS):
-        raise EditingError("The recipe in this file is damaged: choose the settings by hand.")
+    number = options.frames if isinstance(options, WalkOptions) else options.count
+    most = FRAMES if isinstance(options, WalkOptions) else MOST
+    steepest = max(map(abs, options.directions), default=0)
+    if len(options.directions) > min(network.directions, DIRECTIONS) or steepest > STEEP or number > most:
+        raise EditingError("This was drawn with more than the page offers: draw it again on the command line.")
     level = [0.0] * (DIRECTIONS - len(options.directions))
     settings = [
         options.model, str(LARGE) if "then" in found else "native", options.truncation, *options.directions, *level
@@ -329,23 +333,22 @@ def _draw(values: tuple[Any, ...], work: Job, request: gr.Request) -> tuple[Any,
     mix: tuple[Any, ...] = (gr.skip(),) * 2
     walked: tuple[Any, ...] = (gr.skip(),) * 5
     if mode == "walk":
-        options = WalkOptions(seeds=_seeds(seeds), frames=_whole(frames), loop=bool(loop), **style)
-        walked, now = _draw_walk(options, fps, size, network, work, request)
+        way = WalkOptions(seeds=_seeds(seeds), frames=_whole(frames), loop=bool(loop), **style)
+        walked, now = _draw_walk(way, fps, size, network, work, request)
     elif mode == "mix":
-        asked = GenerateOptions(seed=_whole(first), mix_seed=_whole(second), mix=amount, **style)
-        assert asked.mix_seed is not None
-        ends = [replace(asked, mix_seed=None), replace(asked, seed=asked.mix_seed, mix_seed=None)]
-        drawn = _save([ends[0], asked, ends[1]], network, new_folder(request), report)
-        captions = [f"{asked.seed}", f"{asked.seed} → {asked.mix_seed}: {asked.mix:.2f}", f"{asked.mix_seed}"]
+        one, other = GenerateOptions(seed=_whole(first), **style), GenerateOptions(seed=_whole(second), **style)
+        between = replace(one, mix_seed=other.seed, mix=amount)
+        drawn = _save([one, between, other], network, new_folder(request), report)
+        captions = [f"{one.seed}", f"{one.seed} → {other.seed}: {amount:.2f}", f"{other.seed}"]
         mix = gr.update(value=_shown(drawn, captions), selected_index=1), drawn
         now = drawn[1]
     else:
         asked = GenerateOptions(seed=_whole(seed), count=_whole(count), **style)
-        every = [generate.of_sample(asked, one) for one in range(asked.seed, asked.seed + asked.count)]
+        every = [generate.of_sample(asked, number) for number in range(asked.seed, asked.seed + asked.count)]
         drawn = _save(every, network, new_folder(request), report)
-        captions = [str(one.options.seed) for one in drawn]
+        captions = [str(options.seed) for options in every]
         before = chosen["grid"].options.seed if "grid" in chosen else None  # stay with the picture that was chosen
-        index = next((i for i, one in enumerate(drawn) if one.options.seed == before), 0)
+        index = next((i for i, options in enumerate(every) if options.seed == before), 0)
         grid = gr.update(value=_shown(drawn, captions), columns=_columns(len(drawn)), selected_index=index), drawn
         now = drawn[index]
     return *grid, *mix, *walked, *_panel(mode, chosen | {mode: now}, size, work.language)
@@ -405,7 +408,7 @@ def _draw_walk(
         clips.write([sample.picture.pixels for sample in pictures], files[1], fps=fps, loop=options.loop, recipe=recipe)
         mp4 = gr.update(value=str(files[1]), interactive=True)
     except ImageError as error:
-        gr.Warning(explain(error, work.language))
+        gr.Warning(html.escape(explain(error, work.language)))
         mp4 = gr.update(value=None, interactive=False)
     scrubber = gr.update(maximum=len(drawn), value=1, visible=True)
     return (str(files[0]), gr.update(value=str(files[0]), interactive=True), mp4, scrubber, drawn), drawn[0]
@@ -542,9 +545,10 @@ def generate_endpoint(
         raise OptionError(f"{str(count)[:40]} pictures were asked for; 1 to {MOST} are possible.")
     with job(request, progress) as work:
         network = _loaded(model)
+        other = GenerateOptions(seed=_whole(mix_seed)).seed if mix else None
         asked = GenerateOptions(
             model=model, seed=_whole(seed), count=_whole(count), truncation=truncation,
-            directions=_listed(directions), mix_seed=_whole(mix_seed) if mix else None, mix=mix,
+            directions=_listed(directions), mix_seed=other, mix=mix,
         )  # fmt: skip
         every = [generate.of_sample(asked, one) for one in range(asked.seed, asked.seed + asked.count)]
         drawn = _save(every, network, new_folder(request), work.report(pictures=True))

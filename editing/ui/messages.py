@@ -275,6 +275,9 @@ MESSAGES: dict[str, str] = {
     "The format is '{}'; choose webp or mp4.": "格式为“{}”；请选择 webp 或 mp4。",
     "The directions must be a list of numbers, such as [0.5, -1].": "方向必须是数字列表，例如 [0.5, -1]。",
     "The pictures are no longer kept: draw them again.": "图片已不再保留：请重新绘制。",
+    "This was drawn with more than the page offers: draw it again on the command line.": (
+        "生成它时的设置超出了本页的范围：请用命令行重新生成。"
+    ),
     "There is no such training any more: open the page again.": "该训练已不存在：请重新打开页面。",
     # clips
     "{} was not saved: {}. Choose another folder, or free some space.": "{} 未保存：{}。请换一个文件夹，或腾出空间。",

@@ -17,7 +17,8 @@ import torch
 from test_clips import read_mp4, read_webp
 from test_generate import make
 
-from editing import generate, images
+from editing import clips, generate, images
+from editing.errors import ImageError
 from editing.generate import GenerateOptions, WalkOptions
 from editing.networks.generator import GeneratorConfig
 from editing.ui import generate_tab, handlers
@@ -180,6 +181,8 @@ def test_directions_beyond_the_generators_are_left_out(request_: gr.Request) -> 
         ({"seed": -1}, "Seed -1"),
         ({"model": "/etc/passwd"}, "There is no weight"),
         ({"mode": "mix", "second": 2**32}, "Seed 4294967296"),
+        ({"mode": "mix", "second": None}, "Seed (nothing)"),
+        ({"mode": "mix", "amount": float("nan")}, "The mix is nan"),
         ({"mode": "walk", "seeds": "one"}, "The seeds are"),
         ({"mode": "walk", "seeds": ""}, "two to eight seeds; 0"),
         ({"mode": "walk", "size": "512"}, "The size is"),
@@ -228,6 +231,40 @@ def test_a_drawn_picture_restores_the_tab(request_: gr.Request, tmp_path: Path) 
         generate_tab.restore_settings(str(tmp_path / "plain.png"), request_)
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        GenerateOptions(model=MODEL, directions=(5.0,)),
+        GenerateOptions(model=MODEL, directions=(0.0, 0.0, 0.0, 1.0)),
+        GenerateOptions(model=MODEL, count=100),
+        WalkOptions(model=MODEL, frames=500),
+    ],
+)
+def test_what_the_page_cannot_show_is_not_restored(
+    request_: gr.Request, tmp_path: Path, options: GenerateOptions | WalkOptions
+) -> None:
+    picture = generate.generate(GenerateOptions(model=MODEL))[0].picture
+    images.write(picture, tmp_path / "far.png", recipe=generate.recipe(options))
+    with pytest.raises(gr.Error, match="more than the page offers"):
+        generate_tab.restore_settings(str(tmp_path / "far.png"), request_)
+
+
+def test_without_mp4_there_is_still_the_webp(request_: gr.Request, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole, warned = clips.write, []
+
+    def lacking(frames: Any, path: Path, **options: Any) -> None:
+        if path.suffix == ".mp4":
+            raise ImageError("The clip can't be saved as MP4 here (<b>no</b>). Save it as WebP.")
+        whole(frames, path, **options)
+
+    monkeypatch.setattr(clips, "write", lacking)
+    monkeypatch.setattr(gr, "Warning", warned.append)
+    outputs = run(request_, "walk")
+    assert Path(outputs[5]["value"]).exists()
+    assert outputs[6] == gr.update(value=None, interactive=False)
+    assert warned == ["The clip can&#x27;t be saved as MP4 here (&lt;b&gt;no&lt;/b&gt;). Save it as WebP."]
+
+
 def test_the_endpoints_give_files_and_facts(request_: gr.Request) -> None:
     files, facts = generate_tab.generate_endpoint(
         3, 2, 0.5, MODEL, "native", [0.5], 9, 0.25, request_, gr.Progress()
@@ -254,6 +291,7 @@ def test_the_endpoints_give_files_and_facts(request_: gr.Request) -> None:
         (0, 1, 0.5, MODEL, "512", [], 0, 0),
         (0, 1, 0.5, "../small.safetensors", "native", [], 0, 0),
         (0, 1, 0.5, MODEL, "native", [], -1, 0.5),
+        (0, 1, 0.5, MODEL, "native", [], None, 0.5),
     ],
 )
 def test_the_endpoint_refuses_what_the_page_never_sends(request_: gr.Request, arguments: tuple[Any, ...]) -> None:
