@@ -176,7 +176,7 @@ CATALOGUE: tuple[Weight, ...] = (
         name="faces",
         task="generate",
         title="Faces",
-        architecture="style-based generator, 64 px",
+        architecture="FastGAN-like generator, 64 px",
         licence="CC BY-NC-SA 4.0",
         sha256="0000000000000000000000000000000000000000000000000000000000000000",  # until it is trained
         source=Shipped("faces.safetensors"),
@@ -529,7 +529,7 @@ def _describe_generator(texts: dict[str, str]) -> tuple[str, str] | None:
         return None
     if not isinstance(config, dict) or not {"size", "latent", "style"} <= set(config):
         return None
-    return "generate", f"style-based generator, {str(config['size'])[:8]} px"
+    return "generate", f"FastGAN-like generator, {str(config['size'])[:8]} px"
 
 
 def _metadata(path: Path) -> dict[str, str]:
