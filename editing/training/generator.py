@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from torch import distributed as dist
 from torch.nn import functional as F
 from torch.nn.parallel import DistributedDataParallel
+from tqdm import tqdm
 
 from editing.errors import OptionError, TrainingError
 from editing.networks.discriminator import Discriminator, DiscriminatorConfig, ProjectedDiscriminator
@@ -144,6 +145,19 @@ class View(nn.Module):
         return [thumbnail, *(m.mean((2, 3)) for m in maps[1:])]
 
 
+class Judges(nn.ModuleDict):
+    """The discriminators together: [pictures, maps...] -> logits (N, K), each discriminator weighing the same."""
+
+    def forward(self, seen: list[Tensor]) -> Tensor:
+        logits = []
+        if "plain" in self:
+            logits.append(self["plain"](seen[0]))
+        if "projected" in self:
+            logits.append(self["projected"](seen[1:]))
+        widest = max(part.shape[1] for part in logits)
+        return torch.cat([part.repeat(1, widest // part.shape[1]) for part in logits], 1)
+
+
 def normalised(z: Tensor) -> Tensor:
     """Latents (N, K) scaled to unit mean square, as the mapping network sees them."""
     return z * torch.rsqrt(z.square().mean(1, keepdim=True) + 1e-8)
@@ -178,34 +192,37 @@ class GeneratorTask:
         self.generator = Generator(config).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         projected = options.discriminator in ("projected", "both")
         self.view = View(load_lite0() if projected else None, options.view).to(device)
-        self.judges = nn.ModuleDict()
-        if options.discriminator in ("plain", "both"):
-            self.judges["plain"] = Discriminator(DiscriminatorConfig(size=options.size, channels=options.channels))
-        if projected:
-            self.judges["projected"] = ProjectedDiscriminator(Lite0.WIDTHS)
-        self.judges.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.judges = self._new_judges()
         self.networks: dict[str, nn.Module] = {"generator": self.generator, "discriminator": self.judges}
         self.averaged: dict[str, nn.Module] = {"generator": averaged_copy(self.generator)} if options.ema else {}
-        betas = (options.beta1, options.beta2)
         self.optimizers: dict[str, torch.optim.Optimizer] = {
-            "generator": torch.optim.Adam(self.generator.parameters(), options.g_lr, betas),
-            "discriminator": self._new_d_optimizer(),
+            "generator": self._adam(self.generator, options.g_lr),
+            "discriminator": self._adam(self.judges, options.d_lr),
         }
         self.drawing: nn.Module = self.generator
-        self.judging: nn.Module = _Judging(self.judges)
+        self.judging: nn.Module = self.judges
         if world.size > 1:
             places = [device] if device.type == "cuda" else None
             self.drawing = DistributedDataParallel(self.generator, device_ids=places, broadcast_buffers=False)
-            self.judging = DistributedDataParallel(self.judging, device_ids=places, broadcast_buffers=False)
+            self.judging = DistributedDataParallel(self.judges, device_ids=places, broadcast_buffers=False)
         self.codes, self.latents = self._find_latents()
         fixed = torch.Generator().manual_seed(options.seed + 1)
         self.fixed_z = torch.randn(64, options.latent, generator=fixed)
         self.measure_z = torch.randn(options.measure_samples, options.latent, generator=fixed)
         self._measured: tuple[nn.Module, metrics.Features, metrics.Features] | None = None
 
-    def _new_d_optimizer(self) -> torch.optim.Optimizer:
-        learned = [p for p in self.judges.parameters() if p.requires_grad]
-        return torch.optim.Adam(learned, self.options.d_lr, (self.options.beta1, self.options.beta2))
+    def _adam(self, network: nn.Module, rate: float) -> torch.optim.Optimizer:
+        learned = [p for p in network.parameters() if p.requires_grad]
+        return torch.optim.Adam(learned, rate, (self.options.beta1, self.options.beta2))
+
+    def _new_judges(self) -> Judges:
+        options, judges = self.options, Judges()
+        if options.discriminator in ("plain", "both"):
+            judges["plain"] = Discriminator(DiscriminatorConfig(size=options.size, channels=options.channels))
+        if options.discriminator in ("projected", "both"):
+            judges["projected"] = ProjectedDiscriminator(Lite0.WIDTHS)
+        placed: Judges = judges.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        return placed
 
     @torch.no_grad()
     def _find_latents(self) -> tuple[Codes, Tensor]:
@@ -227,7 +244,7 @@ class GeneratorTask:
         """One step of the discriminator and one of the generator, on the same pictures."""
         options = self.options
         if options.reset_discriminator_every and batch.step and batch.step % options.reset_discriminator_every == 0:
-            self._reset_discriminator()
+            self._reset_discriminator(batch.step)
         real = batch.pictures.to(self.device)
         count = len(real)
         pairs = count // 2 if options.coverage or options.l1 or options.ssim else 0
@@ -248,13 +265,7 @@ class GeneratorTask:
 
         self.judges.requires_grad_(False)
         with self._amp():
-            logits = (
-                self.judging.module(
-                    [seen_fake, *maps_fake]
-                )
-                if isinstance(self.judging, DistributedDataParallel)
-                else self.judging([seen_fake, *maps_fake])
-            )
+            logits = self.judges([seen_fake, *maps_fake])  # not through DDP: nothing in them learns from this
         loss = losses.generator_loss(options.loss, logits)
         values["loss_g"] = loss.detach()
         if pairs and options.coverage:
@@ -291,31 +302,27 @@ class GeneratorTask:
         self.optimizers["discriminator"].zero_grad(set_to_none=True)
         torch.autograd.backward(loss)
         if (options.r1 or options.gradient_penalty) and step % options.penalty_every == 0:
-            inner = _Judging(self.judges)  # without DDP, whose hooks do not know second derivatives ...
             penalty = torch.zeros((), device=self.device)
             if options.r1:
-                penalty = penalty + options.r1 * losses.r1_penalty(inner, real)
+                penalty = penalty + options.r1 * losses.r1_penalty(self.judges, real)
             if options.gradient_penalty:
-                penalty = penalty + options.gradient_penalty * losses.gradient_penalty(inner, real, fake)
+                penalty = penalty + options.gradient_penalty * losses.gradient_penalty(self.judges, real, fake)
             values["penalty"] = penalty.detach()
             learned = [p for p in self.judges.parameters() if p.requires_grad]
             slopes = torch.autograd.grad(penalty * options.penalty_every, learned, allow_unused=True)
             for parameter, slope in zip(learned, slopes, strict=True):
                 if slope is not None and parameter.grad is not None:
-                    if self.world.size > 1:  # ... so the mean over the processes is taken here
+                    if self.world.size > 1:  # DDP's hooks know no second derivatives: the mean is taken here
                         dist.all_reduce(slope)
                     parameter.grad += slope / self.world.size
         self.optimizers["discriminator"].step()
         return values
 
-    def _reset_discriminator(self) -> None:
-        for module in self.judges.modules():
-            for parameter in module.parameters(recurse=False):
-                if parameter.requires_grad:
-                    nn.init.normal_(parameter, std=max(1, parameter[0].numel()) ** -0.5) if parameter.dim() > 1 else (
-                        nn.init.zeros_(parameter)
-                    )
-        self.optimizers["discriminator"] = self._new_d_optimizer()
+    def _reset_discriminator(self, step: int) -> None:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.options.seed + step)  # the same in every process
+            self.judges.load_state_dict(self._new_judges().state_dict())
+        self.optimizers["discriminator"] = self._adam(self.judges, self.options.d_lr)
 
     @property
     def shown(self) -> Generator:
@@ -405,7 +412,7 @@ class GeneratorTask:
         for x in shown:
             x = x.to(self.device)
             with self._amp():
-                means.append(float(_Judging(self.judges)([x, *self.view.maps(x)]).mean()))
+                means.append(float(self.judges([x, *self.view.maps(x)]).mean()))
         known, new, fake = means
         return {"overfitting": (known - new) / max(known - fake, 1e-6)}
 
@@ -430,23 +437,6 @@ def _train_learned(judges: nn.Module) -> None:
         if isinstance(module, ProjectedDiscriminator):
             module.within.requires_grad_(False)
             module.across.requires_grad_(False)
-
-
-class _Judging(nn.Module):
-    """The discriminators together: [pictures, maps...] -> logits (N, K), each discriminator weighing the same."""
-
-    def __init__(self, judges: nn.ModuleDict) -> None:
-        super().__init__()
-        self.judges = judges
-
-    def forward(self, seen: list[Tensor]) -> Tensor:
-        logits = []
-        if "plain" in self.judges:
-            logits.append(self.judges["plain"](seen[0]))
-        if "projected" in self.judges:
-            logits.append(self.judges["projected"](seen[1:]))
-        widest = max(part.shape[1] for part in logits)
-        return torch.cat([part.repeat(1, max(1, widest // part.shape[1])) for part in logits], 1)
 
 
 DIRECTIONS = 8  # principal components that are stored with a weight
@@ -531,6 +521,12 @@ def run(options: GeneratorTrainOptions) -> None:
         training, held_out = hold_out(pictures.names, options.hold_out)
         if world.first:
             start_folder(options)
+            text = "".join(f"{pictures.names[i]}\n" for i in held_out)
+            (options.out / "held_out.txt").write_text(text, encoding="utf-8")
+            tqdm.write(
+                f"{len(training)} pictures to learn from, {len(held_out)} held out, "
+                f"{len(pictures.skipped)} broken files skipped"
+            )
         task = GeneratorTask(options, pictures, training, held_out, device=device, world=world)
         first = restore(task, state, options.out / "last.pt") if state else 0
         stream = batches(

@@ -166,19 +166,20 @@ def train(task: Task[Step], options: TrainOptions, batches: Iterable[Step], worl
                 bar.set_postfix({"img/s": f"{speed:.0f}"})
                 sums, count, window = {}, 0, now
             bar.update()
+            pause = time.monotonic()
             if log and options.measure_every and step % options.measure_every == 0:
                 measured = dict(task.measure())
                 log.add({"step": step, "seconds": spent + time.monotonic() - began, **measured})
                 bar.write(f"step {step}: " + ", ".join(f"{name} {value:.3f}" for name, value in measured.items()))
                 for warning in task.warnings(measured):
                     bar.write(f"step {step}: {warning}")
-                window, count, sums = time.monotonic(), 0, {}
             if world.first and options.sample_every and (step % options.sample_every == 0 or done):
                 _writing(out, save_grid, task.samples(), out / "samples" / f"{step:07d}.png")
                 _writing(out, draw_curves, out / "log.csv", out / "curves.png")
             if world.first and (step % options.checkpoint_every == 0 or done):
                 _check_finite(task, step, out)
                 save_checkpoint(task, options, step, out / "last.pt")
+            window += time.monotonic() - pause  # speed is that of learning alone
             if stopping and step < options.steps:
                 raise Stopped(f"Stopped at step {step} of {options.steps}; the same command with --resume goes on")
 
@@ -281,11 +282,20 @@ def restore(task: Task[Any], state: Mapping[str, Any], path: Path) -> int:
             if set(parts) != set(state[kind]):
                 raise KeyError(f"it has {kind} {sorted(state[kind])}, wanted {sorted(parts)}")
             for name, part in parts.items():
-                part.load_state_dict(state[kind][name])
+                load = _load_optimizer if kind == "optimizers" else type(part).load_state_dict
+                load(part, state[kind][name])
     except (KeyError, RuntimeError, ValueError) as error:
         reason = str(error).splitlines()[0]
         raise TrainingError(f"{path} was trained with other options: {reason}") from error
     return int(state["step"])
+
+
+def _load_optimizer(optimizer: torch.optim.Optimizer, state: dict[str, Any]) -> None:
+    """Moments come from the checkpoint, learning rates from the options, which may be new."""
+    fresh = [{name: value for name, value in group.items() if name != "params"} for group in optimizer.param_groups]
+    optimizer.load_state_dict(state)
+    for group, values in zip(optimizer.param_groups, fresh, strict=True):
+        group.update(values)
 
 
 def start_folder(options: TrainOptions) -> None:

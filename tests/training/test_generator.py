@@ -82,7 +82,7 @@ def test_r1_flattens_the_discriminator(options: Options) -> None:
         task = make(options(batch=8, r1=weight, penalty_every=1, d_lr=2e-3, diff_augment=False, g_lr=0.0))
         train(task, 25)
         real = [task.pictures.subset(task.training)]
-        slopes[weight] = losses.r1_penalty(generator._Judging(task.judges), real).item()
+        slopes[weight] = losses.r1_penalty(task.judges, real).item()
     assert slopes[20.0] < 0.5 * slopes[0.0]
 
 

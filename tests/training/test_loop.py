@@ -105,6 +105,7 @@ def test_the_run_folder_holds_what_it_should(options: Options) -> None:
     assert float(rows[0]["images_per_second"]) > 0
     assert float(rows[-1]["variety"]) > 0
     assert rows[-1]["overfitting"]
+    assert len((run.out / "held_out.txt").read_text(encoding="utf-8").split()) == 4
     assert not list(run.out.rglob("*.part"))
 
 
@@ -127,6 +128,15 @@ def test_resuming_nothing_or_something_else_is_refused(options: Options) -> None
     (run.out / "last.pt").write_bytes((run.out / "last.pt").read_bytes()[:5000])
     with pytest.raises(TrainingError, match="damaged"):
         generator.run(options(resume=True))
+
+
+def test_resuming_takes_new_learning_rates_and_keeps_the_moments(options: Options) -> None:
+    generator.run(options())
+    before = weights(options().out)["optimizers"]["generator"]
+    generator.run(options(resume=True, steps=4, g_lr=1e-9))
+    after = weights(options().out)["optimizers"]["generator"]
+    assert after["param_groups"][0]["lr"] == 1e-9
+    assert after["state"][0]["step"] == before["state"][0]["step"] + 1
 
 
 def test_a_value_that_is_no_number_stops_and_leaves_the_checkpoint(
@@ -267,7 +277,8 @@ torch.set_num_threads(1)
 generator.run(GeneratorTrainOptions(
     data=Path(sys.argv[1]), out=Path(sys.argv[2]), size=16, batch=4, steps=2, hold_out=4, discriminator="plain",
     latent=8, capacity=128, max_channels=32, precision="fp32", checkpoint_every=2, sample_every=0, measure_every=0,
-    log_every=1, r1=1.0, penalty_every=2, device="cpu"))
+    log_every=1, r1=1.0,
+    penalty_every=2, reset_discriminator_every=1, device="cpu"))
 """
 
 
