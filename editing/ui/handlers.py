@@ -83,16 +83,26 @@ class Job:
 
 
 @contextmanager
-def job(request: gr.Request | None, progress: gr.Progress) -> Iterator[Job]:
-    """Run one :class:`Job`; the visitor's Stop reaches it from here on, also while it waits for the machine."""
+def stoppable(request: gr.Request | None, progress: gr.Progress) -> Iterator[Job]:
+    """A :class:`Job` that the visitor's Stop reaches, without the machine: take that for each step that computes."""
     work = Job(request, progress)
     _stops[work.session] = work.flag
     try:
-        with runtime.job():
-            yield work
+        yield work
     finally:
         if _stops.get(work.session) is work.flag:
             del _stops[work.session]
+
+
+@contextmanager
+def job(request: gr.Request | None, progress: gr.Progress) -> Iterator[Job]:
+    """Run one :class:`Job`; the visitor's Stop reaches it from here on, also while it waits for the machine.
+
+    A handler that yields must not do so in here: Gradio runs its steps in whatever thread is free, or never runs the
+    next one, and the machine would stay taken for everybody.
+    """
+    with stoppable(request, progress) as work, runtime.job():
+        yield work
 
 
 def guarded(handler: Callable[..., Result]) -> Callable[..., Result]:

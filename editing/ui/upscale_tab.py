@@ -32,6 +32,7 @@ from editing.ui.handlers import (
     new_folder,
     request_stop,
     size_text,
+    stoppable,
 )
 from editing.ui.translations import T, language_of, say, translate
 from editing.upscale import UpscaleOptions
@@ -305,7 +306,8 @@ def run_page(request: gr.Request, progress: gr.Progress = gr.Progress(), *values
     if not source:
         raise EditingError(say("no_picture", language))
     with job(request, progress) as work:
-        yield (*_run_one(source, options, saving, work, request), *[gr.skip()] * 3)
+        outputs = _run_one(source, options, saving, work, request)
+    yield (*outputs, *[gr.skip()] * 3)
     if last:  # its place on the page is taken, and it is large
         shutil.rmtree(last["folder"], ignore_errors=True)
 
@@ -400,28 +402,23 @@ def _run_many(
     done: list[Path] = []
     gallery: list[tuple[str, str]] = []  # what is shown of each, and its name
     rows = [[Path(file).name, ""] for file in files]
-    with job(request, progress) as work:
-        folder = new_folder(request)
+    folder = new_folder(request)
+    with stoppable(request, progress) as work:
         for index, file in enumerate(files):
             started = time.monotonic()
+            report = work.report(say("progress_file", language, index=index + 1, count=len(files)))
+            own = folder / str(index)  # two files may have the same name
+            own.mkdir()
             try:
-                picture = images.read(file)
-                result = upscale.upscale(
-                    picture,
-                    options,
-                    report=work.report(say("progress_file", language, index=index + 1, count=len(files))),
-                )
-                own = folder / str(index)  # two files may have the same name
-                own.mkdir()
-                done.append(_save(result, file, own, options, saving, upscale.recipe(options))[0])
-                gallery.append((str(_shown(result, done[-1], saving)), done[-1].name))
+                with runtime.job():
+                    result = upscale.upscale(images.read(file), options, report=report)
+                    saved, _ = _save(result, file, own, options, saving, upscale.recipe(options))
+                    gallery.append((str(_shown(result, saved, saving)), saved.name))
+                done.append(saved)
                 rows[index][1] = "✓ " + say(
-                    "file_done",
-                    language,
-                    width=result.width,
-                    height=result.height,
+                    "file_done", language, width=result.width, height=result.height,
                     seconds=duration(time.monotonic() - started),
-                )
+                )  # fmt: skip
             except Stopped:
                 for row in rows[index:]:
                     row[1] = "– " + say("file_stopped", language)
@@ -429,7 +426,7 @@ def _run_many(
             except Exception as error:
                 rows[index][1] = "✗ " + explain(error, language)
             yield gallery, _table(rows, language), gr.skip()
-        archive = _zip(done, folder) if done else None
+    archive = _zip(done, folder) if done else None
     zipped = gr.update(value=str(archive) if archive else None, interactive=archive is not None)
     yield gallery, _table(rows, language), zipped
 
