@@ -37,6 +37,7 @@ class Photos:
     arrays: tuple[Bytes, ...]
     names: tuple[str, ...]  # relative to the folder, with forward slashes
     skipped: tuple[str, ...]  # files that could not be read, or were too small
+    key: str  # changes with the files' names, lengths and times
 
     def subset(self, indices: Sequence[int]) -> Photos:
         """Some of the pictures."""
@@ -125,6 +126,7 @@ def load_sources(folder: Path, also: str, *, held_out: int, share: float, smalle
         arrays=tuple(array for part in parts for array in part.arrays),
         names=tuple(name for part in parts for name in part.names),
         skipped=tuple(name for part in parts for name in part.skipped),
+        key=" ".join(part.key for part in parts),
     )
     return Sources(main=main.subset(learned), also=further, held_out=main.subset(kept), share=share)
 
@@ -153,7 +155,7 @@ def load_photos(folder: Path, smallest: int, cache: Path) -> Photos:
         stop = start + height * width * 3
         arrays.append(flat[start:stop].reshape(height, width, 3))
         start = stop
-    return Photos(arrays=tuple(arrays), names=tuple(facts["names"]), skipped=tuple(facts["skipped"]))
+    return Photos(arrays=tuple(arrays), names=tuple(facts["names"]), skipped=tuple(facts["skipped"]), key=stem.name)
 
 
 def _decode(folder: Path, files: list[Path], smallest: int, stem: Path) -> None:

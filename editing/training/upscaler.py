@@ -468,9 +468,9 @@ def export(network: Compact, path: Path) -> None:
 
 
 def _bank_key(options: UpscalerTrainOptions, photos: Sequence[Photos], teacher: str) -> str:
-    """What a bank depends on beside sizes and seed: the pictures' names and the teacher."""
-    names = [name for part in photos for name in part.names]
-    return hashlib.sha256("\n".join([teacher, str(options.share), *names]).encode()).hexdigest()
+    """What a bank depends on beside sizes and seed: the pictures, which of them, how they are mixed, the teacher."""
+    parts = [f"{part.key} {' '.join(part.names)}" for part in photos]
+    return hashlib.sha256("\n".join([teacher, str(options.share), *parts]).encode()).hexdigest()
 
 
 def run(options: UpscalerTrainOptions) -> None:

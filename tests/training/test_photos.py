@@ -55,10 +55,13 @@ def test_a_changed_folder_is_decoded_anew(two: tuple[Path, Path], tmp_path: Path
     folder = tmp_path / "folder"
     folder.mkdir()
     Image.new("RGB", (40, 40), "red").save(folder / "a.png")
-    assert load_photos(folder, 16, tmp_path / "cache").arrays[0][0, 0, 0] == 255
+    red = load_photos(folder, 16, tmp_path / "cache")
+    assert red.arrays[0][0, 0, 0] == 255
     Image.new("RGB", (40, 40), "black").save(folder / "a.png")
     os.utime(folder / "a.png", (1, 1))
-    assert load_photos(folder, 16, tmp_path / "cache").arrays[0].max() == 0
+    black = load_photos(folder, 16, tmp_path / "cache")
+    assert black.arrays[0].max() == 0
+    assert black.key != red.key  # and so is what is made from it
 
 
 def test_reading_lays_over_white_repeats_gray_and_reduces_giants(tmp_path: Path) -> None:
