@@ -217,7 +217,7 @@ def run(options: DenoiserTrainOptions) -> None:
     with processes(device) as world:
         sources = load_sources(
             options.data, options.also, held_out=options.hold_out, share=options.share, smallest=options.size,
-            cache=options.out / "cache",
+            cache=options.cache_folder,
         )  # fmt: skip
         start_folder(options)
         task = DenoiserTask(options, sources, device)

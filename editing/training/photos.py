@@ -52,6 +52,7 @@ class PhotoTrainOptions(TrainOptions):
     share: float = 0.7  # of the crops, how many come from --data when there are further folders
     lr: float = 1e-3  # highest learning rate (Adam); it falls to nothing by the last step, as a cosine
     warmup: int = 100  # steps over which the learning rate rises
+    cache: str = ""  # folder of decoded pictures (and banks), for several trainings to share; OUT/cache unless given
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -63,6 +64,11 @@ class PhotoTrainOptions(TrainOptions):
             raise OptionError(f"--channels is {self.channels}, wanted 3: gray pictures are learned as colour ones")
         if int(os.environ.get("WORLD_SIZE", "1")) > 1:
             raise OptionError("This training runs in one process; start it without torchrun")
+
+    @property
+    def cache_folder(self) -> Path:
+        """Where decoded pictures and banks are kept."""
+        return Path(self.cache) if self.cache else self.out / "cache"
 
     def rate(self, step: int) -> float:
         """The learning rate of a step, counted from 0."""

@@ -7,8 +7,8 @@ Two kinds, one network (:mod:`editing.networks.compact`):
   degraded crops (:mod:`editing.training.degradations`) is made once, with what the teacher (Real-ESRGAN x4plus, unless
   ``--teacher`` says otherwise) makes of each: it is far too slow to be asked anew at every step. First the network
   learns to resemble both the truth and the teacher, in pixels and in frozen features (distillation, Hinton et al. 2015;
-  perceptual loss, Johnson et al. 2016). Then, in a second training with ``--start FIRST/last.pt --gan 0.1``, a
-  discriminator that judges each pixel joins (SRGAN, Ledig et al. 2017; Real-ESRGAN, Wang et al. 2021).
+  perceptual loss, Johnson et al. 2016). Then a discriminator that judges each pixel joins (SRGAN, Ledig et al. 2017;
+  Real-ESRGAN, Wang et al. 2021), in a second training: ``--start FIRST/last.pt --cache FIRST/cache --gan 0.1``.
 
 OUT/upscaler.safetensors holds plain convolutions, in fp16, under SRVGGNetCompact's names: spandrel reads it.
 """
@@ -47,7 +47,7 @@ from editing.training.loop import (
     start_folder,
     train,
 )
-from editing.training.options import at_least, one_of
+from editing.training.options import at_least, flag, one_of
 from editing.training.photos import (
     Bytes,
     Photos,
@@ -95,12 +95,12 @@ class UpscalerTrainOptions(PhotoTrainOptions):
         at_least(self, "bank", self.batch)
         if self.teacher_share > 1:
             raise OptionError(f"--teacher-share is {self.teacher_share}, wanted 0 to 1")
-        for name in ("size", "bank_size"):
-            multiple = 8 * self.scale
-            if getattr(self, name) < multiple or getattr(self, name) % multiple:
-                raise OptionError(
-                    f"--{name.replace('_', '-')} is {getattr(self, name)}, wanted a multiple of {multiple}"
-                )
+        # The discriminator halves three times; clean pairs need no more than whole pixels.
+        multiple, least = (self.scale, 8 * self.scale) if self.exact else (8 * self.scale, 8 * self.scale)
+        for name in ("size",) if self.exact else ("size", "bank_size"):
+            value = getattr(self, name)
+            if value < least or value % multiple:
+                raise OptionError(f"{flag(name)} is {value}, wanted {least} or more, a multiple of {multiple}")
         if self.size > self.bank_size and not self.exact:
             raise OptionError(f"--size {self.size} is more than --bank-size {self.bank_size}")
 
@@ -278,7 +278,7 @@ class UpscalerTask:
         self.backbone: Lite0 | None = None
         if options.perceptual and not options.exact:
             self.backbone = load_lite0().to(device)
-        self.test = load_photos(Path(options.test), 16, options.out / "cache") if options.test else None
+        self.test = load_photos(Path(options.test), 16, options.cache_folder) if options.test else None
         self._features: nn.Module | None = None
 
     def _amp(self) -> torch.autocast:
@@ -477,7 +477,7 @@ def run(options: UpscalerTrainOptions) -> None:
     """Train, then write OUT/upscaler.safetensors; raises TrainingError, OptionError, WeightError or Stopped."""
     state = load_checkpoint(options.out / "last.pt") if options.resume else None
     device = pick_device(options)
-    cache = options.out / "cache"
+    cache = options.cache_folder
     with processes(device) as world:
         smallest = options.size if options.exact else options.bank_size
         sources = load_sources(

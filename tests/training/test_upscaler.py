@@ -89,6 +89,16 @@ def test_resumed_equals_uninterrupted(folder: Path, tmp_path: Path, changes: dic
     assert ("loss_d" in log) == ("gan" in changes)
 
 
+def test_the_second_step_begins_with_the_first_and_shares_its_bank(folder: Path, tmp_path: Path) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    upscaler.run(options(folder, first))
+    made = {path: path.stat().st_mtime_ns for path in (first / "cache").rglob("*.npy")}
+    upscaler.run(options(folder, second, start=str(first / "last.pt"), cache=str(first / "cache"), gan=0.1))
+    assert made == {path: path.stat().st_mtime_ns for path in (first / "cache").rglob("*.npy")}
+    assert not (second / "cache").exists()
+    assert "discriminator" in load_checkpoint(second / "last.pt")["networks"]
+
+
 def test_it_beats_bicubic(folder: Path, tmp_path: Path) -> None:
     asked = options(
         folder, tmp_path, exact=True, steps=400, size=64, depth=2, lr=2e-3, warmup=5, ema=0.0, test=str(folder)
@@ -297,7 +307,9 @@ def test_samples_have_a_row_for_each_way(folder: Path, tmp_path: Path) -> None:
     ("changes", "said"),
     [
         ({"scale": 5}, "--scale is 5, wanted one of 2, 3, 4"),
-        ({"size": 40}, "--size is 40, wanted a multiple of 32"),
+        ({"size": 40}, "--size is 40, wanted 32 or more, a multiple of 32"),
+        ({"bank_size": 100}, "--bank-size is 100, wanted 32 or more, a multiple of 32"),
+        ({"size": 28, "exact": True}, "--size is 28, wanted 32 or more, a multiple of 4"),
         ({"size": 96}, "--size 96 is more than --bank-size 64"),
         ({"bank": 2}, "--bank is 2, wanted 4 or more"),
         ({"teacher_share": 1.2}, "--teacher-share is 1.2"),
@@ -308,6 +320,11 @@ def test_samples_have_a_row_for_each_way(folder: Path, tmp_path: Path) -> None:
 def test_options_check_themselves(folder: Path, tmp_path: Path, changes: dict[str, Any], said: str) -> None:
     with pytest.raises(OptionError, match=said):
         options(folder, tmp_path, **changes)
+
+
+def test_clean_pairs_need_only_whole_pixels(folder: Path, tmp_path: Path) -> None:
+    assert options(folder, tmp_path, exact=True, size=36).bank_size == 64
+    assert options(folder, tmp_path, exact=True, size=48, scale=3).scale == 3  # 64 is no multiple of 3, nor used
 
 
 def test_a_teacher_of_another_scale_is_refused(folder: Path, tmp_path: Path) -> None:
