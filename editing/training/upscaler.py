@@ -62,7 +62,7 @@ from editing.training.photos import (
 )
 
 CHUNK = 64  # crops in each file of a bank: what is lost when making it is interrupted
-MEASURED_CROPS = 48  # degraded crops of held-out pictures to measure with
+MEASURED_CROPS = 100  # degraded crops of held-out pictures to measure with
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -496,7 +496,7 @@ def run(options: UpscalerTrainOptions) -> None:
                 MEASURED_CROPS, side=options.bank_size, scale=options.scale, seed=options.seed + 1, teach=teach,
                 cache=cache, key=_bank_key(options, [held_out], digest),
             )  # fmt: skip
-            exam = exams[0]
+            exam = np.concatenate(exams)
             bank = load_bank(
                 sources.crop, options.bank, side=options.bank_size, scale=options.scale, seed=options.seed,
                 teach=teach, cache=cache, key=_bank_key(options, [sources.main, sources.also], digest),
