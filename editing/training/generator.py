@@ -51,6 +51,7 @@ DISCRIMINATORS = ("projected", "plain", "both")
 class GeneratorTrainOptions(TrainOptions):
     """Options of ``train generator``."""
 
+    batch: int = 16  # pictures a step, in each process; half are drawn from training pictures' latents
     latent: int = 64  # length of the latents z and w
     capacity: int = 2048  # the generator has capacity / r channels at resolution r
     max_channels: int = 256  # but never more than this
@@ -73,6 +74,7 @@ class GeneratorTrainOptions(TrainOptions):
     l1: float = 0.5  # weight of the absolute difference of pairs, at a quarter of the size
     ssim: float = 0.0  # weight of the structural dissimilarity of pairs
     measure_samples: int = 904  # pictures drawn to measure
+    spread: float = 1.0  # scale of the exported latents w around their mean; a little above 1 gives more variety
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -87,7 +89,7 @@ class GeneratorTrainOptions(TrainOptions):
         at_least(self, "measure_samples", 2)
         for name in (
             "g_lr", "d_lr", "r1", "gradient_penalty", "reset_discriminator_every", "augment_strength", "coverage",
-            "pair_noise", "code", "l1", "ssim",
+            "pair_noise", "code", "l1", "ssim", "spread",
         ):  # fmt: skip
             at_least(self, name, 0)
         for name in ("beta1", "beta2"):
@@ -469,6 +471,17 @@ def find_directions(generator: Generator, count: int, seed: int = 0, samples: in
     return mean, (found * largest.sign()).float()  # a fixed sign, whatever the decomposition gave
 
 
+@torch.no_grad()
+def spread_latents(generator: Generator, mean: Tensor, factor: float) -> None:
+    """Change the mapping network so that w becomes mean + factor x (w - mean), mean (style,): truncation's opposite."""
+    mapping = generator.mapping_network
+    last = mapping.layers[-1]
+    assert isinstance(last, nn.Linear)
+    for weight in (mapping.straight.weight, last.weight):
+        weight.mul_(factor)
+    last.bias.mul_(factor).add_(mean, alpha=1 - factor)
+
+
 def descriptors(pictures: Tensor) -> Tensor:
     """(N, C, H, W) in [-1, 1] -> (N, 192 or 64) int8: the thumbnail of 8x8 numbers a channel, in steps of 1/127.
 
@@ -488,6 +501,7 @@ def export(task: GeneratorTask, path: Path) -> None:
     generator = Generator(task.shown.config, DIRECTIONS).eval()
     weights = {name: value.cpu() for name, value in task.shown.state_dict().items()}
     generator.load_state_dict({**weights, "directions": generator.directions})
+    spread_latents(generator, find_directions(generator, 1)[0], task.options.spread)
     mean, directions = find_directions(generator, DIRECTIONS)
     generator.mean_latent.copy_(mean)
     generator.directions[: len(directions)].copy_(directions)

@@ -17,7 +17,14 @@ from editing.errors import TrainingError
 from editing.networks.generator import Generator, GeneratorConfig
 from editing.training import backbones, data, generator, losses
 from editing.training.backbones import LITE0, backbone_file
-from editing.training.generator import GeneratorTask, GeneratorTrainOptions, descriptors, find_codes, find_directions
+from editing.training.generator import (
+    GeneratorTask,
+    GeneratorTrainOptions,
+    descriptors,
+    find_codes,
+    find_directions,
+    spread_latents,
+)
 from editing.training.loop import World, averaged_copy, update_average
 
 Options = Callable[..., GeneratorTrainOptions]
@@ -206,6 +213,17 @@ def test_directions_move_the_picture_most_where_the_features_vary_most() -> None
     assert torch.allclose(directions, again, atol=1e-3)
     spread = network.mapping(torch.randn(1000, 8)).std(0)
     assert directions[0, 2].item() == pytest.approx(spread[2].item(), rel=0.35)  # one standard deviation
+
+
+def test_spread_scales_the_latents_around_their_mean() -> None:
+    torch.manual_seed(0)
+    network = Generator(GeneratorConfig(size=16, latent=8, style=6, capacity=128, max_channels=32)).eval()
+    torch.nn.init.normal_(network.mapping_network.layers[-1].weight)
+    torch.nn.init.normal_(network.mapping_network.layers[-1].bias)
+    z = torch.randn(50, 8)
+    w, mean = network.mapping(z), torch.randn(6)
+    spread_latents(network, mean, 1.3)
+    assert torch.allclose(network.mapping(z), mean + 1.3 * (w - mean), atol=1e-5)
 
 
 def test_descriptors_are_small_thumbnails() -> None:
