@@ -29,7 +29,14 @@ from editing.networks.discriminator import Discriminator, DiscriminatorConfig, P
 from editing.networks.generator import SIZES, Generator, GeneratorConfig, recalibrate
 from editing.training import losses, metrics
 from editing.training.augment import diff_augment
-from editing.training.backbones import Lite0, imagenet_input, load_lite0, load_mobilenet
+from editing.training.backbones import (
+    MOBILENET,
+    Lite0,
+    backbone_file,
+    imagenet_input,
+    load_lite0,
+    load_mobilenet,
+)
 from editing.training.data import Batch, Pictures, batches, hold_out, load_pictures
 from editing.training.loop import (
     World,
@@ -52,7 +59,7 @@ class GeneratorTrainOptions(TrainOptions):
     """Options of ``train generator``."""
 
     batch: int = 16  # pictures a step, in each process; half are drawn from training pictures' latents
-    latent: int = 64  # length of the latents z and w
+    latent: int = 64  # length of the latent z
     capacity: int = 2048  # the generator has capacity / r channels at resolution r
     max_channels: int = 256  # but never more than this
     discriminator: str = "projected"  # projected (on EfficientNet-lite0, needs its wheel), plain (on pictures) or both
@@ -541,6 +548,10 @@ def run(options: GeneratorTrainOptions) -> None:
                 f"{len(training)} pictures to learn from, {len(held_out)} held out, "
                 f"{len(pictures.skipped)} broken files skipped"
             )
+            try:
+                backbone_file(MOBILENET)
+            except TrainingError as error:
+                tqdm.write(f"FD, KID, diversity and novelty are not measured: {error}")
         task = GeneratorTask(options, pictures, training, held_out, device=device, world=world)
         first = restore(task, state, options.out / "last.pt") if state else 0
         stream = batches(
