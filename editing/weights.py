@@ -178,7 +178,7 @@ CATALOGUE: tuple[Weight, ...] = (
         title="Faces",
         architecture="FastGAN-like generator, 64 px",
         licence="CC BY-NC-SA 4.0",
-        sha256="0000000000000000000000000000000000000000000000000000000000000000",  # until it is trained
+        sha256="137ffca66defcda0ef5e20a6a1d0c91e41f42a4a00033e03284d82671115eba5",
         source=Shipped("faces.safetensors"),
     ),
 )
