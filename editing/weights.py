@@ -178,7 +178,7 @@ CATALOGUE: tuple[Weight, ...] = (
         title="Faces",
         architecture="FastGAN-like generator, 64 px",
         licence="CC BY-NC-SA 4.0",
-        sha256="137ffca66defcda0ef5e20a6a1d0c91e41f42a4a00033e03284d82671115eba5",
+        sha256="353f588e9a9bf503c2f714eb2792ca1e541fe53d2f4d91c479f0348ed427c185",
         source=Shipped("faces.safetensors"),
     ),
 )
