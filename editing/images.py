@@ -223,6 +223,19 @@ def from_float(array: Floats, depth: int) -> Pixels:
     return result
 
 
+def premultiply(pixels: Floats, alpha: Floats) -> Floats:
+    """(H, W, C) straight colours times (H, W) alpha, both float32 in [0, 1]."""
+    return pixels * alpha[..., None]
+
+
+def unpremultiply(pixels: Floats, alpha: Floats) -> Floats:
+    """The inverse of :func:`premultiply`; where alpha is (nearly) zero there is no colour, and it becomes 0."""
+    result = np.zeros_like(pixels)
+    seen = alpha[..., None] > 1e-6
+    np.divide(pixels, alpha[..., None], out=result, where=np.broadcast_to(seen, pixels.shape))
+    return np.clip(result, 0, 1, out=result)
+
+
 # ---- reading ---------------------------------------------------------------------------------------------------------
 
 _FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF", "AVIF", "HEIF")  # Pillow's names

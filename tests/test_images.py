@@ -970,6 +970,16 @@ def test_from_float_clips_rounds_and_refuses_nan() -> None:
         images.from_float(np.full((300, 2), np.nan, np.float32), 8)
 
 
+def test_premultiplying_and_back() -> None:
+    rng = np.random.default_rng(0)
+    pixels = rng.random((9, 8, 3), np.float32)
+    alpha = rng.random((9, 8), np.float32)
+    alpha[0], alpha[1] = 0, 1
+    back = images.unpremultiply(images.premultiply(pixels, alpha), alpha)
+    assert np.abs(back - pixels)[1:].max() < 1e-5
+    assert (back[0] == 0).all()
+
+
 def test_picture_checks_itself() -> None:
     pixels = np.zeros((4, 5, 3), np.uint8)
     assert (Picture(pixels=pixels).width, Picture(pixels=pixels).height) == (5, 4)
