@@ -7,6 +7,7 @@ import json
 import os
 import threading
 import time
+import uuid
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -228,7 +229,7 @@ def measured_cost(key: str, backend: Backend, run: Callable[[int], None], *, sid
     path = cache_folder().parent / "speed.json"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_suffix(f".{os.getpid()}.part")
+        part = path.with_suffix(f".{uuid.uuid4().hex}.part")
         part.write_text(json.dumps(kept, indent=1))
         part.replace(path)
     except OSError:  # a read-only home: measured anew in the next process

@@ -5,9 +5,9 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import os
 import queue
 import threading
+import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -92,8 +92,7 @@ def _decode(folder: Path, files: list[Path], size: int, channels: int, stem: Pat
         except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):  # whatever Pillow says of broken files
             skipped.append(path.relative_to(folder).as_posix())
     array = np.stack(rows) if rows else np.zeros((0, size, size, channels), np.uint8)
-    own = f".{os.getpid()}.part"
-    part = stem.with_suffix(own)
+    part = stem.with_suffix(f".{uuid.uuid4().hex}.part")  # two threads have the same process id
     with part.open("wb") as file:
         np.save(file, array)
     part.replace(stem.with_suffix(".npy"))

@@ -6,6 +6,7 @@ import hashlib
 import json
 import math
 import os
+import uuid
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -182,7 +183,7 @@ def _decode(folder: Path, files: list[Path], smallest: int, stem: Path) -> None:
         pictures.append(picture)
         names.append(name)
     flat = np.concatenate([p.reshape(-1) for p in pictures]) if pictures else np.zeros(0, np.uint8)
-    part = stem.with_suffix(f".{os.getpid()}.part")
+    part = stem.with_suffix(f".{uuid.uuid4().hex}.part")
     with part.open("wb") as file:
         np.save(file, flat)
     part.replace(stem.with_suffix(".npy"))

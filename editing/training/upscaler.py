@@ -16,7 +16,7 @@ OUT/upscaler.safetensors holds plain convolutions, in fp16, under SRVGGNetCompac
 from __future__ import annotations
 
 import hashlib
-import os
+import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -182,7 +182,7 @@ def load_bank(
 
 
 def _write(path: Path, rows: NDArray[np.void]) -> None:
-    part = path.with_suffix(f".{os.getpid()}.part")
+    part = path.with_suffix(f".{uuid.uuid4().hex}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with part.open("wb") as file:
