@@ -211,8 +211,7 @@ def measured_cost(key: str, backend: Backend, run: Callable[[int], None], *, sid
     kernels), then three times, of which the fastest counts: other programs can only slow it down. The rise of the
     resident memory meanwhile gives the bytes.
     """
-    identity = f"{key[:16]} {describe(backend)} torch {torch.__version__}"
-    kept = _read_costs()
+    identity, kept = _identity(key, backend), _read_costs()
     if identity in kept:
         return Cost(**kept[identity])
     times = []
@@ -225,6 +224,25 @@ def measured_cost(key: str, backend: Backend, run: Callable[[int], None], *, sid
             run(side)
             times.append(time.perf_counter() - start)
     cost = Cost(seconds=min(times) / side**2, bytes=max(peak.bytes - before, 1 << 20) / side**2)
+    _keep_cost(identity, cost)
+    return cost
+
+
+def observe_cost(key: str, backend: Backend, seconds: float) -> None:
+    """Correct the kept cost of a network by a real run's ``seconds`` per input pixel, where that was faster.
+
+    A machine that was busy when it was measured would promise hours for minutes ever after.
+    """
+    identity, kept = _identity(key, backend), _read_costs()
+    if identity in kept and seconds < 0.9 * kept[identity]["seconds"]:
+        _keep_cost(identity, Cost(seconds=seconds, bytes=kept[identity]["bytes"]))
+
+
+def _identity(key: str, backend: Backend) -> str:
+    return f"{key[:16]} {describe(backend)} torch {torch.__version__}"
+
+
+def _keep_cost(identity: str, cost: Cost) -> None:
     kept = _read_costs() | {identity: asdict(cost)}
     path = cache_folder().parent / "speed.json"
     try:
@@ -234,7 +252,6 @@ def measured_cost(key: str, backend: Backend, run: Callable[[int], None], *, sid
         part.replace(path)
     except OSError:  # a read-only home: measured anew in the next process
         pass
-    return cost
 
 
 def _read_costs() -> dict[str, dict[str, float]]:

@@ -6,6 +6,7 @@ ours: exact tiling, resampling to any size, transparency without halos, the colo
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 from itertools import pairwise
@@ -186,7 +187,10 @@ def enlarge(
         )  # fmt: skip
         return out
 
+    started = time.perf_counter()
     raw = run(pixels, network, 0)
+    seen, _, _ = _work(network, picture.width, picture.height, tile)
+    runtime.observe_cost(network.sha256, network.backend, (time.perf_counter() - started) / seen)
     result = _finish(raw, pixels, picture.depth, options.color_lock, picture.alpha if transparent else None)
     del raw
     if result.shape[2] < picture.pixels.shape[2]:
@@ -251,19 +255,26 @@ def estimate(width: int, height: int, options: UpscaleOptions = UpscaleOptions()
     cost = network.cost()
     pixels = out_width * out_height
     tile = options.tile or _tile_for(network, cost, pixels)
-    rows, columns = tiling.spans(height, tile, network.ramp), tiling.spans(width, tile, network.ramp)
-    seen_rows = [stop - start for start, stop in (span.reach(height, network.overlap) for span in rows)]
-    seen_columns = [stop - start for start, stop in (span.reach(width, network.overlap) for span in columns)]
-    seen = max(seen_rows) * max(seen_columns)
+    seen, largest, tiles = _work(network, width, height, tile)
     passes = 2 if alpha else 1
     return Estimate(
-        seconds=passes * cost.seconds * sum(seen_rows) * sum(seen_columns) + pixels * _SECONDS_PER_OUTPUT_PIXEL,
-        memory=round(runtime.resident_memory() + cost.bytes * seen + pixels * _BYTES_PER_OUTPUT_PIXEL),
+        seconds=passes * cost.seconds * seen + pixels * _SECONDS_PER_OUTPUT_PIXEL,
+        memory=round(runtime.resident_memory() + cost.bytes * largest + pixels * _BYTES_PER_OUTPUT_PIXEL),
         free=runtime.free_memory(),
-        tiles=passes * len(rows) * len(columns),
+        tiles=passes * tiles,
         width=out_width,
         height=out_height,
     )  # fmt: skip
+
+
+def _work(network: Upscaler, width: int, height: int, tile: int) -> tuple[int, int, int]:
+    """Input pixels that the network will see in all and in the largest tile, and the number of tiles."""
+    seen = []
+    for side in (height, width):
+        reaches = [span.reach(side, network.overlap) for span in tiling.spans(side, tile, network.ramp)]
+        seen.append([stop - start for start, stop in reaches])
+    rows, columns = seen
+    return sum(rows) * sum(columns), max(rows) * max(columns), len(rows) * len(columns)
 
 
 # Colour lock, mixing and PNG encoding, measured on one core; small beside any network.

@@ -247,6 +247,18 @@ def test_a_cost_is_measured_once_and_kept_in_a_file(own_cache: Path) -> None:
     assert [path.name for path in own_cache.iterdir()] == ["speed.json"]
 
 
+def test_a_faster_run_corrects_a_cost_that_a_busy_machine_gave(own_cache: Path) -> None:
+    cost = runtime.measured_cost("a" * 64, CPU, Measured(), side=10)
+    runtime.observe_cost("a" * 64, CPU, cost.seconds * 5)  # slower: something else ran beside it
+    assert runtime.measured_cost("a" * 64, CPU, Measured(), side=10) == cost
+    runtime.observe_cost("a" * 64, CPU, cost.seconds / 5)
+    corrected = runtime.measured_cost("a" * 64, CPU, Measured(), side=10)
+    assert corrected.seconds == pytest.approx(cost.seconds / 5)
+    assert corrected.bytes == cost.bytes
+    runtime.observe_cost("b" * 64, CPU, 1e-9)  # never measured: nothing to correct
+    assert len(json.loads((own_cache / "speed.json").read_text())) == 1
+
+
 @pytest.mark.parametrize(
     "content", ["", "{", "[1, 2]", "null", '{"x": 3}', '{"x": {"seconds": "a", "bytes": 1}}', "\xff\0", '{"x": {}}']
 )
