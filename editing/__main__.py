@@ -67,17 +67,15 @@ def _parser() -> argparse.ArgumentParser:
 # upscale
 
 
+def _add_output(parser: argparse.ArgumentParser) -> None:
+    help_text = "a file, or a folder (always one for several pictures)"
+    parser.add_argument("-o", "--output", required=True, type=Path, metavar="OUT", help=help_text)
+
+
 def _add_upscale(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(command=_upscale)
     parser.add_argument("inputs", nargs="+", type=Path, metavar="IN", help="pictures")
-    parser.add_argument(
-        "-o",
-        "--output",
-        required=True,
-        type=Path,
-        metavar="OUT",
-        help="a file, or a folder (always one for several pictures)",
-    )
+    _add_output(parser)
     parser.add_argument("--model", default="photo", help="a name from 'weights list', or a file (default: %(default)s)")
     parser.add_argument("--scale", type=int, default=4, choices=(1, 2, 3, 4), help="default: %(default)s")
     parser.add_argument(
@@ -188,14 +186,7 @@ class _Bar:
 
 def _add_generate(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(command=_generate)
-    parser.add_argument(
-        "-o",
-        "--output",
-        required=True,
-        type=Path,
-        metavar="OUT",
-        help="a file, or a folder (always one for several pictures)",
-    )
+    _add_output(parser)
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="the first seed (default: %(default)s)")
     parser.add_argument(
         "--count", type=int, default=1, metavar="N", help="pictures, of N seeds in a row (default: %(default)s)"

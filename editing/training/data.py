@@ -51,6 +51,15 @@ def find_pictures(folder: Path) -> list[Path]:
     return sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
 
 
+def cache_key(kind: str, folder: Path, files: Sequence[Path]) -> str:
+    """A name for what is decoded from ``files``: another one when a name, a length, a time or ``kind`` changes."""
+    key = hashlib.sha256(kind.encode())
+    for path in files:
+        status = path.stat()
+        key.update(f"\n{path.relative_to(folder).as_posix()} {status.st_size} {status.st_mtime_ns}".encode())
+    return key.hexdigest()[:16]
+
+
 def load_pictures(folder: Path, size: int, channels: int, cache: Path) -> Pictures:
     """Decode every picture under ``folder`` to a centred square, once; later calls map the file in ``cache``.
 
@@ -59,11 +68,7 @@ def load_pictures(folder: Path, size: int, channels: int, cache: Path) -> Pictur
     TrainingError when fewer than 16 pictures are left, or the disk is full.
     """
     files = find_pictures(folder)
-    key = hashlib.sha256(f"2 {size} {channels}".encode())
-    for path in files:
-        status = path.stat()
-        key.update(f"\n{path.relative_to(folder).as_posix()} {status.st_size} {status.st_mtime_ns}".encode())
-    stem = cache / key.hexdigest()[:16]
+    stem = cache / cache_key(f"2 {size} {channels}", folder, files)
     if not stem.with_suffix(".json").is_file():
         try:
             _decode(folder, files, size, channels, stem)

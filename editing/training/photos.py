@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 import os
@@ -23,7 +22,7 @@ from tqdm import tqdm
 
 from editing import images
 from editing.errors import EditingError, OptionError, TrainingError
-from editing.training.data import FEWEST, find_pictures, hold_out
+from editing.training.data import FEWEST, cache_key, find_pictures, hold_out
 from editing.training.options import TrainOptions, at_least
 
 Bytes = NDArray[np.uint8]
@@ -145,11 +144,7 @@ def load_photos(folder: Path, smallest: int, cache: Path) -> Photos:
     become RGB. Files that can't be read and pictures too small are skipped and named.
     """
     files = find_pictures(folder)
-    key = hashlib.sha256(f"photos 1 {smallest} {LONGEST} {folder.resolve()}".encode())
-    for path in files:
-        status = path.stat()
-        key.update(f"\n{path.relative_to(folder).as_posix()} {status.st_size} {status.st_mtime_ns}".encode())
-    stem = cache / key.hexdigest()[:16]
+    stem = cache / cache_key(f"photos 1 {smallest} {LONGEST} {folder.resolve()}", folder, files)
     if not stem.with_suffix(".json").is_file():
         try:
             _decode(folder, files, smallest, stem)
