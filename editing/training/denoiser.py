@@ -24,6 +24,7 @@ from editing.training import losses
 from editing.training.degradations import Floats, camera_noise, gaussian_noise, luma, to_bytes
 from editing.training.loop import (
     averaged_copy,
+    begin_with,
     learn,
     load_checkpoint,
     pick_device,
@@ -51,6 +52,7 @@ class DenoiserTrainOptions(PhotoTrainOptions):
     gray: float = 0.1  # share of crops that are gray, with equal noise in all channels
     clipped: float = 0.2  # share of Gaussian noise that is clipped and rounded to 8 bits
     camera: float = 0.0  # share of crops whose noise is as cameras leave it, the rest being Gaussian
+    start: str = ""  # last.pt of another training, whose averaged network this one begins with
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -124,6 +126,8 @@ class DenoiserTask:
         self.dtype = pick_precision(options, device)
         torch.manual_seed(options.seed)
         self.denoiser = Denoiser(options.config).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        if options.start:
+            begin_with(self.denoiser, Path(options.start), "denoiser")
         self.networks: dict[str, nn.Module] = {"denoiser": self.denoiser}
         self.averaged: dict[str, nn.Module] = {"denoiser": averaged_copy(self.denoiser)} if options.ema else {}
         self.optimizers: dict[str, torch.optim.Optimizer] = {

@@ -274,6 +274,20 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     return state
 
 
+def begin_with(network: nn.Module, path: Path, name: str) -> None:
+    """Load another training's network ``name`` from its last.pt, averaged where there is an average.
+
+    Raises TrainingError when there is no such file, or its network is another one.
+    """
+    state = load_checkpoint(path)
+    given = state.get("averaged", {}).get(name) or state["networks"].get(name)
+    try:
+        network.load_state_dict(given or {})
+    except RuntimeError as error:
+        reason = str(error).splitlines()[-1].strip()
+        raise TrainingError(f"{path} doesn't fit; give the same widths and depths: {reason}") from error
+
+
 def restore(task: Task[Any], state: Mapping[str, Any], path: Path) -> int:
     """Put a checkpoint's state into the task and give its step; raises TrainingError when they don't fit."""
     try:

@@ -38,6 +38,7 @@ from editing.training.backbones import Lite0, imagenet_input, load_lite0, load_m
 from editing.training.degradations import bicubic, degrade
 from editing.training.loop import (
     averaged_copy,
+    begin_with,
     learn,
     load_checkpoint,
     pick_device,
@@ -268,7 +269,7 @@ class UpscalerTask:
             "upscaler": torch.optim.Adam(self.upscaler.parameters(), options.lr, (0.9, 0.99))
         }
         if options.start:
-            begin_with(self.upscaler, Path(options.start))
+            begin_with(self.upscaler, Path(options.start), "upscaler")
         self.averaged: dict[str, nn.Module] = {"upscaler": averaged_copy(self.upscaler)} if options.ema else {}
         self.judge: UNetDiscriminator | None = None
         if options.gan and not options.exact:
@@ -442,17 +443,6 @@ def mean_score(made: NDArray[np.uint8], truth: NDArray[np.uint8], border: int) -
     """The means of :func:`score` over pictures (N, H, W, 3)."""
     means = np.mean([score(a, b, border) for a, b in zip(made, truth, strict=True)], 0)
     return float(means[0]), float(means[1])
-
-
-def begin_with(network: Compact, path: Path) -> None:
-    """Load the averaged network (or, without one, the network) of another training's last.pt; raises TrainingError."""
-    state = load_checkpoint(path)
-    given = state.get("averaged", {}).get("upscaler") or state["networks"].get("upscaler")
-    try:
-        network.load_state_dict(given or {})
-    except RuntimeError as error:
-        reason = str(error).splitlines()[-1].strip()
-        raise TrainingError(f"{path} doesn't fit; give the same --width, --depth and --expansion: {reason}") from error
 
 
 def export(network: Compact, path: Path) -> None:

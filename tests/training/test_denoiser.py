@@ -48,6 +48,15 @@ def test_resumed_equals_uninterrupted(folder: Path, tmp_path: Path) -> None:
     assert [step for step, _ in read_log(tmp_path / "parts" / "log.csv")["l1"]] == [1, 2, 3]
 
 
+def test_a_training_begins_with_anothers_average(folder: Path, tmp_path: Path) -> None:
+    denoiser.run(options(folder, tmp_path / "a"))
+    asked = options(folder, tmp_path / "b", start=str(tmp_path / "a" / "last.pt"))
+    task = DenoiserTask(asked, sources(asked), torch.device("cpu"))
+    wanted = load_checkpoint(tmp_path / "a" / "last.pt")["averaged"]["denoiser"]
+    for name, value in task.denoiser.state_dict().items():
+        assert torch.equal(value, wanted[name])
+
+
 def test_it_learns(folder: Path, tmp_path: Path) -> None:
     asked = options(folder, tmp_path, steps=250, batch=8, lr=4e-3, warmup=5, sigma_max=50, ema=0.9)
     pictures = sources(asked)

@@ -242,7 +242,7 @@ def test_a_training_begins_with_anothers_average(folder: Path, tmp_path: Path) -
     for name, value in task.upscaler.state_dict().items():
         assert torch.equal(value, wanted[name])
     assert torch.equal(next(task.shown.parameters()), next(task.upscaler.parameters()))
-    with pytest.raises(TrainingError, match="--width, --depth and --expansion"):
+    with pytest.raises(TrainingError, match="the same widths and depths"):
         UpscalerTask(
             options(folder, tmp_path / "b", exact=True, depth=2, start=asked.start), sources(asked), None,
             torch.device("cpu"),
