@@ -236,6 +236,40 @@ def unpremultiply(pixels: Floats, alpha: Floats) -> Floats:
     return np.clip(result, 0, 1, out=result)
 
 
+def fill_transparent(picture: Picture) -> Pixels:
+    """The picture's colours with those of transparent pixels replaced by what surrounds them.
+
+    Whatever colour lies under alpha 0 would otherwise come in as a halo. Push-pull (Gortler et al. 1996, "The
+    Lumigraph"): premultiplied colours are averaged down a pyramid and flow back where alpha leaves room.
+    """
+    if picture.alpha is None or int(picture.alpha.min()) == np.iinfo(picture.alpha.dtype).max:
+        return picture.pixels
+    alpha = to_float(picture.alpha)[..., None]
+    levels: list[tuple[Floats, Floats]] = [(to_float(picture.pixels) * alpha, alpha)]
+    while max(levels[-1][0].shape[:2]) > 1:
+        color, cover = levels[-1]
+        height, width = max(1, color.shape[0] // 2), max(1, color.shape[1] // 2)
+        levels.append((_reduced(color, height, width), _reduced(cover, height, width)))
+    color, cover = levels.pop()
+    filled: Floats = np.asarray(color / np.maximum(cover, 1e-6), np.float32)
+    for color, cover in reversed(levels):
+        height, width = color.shape[:2]
+        below = cv2.resize(filled, (width, height), interpolation=cv2.INTER_LINEAR).reshape(color.shape)
+        # Saturate the cover: a pixel that is half opaque has a colour of its own, which must not be averaged away.
+        share = np.minimum(cover * 4, 1)
+        filled = np.asarray(below + share * (color / np.maximum(cover, 1e-6) - below), np.float32)
+    pixels = from_float(filled, picture.depth)
+    opaque = picture.alpha == np.iinfo(picture.alpha.dtype).max
+    pixels[opaque] = picture.pixels[opaque]
+    return pixels
+
+
+def _reduced(array: Floats, height: int, width: int) -> Floats:
+    return np.asarray(cv2.resize(array, (width, height), interpolation=cv2.INTER_AREA), np.float32).reshape(
+        height, width, -1
+    )
+
+
 # ---- reading ---------------------------------------------------------------------------------------------------------
 
 _FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF", "AVIF", "HEIF")  # Pillow's names

@@ -24,6 +24,7 @@ from editing.runtime import is_out_of_memory, release_memory
 Floats = npt.NDArray[np.float32]
 Run = Callable[[Floats], Floats]
 
+STRIP = 256  # output rows worked on at once, where the whole would be large
 SMALLEST_TILE = 32  # below this the overlap costs more memory than halving the tile saves
 
 
@@ -54,10 +55,14 @@ class Span:
         return share
 
 
-def spans(size: int, tile: int, ramp: int = 0) -> list[Span]:
-    """Cut ``size`` pixels into the fewest equal stretches of at most ``tile``, with ramps between them."""
-    count = -(-size // tile)
-    edges = [round(size * i / count) for i in range(count + 1)]
+def spans(size: int, tile: int, ramp: int = 0, align: int = 1) -> list[Span]:
+    """Cut ``size`` pixels into the fewest equal stretches of at most ``tile``, with ramps between them.
+
+    All edges are multiples of ``align``, of which ``size`` and ``tile`` have to be multiples, too.
+    """
+    units = size // align
+    count = -(-units // (tile // align))
+    edges = [round(units * i / count) * align for i in range(count + 1)]
     # A ramp may not reach into the next one: there three tiles would meet and their shares not add up to 1.
     ramp = min(ramp, size // count) // 2 * 2
     return [Span(start, stop, ramp if start > 0 else 0, ramp if stop < size else 0) for start, stop in pairwise(edges)]
@@ -71,6 +76,7 @@ def run_tiled(
     tile: int,
     overlap: int,
     ramp: int = 0,
+    align: int = 1,
     out: npt.NDArray[Any],
     report: Report = silent,
     note: str = "",
@@ -84,6 +90,8 @@ def run_tiled(
         tile: side of a core in input pixels; the network sees up to ``tile + 2 * overlap``.
         overlap: input pixels of surroundings. At least the receptive radius: the result is that of the whole image.
         ramp: width in input pixels of the mix between neighbours, at most ``2 * overlap``; 0 cuts sharply.
+        align: tiles begin and end at multiples of it, as a network with strides needs to give the same everywhere;
+            the picture's sides, ``tile`` and ``overlap`` have to be multiples of it.
         out: (H', W', C) zeros, float32 for [0, 1] or uint16 for [0, 65535]; where H' and W' are not H and W times
             ``scale``, every tile is resampled (Lanczos) to its exact place.
         report: called with tiles done and in all, before the first and after each; what it raises ends the run.
@@ -92,7 +100,9 @@ def run_tiled(
     When memory runs out the tile is halved, down to ``SMALLEST_TILE``, and done anew: nothing of the failed attempt is
     in ``out``. Raises OutOfMemoryError when even the smallest tile doesn't fit.
     """
-    rows, columns = spans(image.shape[0], tile, ramp), spans(image.shape[1], tile, ramp)
+    if any(side % align for side in (*image.shape[:2], tile, overlap)):
+        raise ValueError(f"{image.shape[:2]} in tiles of {tile} with overlap {overlap} don't fit steps of {align}")
+    rows, columns = spans(image.shape[0], tile, ramp, align), spans(image.shape[1], tile, ramp, align)
     total = len(rows) * len(columns)
     limit = tile
 
@@ -108,8 +118,8 @@ def run_tiled(
                     region,
                     part,
                     scale,
-                    spans(region.shape[0], limit, ramp),
-                    spans(region.shape[1], limit, ramp),
+                    spans(region.shape[0], limit, ramp, align),
+                    spans(region.shape[1], limit, ramp, align),
                     overlap,
                 ):
                     pass
@@ -124,7 +134,7 @@ def run_tiled(
                     f"Out of memory, even in pieces of {limit}x{limit} pixels. "
                     "Close other programs, or use a smaller model."
                 )
-            limit //= 2
+            limit = limit // 2 // align * align
 
     report(0, total, note)
     for done, _ in enumerate(_stitch(bounded, image, out, scale, rows, columns, overlap), 1):
@@ -199,6 +209,17 @@ def resize(
             plane = Image.fromarray(np.ascontiguousarray(image[..., channel], dtype=np.float32))
             out[..., channel] = np.asarray(plane.resize((width, height), Image.Resampling.LANCZOS, box=box))
     return out
+
+
+def resized_strips(source: npt.NDArray[Any], height: int, width: int) -> Iterator[tuple[slice, Floats]]:
+    """``source`` resized by Lanczos to (height, width), ``STRIP`` rows at a time."""
+    step = source.shape[0] / height
+    margin = int(np.ceil(3 * max(step, 1))) + 1  # the filter's reach
+    for start in range(0, height, STRIP):
+        stop = min(start + STRIP, height)
+        first, last = max(0, int(start * step) - margin), min(source.shape[0], int(np.ceil(stop * step)) + margin)
+        box = (0.0, start * step - first, float(source.shape[1]), min(stop * step - first, float(last - first)))
+        yield slice(start, stop), resize(source[first:last], stop - start, width, box=box)
 
 
 def _add(out: npt.NDArray[Any], part: Floats, down: Floats, across: Floats) -> None:

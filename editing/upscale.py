@@ -7,7 +7,7 @@ ours: exact tiling, resampling to any size, transparency without halos, the colo
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from itertools import pairwise
 from typing import Any
@@ -25,7 +25,6 @@ from editing.runtime import Backend, Cost, Estimate
 
 SCALES = (1, 2, 3, 4)
 _CELL = 16  # input pixels; the colour lock works on means of cells this large, so that it can't touch detail
-_STRIP = 256  # output rows worked on at once after the network
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -173,7 +172,7 @@ def enlarge(
     network = network or load(options.model, options.precision)
     width, height = target_size(picture.width, picture.height, options, network.scale)
     tile = options.tile or _auto_tile(network, picture, width, height)
-    pixels = fill_transparent(picture)
+    pixels = images.fill_transparent(picture)
     if not picture.gray and _is_neutral(pixels):
         pixels = pixels[..., :1]  # a gray photo saved as RGB: no tint can come in this way
     transparent = picture.alpha is not None and int(picture.alpha.min()) != int(picture.alpha.max())
@@ -218,13 +217,13 @@ def mix(picture: Picture, enlarged: Picture, strength: float) -> Picture:
         alpha = _within_surroundings(
             _mix(picture.alpha[..., None], enlarged.alpha[..., None], strength)[..., 0], picture.alpha
         )
-    return replace(enlarged, pixels=_mix(fill_transparent(picture), enlarged.pixels, strength), alpha=alpha)
+    return replace(enlarged, pixels=_mix(images.fill_transparent(picture), enlarged.pixels, strength), alpha=alpha)
 
 
 def _mix(source: Pixels, enlarged: Pixels, strength: float) -> Pixels:
     out = np.empty_like(enlarged)
     depth = 8 if enlarged.dtype == np.uint8 else 16
-    for rows, plain in _resized_strips(source, *enlarged.shape[:2]):
+    for rows, plain in tiling.resized_strips(source, *enlarged.shape[:2]):
         plain /= np.float32(np.iinfo(source.dtype).max)
         out[rows] = images.from_float(plain + strength * (images.to_float(enlarged[rows]) - plain), depth)
     return out
@@ -239,8 +238,8 @@ def color_drift(picture: Picture, result: Picture) -> float:
 def _mean_color(picture: Picture) -> npt.NDArray[np.float64] | None:
     """(C,) mean in [0, 1], weighted by alpha; None where nothing is visible. Works in strips: pictures are large."""
     total, weight = np.zeros(picture.pixels.shape[2]), 0.0
-    for start in range(0, picture.height, _STRIP):
-        rows = slice(start, start + _STRIP)
+    for start in range(0, picture.height, tiling.STRIP):
+        rows = slice(start, start + tiling.STRIP)
         strip = images.to_float(picture.pixels[rows])
         cover = np.ones(strip.shape[:2], np.float32) if picture.alpha is None else images.to_float(picture.alpha[rows])
         total += np.einsum("hwc,hw->c", strip, cover, dtype=np.float64)
@@ -312,40 +311,6 @@ def _is_neutral(pixels: Pixels) -> bool:
     return np.array_equal(pixels[..., 0], pixels[..., 1]) and np.array_equal(pixels[..., 0], pixels[..., 2])
 
 
-def fill_transparent(picture: Picture) -> Pixels:
-    """The picture's colours with those of transparent pixels replaced by what surrounds them.
-
-    Whatever colour lies under alpha 0 would otherwise come in as a halo. Push-pull (Gortler et al. 1996, "The
-    Lumigraph"): premultiplied colours are averaged down a pyramid and flow back where alpha leaves room.
-    """
-    if picture.alpha is None or int(picture.alpha.min()) == np.iinfo(picture.alpha.dtype).max:
-        return picture.pixels
-    alpha = images.to_float(picture.alpha)[..., None]
-    levels: list[tuple[Floats, Floats]] = [(images.to_float(picture.pixels) * alpha, alpha)]
-    while max(levels[-1][0].shape[:2]) > 1:
-        color, cover = levels[-1]
-        height, width = max(1, color.shape[0] // 2), max(1, color.shape[1] // 2)
-        levels.append((_reduced(color, height, width), _reduced(cover, height, width)))
-    color, cover = levels.pop()
-    filled: Floats = np.asarray(color / np.maximum(cover, 1e-6), np.float32)
-    for color, cover in reversed(levels):
-        height, width = color.shape[:2]
-        below = cv2.resize(filled, (width, height), interpolation=cv2.INTER_LINEAR).reshape(color.shape)
-        # Saturate the cover: a pixel that is half opaque has a colour of its own, which must not be averaged away.
-        share = np.minimum(cover * 4, 1)
-        filled = np.asarray(below + share * (color / np.maximum(cover, 1e-6) - below), np.float32)
-    pixels = images.from_float(filled, picture.depth)
-    opaque = picture.alpha == np.iinfo(picture.alpha.dtype).max
-    pixels[opaque] = picture.pixels[opaque]
-    return pixels
-
-
-def _reduced(array: Floats, height: int, width: int) -> Floats:
-    return np.asarray(cv2.resize(array, (width, height), interpolation=cv2.INTER_AREA), np.float32).reshape(
-        height, width, -1
-    )
-
-
 def _enlarge_alpha(
     alpha: Pixels, network: Upscaler, run: Callable[[Pixels, Callable[[Pixels], Floats]], npt.NDArray[np.uint16]]
 ) -> Pixels:
@@ -367,8 +332,8 @@ def _within_surroundings(enlarged: Pixels, alpha: Pixels) -> Pixels:
     low, high = cv2.erode(alpha, window), cv2.dilate(alpha, window)
     down = (np.arange(enlarged.shape[0]) * alpha.shape[0] // enlarged.shape[0])[:, None]
     across = (np.arange(enlarged.shape[1]) * alpha.shape[1] // enlarged.shape[1])[None, :]
-    for start in range(0, enlarged.shape[0], _STRIP):
-        rows = slice(start, start + _STRIP)
+    for start in range(0, enlarged.shape[0], tiling.STRIP):
+        rows = slice(start, start + tiling.STRIP)
         enlarged[rows] = np.clip(enlarged[rows], low[down[rows], across], high[down[rows], across])
     return enlarged
 
@@ -377,15 +342,16 @@ def _finish(raw: npt.NDArray[np.uint16], pixels: Pixels, depth: int, color_lock:
     """The network's result at the input's depth, with the input's low frequencies where ``color_lock``."""
     out = np.empty(raw.shape, np.uint8 if depth == 8 else np.uint16)
     if not color_lock:
-        for start in range(0, raw.shape[0], _STRIP):
-            out[start : start + _STRIP] = images.from_float(images.to_float(raw[start : start + _STRIP]), depth)
+        for start in range(0, raw.shape[0], tiling.STRIP):
+            rows = slice(start, start + tiling.STRIP)
+            out[rows] = images.from_float(images.to_float(raw[rows]), depth)
         return out
     counts = [-(-side // _CELL) for side in pixels.shape[:2]]
     before, cover = _cell_means(pixels, counts, alpha)
     after, _ = _cell_means(raw, counts, alpha)
     # A cell of which little is seen counts little, and takes over what its neighbours need.
     drift = _blurred((before - after) * cover) / np.maximum(_blurred(cover), 1e-3)
-    for rows, correction in _resized_strips(drift, *raw.shape[:2]):
+    for rows, correction in tiling.resized_strips(drift, *raw.shape[:2]):
         out[rows] = images.from_float(images.to_float(raw[rows]) + correction, depth)
     return out
 
@@ -416,14 +382,3 @@ def _cell_means(array: Pixels, counts: list[int], alpha: Pixels | None) -> tuple
         sums = np.add.reduceat(strip.sum(0, dtype=np.float64), across[:-1], axis=0)
         means[row] = sums / np.maximum(weight, 1e-9) / np.iinfo(array.dtype).max
     return means, cover
-
-
-def _resized_strips(source: npt.NDArray[Any], height: int, width: int) -> Iterator[tuple[slice, Floats]]:
-    """``source`` resized by Lanczos to (height, width), ``_STRIP`` rows at a time."""
-    step = source.shape[0] / height
-    margin = int(np.ceil(3 * max(step, 1))) + 1  # the filter's reach
-    for start in range(0, height, _STRIP):
-        stop = min(start + _STRIP, height)
-        first, last = max(0, int(start * step) - margin), min(source.shape[0], int(np.ceil(stop * step)) + margin)
-        box = (0.0, start * step - first, float(source.shape[1]), min(stop * step - first, float(last - first)))
-        yield slice(start, stop), tiling.resize(source[first:last], stop - start, width, box=box)

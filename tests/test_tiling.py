@@ -99,6 +99,35 @@ def test_with_too_little_overlap_it_is_not_whole() -> None:
     assert np.abs(tiled(blur, image, 2, 32, 2) - blur(image)).max() > 1e-3
 
 
+def pooled(region: Floats) -> Floats:
+    """A network with a stride of 4: cells of 4 x 4 pixels become their mean, and see the cells beside them."""
+    cells = region.reshape(region.shape[0] // 4, 4, region.shape[1] // 4, 4, region.shape[2]).mean((1, 3))
+    padded = np.pad(cells, ((1, 1), (1, 1), (0, 0)))
+    cells = cells + padded[:-2, 1:-1] - padded[1:-1, 2:]
+    return np.repeat(np.repeat(cells, 4, 0), 4, 1).astype(np.float32)
+
+
+@pytest.mark.parametrize("fits", [True, False])
+def test_tiles_of_a_network_with_strides_begin_at_its_steps(fits: bool) -> None:
+    image = noise(100, 148)
+    out = np.zeros_like(image)
+
+    def run(region: Floats) -> Floats:
+        if not fits and region.shape[0] > 60:
+            raise MemoryError
+        return pooled(region)
+
+    run_tiled(run, image, scale=1, tile=64, overlap=4, align=4, out=out)
+    np.testing.assert_array_equal(out, pooled(image))
+    parts = spans(100, 40, 0, 4)
+    assert [(part.start, part.stop) for part in parts] == [(0, 32), (32, 68), (68, 100)]
+
+
+def test_sizes_that_do_not_fit_the_steps_are_a_mistake() -> None:
+    with pytest.raises(ValueError, match="don't fit steps of 4"):
+        run_tiled(pooled, noise(10, 8), scale=1, tile=32, overlap=4, align=4, out=noise(10, 8))
+
+
 @pytest.mark.parametrize(("height", "width"), [(96, 130), (3, 200), (130, 1)])
 def test_srvgg_tiled_is_whole(height: int, width: int) -> None:
     torch.manual_seed(0)

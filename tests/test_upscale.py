@@ -243,12 +243,12 @@ def test_hidden_colours_change_nothing_that_is_seen() -> None:
 
 def test_filling_leaves_opaque_pixels_alone() -> None:
     picture = disc((0, 255, 0))
-    filled = upscale.fill_transparent(picture)
+    filled = images.fill_transparent(picture)
     opaque = picture.alpha == 255
     np.testing.assert_array_equal(filled[opaque], picture.pixels[opaque])
     assert np.abs(filled.astype(int) - DISC).max() <= 2  # the disc's colour flows out to the corners
     empty = Picture(pixels=picture.pixels, alpha=np.zeros_like(picture.alpha))
-    assert upscale.fill_transparent(empty).shape == picture.pixels.shape
+    assert images.fill_transparent(empty).shape == picture.pixels.shape
 
 
 # ---- colours and strength --------------------------------------------------------------------------------------------
