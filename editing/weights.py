@@ -173,6 +173,15 @@ CATALOGUE: tuple[Weight, ...] = (
         source=Download(f"{_REALESRGAN}/v0.2.1/RealESRGAN_x2plus.pth", megabytes=67),
     ),
     Weight(
+        name="photo-exact",
+        task="upscale",
+        title="Exact, for clean pictures, trained here",
+        architecture="SRVGGNetCompact x4, 16 convolutions",
+        licence="CC BY-NC-SA 4.0",
+        sha256="ebdf0380d74cec0b4748d62cab8c0b05538666cd6cf18cae87200a69dae331fb",
+        source=Shipped("photo-exact.safetensors"),
+    ),
+    Weight(
         name="faces",
         task="generate",
         title="Faces",
