@@ -84,12 +84,16 @@ class UpscalerTrainOptions(PhotoTrainOptions):
     perceptual: float = 0.2  # weight of the difference of EfficientNet-lite0's features; needs its wheel
     gan: float = 0.0  # weight of the discriminator; 0 is without
     d_lr: float = 2e-4  # learning rate of the discriminator (Adam)
+    real: str = "truth"  # what the discriminator takes as real: truth or teacher (whose results are cleaner)
     start: str = ""  # last.pt of another training, whose averaged network this one begins with
     test: str = ""  # with --exact: a folder of test pictures, whose PSNR and SSIM of Y are logged
 
     def __post_init__(self) -> None:
         super().__post_init__()
         one_of(self, "scale", (2, 3, 4))
+        one_of(self, "real", ("truth", "teacher"))
+        if self.real == "teacher" and not self.teacher:
+            raise OptionError("--real teacher needs a --teacher")
         for name in ("depth", "expansion", "teacher_share", "perceptual", "gan", "d_lr"):
             at_least(self, name, 0)
         at_least(self, "width", 27)
@@ -303,7 +307,8 @@ class UpscalerTask:
             values["perceptual"] = self._perceptual(self.backbone, made, truth, teacher, share)
             loss = loss + options.perceptual * values["perceptual"]
         if self.judge is not None:
-            values |= self._teach_judge(self.judge, made.detach(), truth)
+            real = teacher if options.real == "teacher" and teacher is not None else truth
+            values |= self._teach_judge(self.judge, made.detach(), real)
             self.judge.requires_grad_(False)
             with self._amp():
                 values["loss_g"] = losses.generator_loss("nonsaturating", self.judge(made))
@@ -326,9 +331,9 @@ class UpscalerTask:
         distance = (1 - share) * losses.feature_distance(own, true)
         return distance if taught is None else distance + share * losses.feature_distance(own, taught)
 
-    def _teach_judge(self, judge: UNetDiscriminator, made: Tensor, truth: Tensor) -> dict[str, Tensor]:
+    def _teach_judge(self, judge: UNetDiscriminator, made: Tensor, wanted: Tensor) -> dict[str, Tensor]:
         with self._amp():
-            real, fake = judge(torch.cat([truth, made])).chunk(2)
+            real, fake = judge(torch.cat([wanted, made])).chunk(2)
         loss = losses.discriminator_loss("nonsaturating", real, fake)
         learn(self.optimizers["discriminator"], loss, self.options.d_lr)
         return {"loss_d": loss, "real": real.mean(), "fake": fake.mean()}

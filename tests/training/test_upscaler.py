@@ -234,6 +234,23 @@ def test_the_discriminator_learns_without_the_enlarger(folder: Path, tmp_path: P
     assert all(torch.equal(a, b) for a, b in zip(before, task.upscaler.parameters(), strict=True))
 
 
+@pytest.mark.parametrize("real", ["truth", "teacher"])
+def test_the_discriminator_is_shown_what_was_asked_for(
+    folder: Path, tmp_path: Path, real: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = options(folder, tmp_path, gan=1.0, size=64, real=real)
+    pictures = sources(asked)
+    bank = load_bank(pictures.crop, 16, side=64, scale=4, seed=0, teach=twice, cache=tmp_path / "cache", key="a")
+    task = UpscalerTask(asked, pictures, bank[0], torch.device("cpu"))
+    pairs = BankPairs(bank, 4, 64, 4, 0).make(0)
+    shown: list[torch.Tensor] = []
+    assert task.judge is not None
+    judged = task.judge.forward
+    monkeypatch.setattr(task.judge, "forward", lambda x: judged(shown.append(x) or x))  # type: ignore[func-returns-value]
+    task.step(pairs)
+    assert torch.equal(shown[0][:4], getattr(pairs, real))
+
+
 def test_a_training_begins_with_anothers_average(folder: Path, tmp_path: Path) -> None:
     upscaler.run(options(folder, tmp_path / "a", exact=True, lr=1e-2, warmup=0))
     asked = options(folder, tmp_path / "b", exact=True, start=str(tmp_path / "a" / "last.pt"))
