@@ -1,0 +1,235 @@
+"""A stylizer: repaints a photo after a style's code, and reads the code from any picture.
+
+The transformer is that of Johnson et al. 2016 (https://arxiv.org/abs/1603.08155), enlarging by nearest neighbour and
+convolution (Odena et al. 2016: no checkerboards), with conditional instance normalisation everywhere (Dumoulin et al.
+2017, https://arxiv.org/abs/1610.07629): a style is nothing but scales and shifts. Those are a linear function of a
+short code, so that codes mix linearly. As in Ghiasi et al. 2017 (https://arxiv.org/abs/1705.06830) an encoder reads the
+code from a style picture. Ours: the encoder looks only at means and deviations of the maps of a frozen network's first
+layers, which is what the style loss is made of, so that little remains to be learned from few paintings; a linear map
+and a small network beside it turn them into the code.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, fields
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+EPSILON = 1e-5  # below the square root of every deviation
+Statistics = list[tuple[Tensor, Tensor]]  # mean and deviation (N or 1, C, 1, 1) float32 of each normalisation, in order
+
+
+@dataclass(frozen=True, kw_only=True)
+class StylizerConfig:
+    """What a :class:`Stylizer` is made of; kept as JSON in a weight's metadata under "config"."""
+
+    widths: tuple[int, int, int] = (24, 48, 128)  # channels at the picture's size, at a half and at a quarter
+    blocks: int = 5  # residual blocks at a quarter of the size
+    code: int = 128  # numbers that say a style
+    encoder: tuple[tuple[int, ...], ...] = ((64, 64), (128, 128), (256, 256, 256))  # convolutions at 1, 1/2, 1/4
+    hidden: int = 256  # width of the encoder's small network
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "widths", tuple(self.widths))  # JSON knows lists alone
+        object.__setattr__(self, "encoder", tuple(tuple(stage) for stage in self.encoder))
+        if len(self.widths) != 3 or min(self.widths) < 1:
+            raise ValueError(f"widths is {self.widths}, wanted three numbers of 1 or more")
+        if not self.encoder or any(not stage or min(stage) < 1 for stage in self.encoder):
+            raise ValueError(f"encoder is {self.encoder}, wanted stages of one or more numbers of 1 or more")
+        for name in ("blocks", "code", "hidden"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} is {getattr(self, name)}, wanted 1 or more")
+
+    @property
+    def multiple(self) -> int:
+        """A photo's sides must be multiples of this."""
+        return 4
+
+    @property
+    def norms(self) -> tuple[int, ...]:
+        """Channels of every instance normalisation, in order."""
+        full, half, quarter = self.widths
+        return (half, quarter, *[quarter] * (2 * self.blocks), half, full)
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> StylizerConfig:
+        """Raises ValueError when ``text`` is not such a configuration."""
+        values = json.loads(text)
+        known = {field.name for field in fields(cls)}
+        if not isinstance(values, dict) or not set(values) <= known:
+            raise ValueError(f"not a stylizer's configuration: {text[:200]}")
+        return cls(**values)
+
+
+class Encoder(nn.Module):
+    """A style picture -> its code, by means and deviations of the last map of each stage."""
+
+    center: Tensor  # of the moments' logarithms over many pictures, and their deviations
+    spread: Tensor
+
+    def __init__(self, config: StylizerConfig) -> None:
+        super().__init__()
+        self.stages = nn.ModuleList()
+        before = 3
+        for stage in config.encoder:
+            convs = nn.ModuleList()
+            for width in stage:
+                convs.append(nn.Conv2d(before, width, 3, padding=1))
+                before = width
+            self.stages.append(convs)
+        self.stages.requires_grad_(False)  # they come from elsewhere and stay as they are
+        count = 2 * sum(stage[-1] for stage in config.encoder)
+        self.register_buffer("center", torch.zeros(count))
+        self.register_buffer("spread", torch.ones(count))
+        self.straight = nn.Linear(count, config.code)
+        self.bent = nn.Sequential(nn.Linear(count, config.hidden), nn.ReLU(), nn.Linear(config.hidden, config.code))
+
+    def moments(self, styles: Tensor) -> Tensor:
+        """(N, 3, H, W) in [0, 1], 16 pixels a side at least -> (N, count) float32: logs of means and deviations."""
+        first: nn.Conv2d = self.stages[0][0]  # type: ignore[index]
+        x = styles.to(first.weight.dtype).contiguous(memory_format=torch.channels_last)
+        found = []
+        for i, convs in enumerate(self.stages):
+            if i:
+                x = F.max_pool2d(x, 2)
+            for conv in convs:  # type: ignore[attr-defined]
+                x = F.relu_(conv(x))
+            values = x.flatten(2).float()
+            found += [values.mean(2), values.std(2, unbiased=False)]
+        return torch.log(torch.cat(found, 1) + 1e-2)
+
+    def from_moments(self, moments: Tensor) -> Tensor:
+        """(N, count) -> (N, code)."""
+        x = ((moments - self.center) / self.spread).clamp(-4, 4)
+        x = x.to(self.straight.weight.dtype)
+        code: Tensor = self.straight(x) + self.bent(x)
+        return code
+
+
+class _Norms:
+    """Hands out scales and shifts to one normalisation after the other, and keeps what each of them measured."""
+
+    def __init__(self, parameters: Tensor, channels: tuple[int, ...], given: Statistics | None, together: bool) -> None:
+        """``parameters`` (N or 1, 2 x all channels): scales less 1 and shifts of each normalisation in turn."""
+        self.channels, self.given, self.together = channels, given, together
+        widths = [width for width in channels for _ in range(2)]
+        self.parts = torch.split(parameters[:, :, None, None], widths, 1)
+        self.measured: Statistics = []
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) -> the same, normalised, scaled and shifted."""
+        i = len(self.measured)
+        scale, shift = 1 + self.parts[2 * i], self.parts[2 * i + 1]
+        if self.given is None:
+            x, mean, deviation = _normalised(x)
+            if self.together:  # the normalisation above was each part's own: undo it, in effect
+                own, mean, deviation = (mean, deviation), *_pooled(mean, deviation)
+                scale, shift = scale * own[1] / deviation, shift + scale * (own[0] - mean) / deviation
+        else:
+            mean, deviation = (value.to(scale) for value in self.given[i])
+            scale, shift = scale / deviation, shift - scale * mean / deviation
+        self.measured.append((mean, deviation))
+        return torch.addcmul(shift.to(x.dtype), x, scale.to(x.dtype))
+
+
+def _normalised(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """(N, C, H, W) -> the same with mean 0 and deviation 1 in each map; the means and deviations there were.
+
+    As group normalisation with one channel a group, which PyTorch computes in one go and in float32.
+    """
+    count, channels, height, width = x.shape
+    ones, zeros = x.new_ones(channels, dtype=torch.float32), x.new_zeros(channels, dtype=torch.float32)
+    y, mean, inverse = torch.native_group_norm(
+        x, ones, zeros, count, channels, height * width, channels, EPSILON
+    )  # fmt: skip
+    return y, mean[..., None, None].float(), 1 / inverse[..., None, None].float()
+
+
+def _pooled(mean: Tensor, deviation: Tensor) -> tuple[Tensor, Tensor]:
+    """Means and deviations of equally large parts (N, C, 1, 1) -> those of all parts together (1, C, 1, 1)."""
+    whole = mean.mean(0, keepdim=True)
+    return whole, (deviation.square() + (mean - whole).square()).mean(0, keepdim=True).sqrt()
+
+
+class _Conv(nn.Conv2d):
+    """A convolution that keeps the size (or divides it by ``stride``), with reflected borders."""
+
+    def __init__(self, inputs: int, outputs: int, kernel: int = 3, stride: int = 1, bias: bool = False) -> None:
+        super().__init__(inputs, outputs, kernel, stride, bias=bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(F.pad(x, (self.kernel_size[0] // 2,) * 4, mode="reflect"))
+
+
+class _Residual(nn.Module):
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.conv0 = _Conv(width, width)
+        self.conv1 = _Conv(width, width)
+
+    def forward(self, x: Tensor, norm: _Norms) -> Tensor:
+        return x + norm(self.conv1(F.relu_(norm(self.conv0(x)))))
+
+
+class Stylizer(nn.Module):
+    """Repaints photos after the code of a style."""
+
+    def __init__(self, config: StylizerConfig) -> None:
+        super().__init__()
+        self.config = config
+        full, half, quarter = config.widths
+        self.encoder = Encoder(config)
+        self.styles = nn.Linear(config.code, 2 * sum(config.norms))
+        with torch.no_grad():
+            self.styles.weight.normal_(0, 0.2 / config.code**0.5)
+            self.styles.bias.zero_()
+        self.first = _Conv(3, half, 7, stride=2)
+        self.down = _Conv(half, quarter, stride=2)
+        self.blocks = nn.ModuleList(_Residual(quarter) for _ in range(config.blocks))
+        self.up0 = _Conv(quarter, half)
+        self.up1 = _Conv(half, full)
+        self.last = _Conv(full, 3, 5, bias=True)
+
+    def code(self, styles: Tensor) -> Tensor:
+        """Style pictures (N, 3, H, W) in [0, 1], 16 pixels a side at least -> their codes (N, code), free to mix.
+
+        Strokes come out as wide, in pixels, as they are in ``styles``: 256 pixels a side is what was learned from.
+        """
+        return self.encoder.from_moments(self.encoder.moments(styles))
+
+    def forward(self, content: Tensor, code: Tensor, statistics: Statistics | None = None) -> Tensor:
+        """Photos (N, 3, H, W) in [0, 1], their codes (N or 1, code) -> (N, 3, H, W) float32 in [0, 1].
+
+        H and W are multiples of ``config.multiple``, 16 at least. With ``statistics``, what each normalisation takes
+        away and divides by is given (as for a tile of a larger photo); without, it is that of the photo itself.
+        """
+        return self._paint(content, self._norms(code, statistics))
+
+    def statistics(self, content: Tensor, code: Tensor, *, together: bool = False) -> Statistics:
+        """The means and deviations that :meth:`forward` would normalise ``content`` by, for other pictures to be.
+
+        ``together``: the N pictures are parts of one photo and get one mean and deviation for all, with N = 1.
+        """
+        norms = self._norms(code, None, together)
+        self._paint(content, norms)
+        return norms.measured
+
+    def _norms(self, code: Tensor, given: Statistics | None, together: bool = False) -> _Norms:
+        parameters = self.styles(code.to(self.styles.weight.dtype)).float()
+        return _Norms(parameters, self.config.norms, given, together)
+
+    def _paint(self, content: Tensor, norm: _Norms) -> Tensor:
+        x = (content - 0.5).to(self.first.weight.dtype).contiguous(memory_format=torch.channels_last)
+        x = F.relu_(norm(self.first(x)))
+        x = F.relu_(norm(self.down(x)))
+        for block in self.blocks:
+            x = block(x, norm)
+        x = F.relu_(norm(self.up0(F.interpolate(x, scale_factor=2.0))))
+        x = F.relu_(norm(self.up1(F.interpolate(x, scale_factor=2.0))))
+        return torch.sigmoid(self.last(x).float())
