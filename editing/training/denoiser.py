@@ -15,10 +15,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from editing.errors import OptionError, TrainingError
+from editing.errors import OptionError
 from editing.networks.denoiser import Denoiser, DenoiserConfig
 from editing.training import losses
 from editing.training.degradations import Floats, camera_noise, gaussian_noise, luma, to_bytes
@@ -26,16 +25,13 @@ from editing.training.loop import (
     averaged_copy,
     begin_with,
     learn,
-    load_checkpoint,
     pick_device,
     pick_precision,
-    processes,
-    restore,
     start_folder,
-    train,
+    write_weights,
 )
 from editing.training.options import at_least
-from editing.training.photos import Bytes, PhotoTrainOptions, Sources, load_sources, made_ahead
+from editing.training.photos import Bytes, PhotoTrainOptions, Sources, learn_from, load_sources
 
 LEVELS = (15, 25, 50)  # measured with, of 255
 
@@ -201,31 +197,14 @@ def psnr(made: Floats, truth: Floats) -> float:
     return 10 * float(np.log10(1 / max(error, 1e-12)))
 
 
-def export(network: Denoiser, path: Path) -> None:
-    """Write the weights in fp16, with the configuration under "config"; raises TrainingError."""
-    tensors: dict[str, Tensor] = {
-        name: value.detach().cpu().half().contiguous() for name, value in network.state_dict().items()
-    }
-    part = path.with_suffix(".part")
-    try:
-        save_file(tensors, part, metadata={"format": "pt", "config": network.config.to_json()})
-        part.replace(path)
-    except OSError as error:
-        raise TrainingError(f"Can't write {path}: {error.strerror or error}") from error
-
-
 def run(options: DenoiserTrainOptions) -> None:
     """Train, then write OUT/denoiser.safetensors; raises TrainingError, OptionError or Stopped."""
-    state = load_checkpoint(options.out / "last.pt") if options.resume else None
-    device = pick_device(options)
-    with processes(device) as world:
-        sources = load_sources(
-            options.data, options.also, held_out=options.hold_out, share=options.share, smallest=options.size,
-            cache=options.cache_folder,
-        )  # fmt: skip
-        start_folder(options)
-        task = DenoiserTask(options, sources, device)
-        first = restore(task, state, options.out / "last.pt") if state else 0
-        stream = made_ahead(lambda step: make_noisy(sources, options, step), first, options.steps)
-        train(task, options, stream, world, first)
-        export(task.shown, options.out / "denoiser.safetensors")
+    sources = load_sources(
+        options.data, options.also, held_out=options.hold_out, share=options.share, smallest=options.size,
+        cache=options.cache_folder,
+    )  # fmt: skip
+    start_folder(options)
+    task = DenoiserTask(options, sources, pick_device(options))
+    learn_from(lambda step: make_noisy(sources, options, step), task, options)
+    path = options.out / "denoiser.safetensors"
+    write_weights(path, task.shown.state_dict(), config=task.shown.config.to_json())

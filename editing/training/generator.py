@@ -17,7 +17,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch import distributed as dist
 from torch.nn import functional as F
@@ -48,6 +47,7 @@ from editing.training.loop import (
     restore,
     start_folder,
     train,
+    write_weights,
 )
 from editing.training.options import TrainOptions, at_least, one_of
 
@@ -519,18 +519,9 @@ def export(task: GeneratorTask, path: Path) -> None:
     distances = torch.cdist(new, nearest).amin(0)
     if not task.held_out:
         distances.fill_diagonal_(torch.inf)
-    tensors = {name: value.half().contiguous() for name, value in generator.state_dict().items()}
-    metadata = {
-        "format": "pt",
-        "config": generator.config.to_json(),
-        "novelty": f"{float(distances.min(1).values.median()):.4f}",
-    }
-    part = path.with_suffix(".part")
-    try:
-        save_file({**tensors, "descriptors": known}, part, metadata=metadata)
-        part.replace(path)
-    except OSError as error:
-        raise TrainingError(f"Can't write {path}: {error.strerror or error}") from error
+    novelty = f"{float(distances.min(1).values.median()):.4f}"
+    tensors = {**generator.state_dict(), "descriptors": known}
+    write_weights(path, tensors, config=generator.config.to_json(), novelty=novelty)
 
 
 def run(options: GeneratorTrainOptions) -> None:

@@ -23,6 +23,7 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 import torch
 from PIL import Image
+from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch import distributed as dist
 from tqdm import tqdm
@@ -263,8 +264,7 @@ def save_checkpoint(task: Task[Any], options: TrainOptions, step: int, path: Pat
 
 def load_checkpoint(path: Path) -> dict[str, Any]:
     """Read ``last.pt``; raises TrainingError when it is missing or broken."""
-    if not path.is_file():
-        raise TrainingError(f"There is no {path} to resume from; leave --resume out to start anew")
+    _check_there(path)
     try:
         state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
@@ -272,6 +272,11 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     if not isinstance(state, dict) or "step" not in state or "networks" not in state:
         raise TrainingError(f"{path} is not a checkpoint of this program")
     return state
+
+
+def _check_there(path: Path) -> None:
+    if not path.is_file():
+        raise TrainingError(f"There is no {path} to resume from; leave --resume out to start anew")
 
 
 def begin_with(network: nn.Module, path: Path, name: str) -> None:
@@ -312,9 +317,22 @@ def _load_optimizer(optimizer: torch.optim.Optimizer, state: dict[str, Any]) -> 
         group.update(values)
 
 
+def write_weights(path: Path, tensors: Mapping[str, Tensor], **metadata: str) -> None:
+    """Write a network for use: safetensors, its numbers in fp16, whole or not at all; raises TrainingError."""
+    halves = {name: x.cpu().half() if x.is_floating_point() else x.cpu() for name, x in tensors.items()}
+    part = path.with_suffix(".part")
+    try:
+        save_file({name: x.contiguous() for name, x in halves.items()}, part, metadata={"format": "pt", **metadata})
+        part.replace(path)
+    except OSError as error:
+        raise TrainingError(f"Can't write {path}: {error.strerror or error}") from error
+
+
 def start_folder(options: TrainOptions) -> None:
     """Make the run folder and write options.json; a folder with another run in it is refused unless resuming."""
-    if not options.resume and (options.out / "last.pt").exists():
+    if options.resume:
+        _check_there(options.out / "last.pt")
+    elif (options.out / "last.pt").exists():
         raise TrainingError(f"{options.out} holds a run already: add --resume to go on, or give another --out")
     try:
         (options.out / "samples").mkdir(parents=True, exist_ok=True)

@@ -23,6 +23,7 @@ from tqdm import tqdm
 from editing import images
 from editing.errors import EditingError, OptionError, TrainingError
 from editing.training.data import FEWEST, cache_key, find_pictures, hold_out
+from editing.training.loop import Task, World, load_checkpoint, restore, train
 from editing.training.options import TrainOptions, at_least
 
 Bytes = NDArray[np.uint8]
@@ -219,3 +220,10 @@ def made_ahead(make: Callable[[int], Made], first: int, steps: int, depth: int =
             if step + depth < steps:
                 waiting.append(pool.submit(make, step + depth))
             yield made
+
+
+def learn_from(make: Callable[[int], Made], task: Task[Made], options: PhotoTrainOptions) -> None:
+    """Train ``task`` with ``make(step)``, from the beginning or, with ``--resume``, from OUT/last.pt."""
+    path = options.out / "last.pt"
+    first = restore(task, load_checkpoint(path), path) if options.resume else 0
+    train(task, options, made_ahead(make, first, options.steps), World(), first)

@@ -27,7 +27,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
-from safetensors.torch import save_file
 from torch import Tensor, nn
 from tqdm import tqdm
 
@@ -42,13 +41,10 @@ from editing.training.loop import (
     averaged_copy,
     begin_with,
     learn,
-    load_checkpoint,
     pick_device,
     pick_precision,
-    processes,
-    restore,
     start_folder,
-    train,
+    write_weights,
 )
 from editing.training.options import at_least, flag, one_of
 from editing.training.photos import (
@@ -56,9 +52,9 @@ from editing.training.photos import (
     Photos,
     PhotoTrainOptions,
     Sources,
+    learn_from,
     load_photos,
     load_sources,
-    made_ahead,
     random_crop,
     to_tensor,
     turned,
@@ -454,18 +450,6 @@ def mean_score(made: NDArray[np.uint8], truth: NDArray[np.uint8], border: int) -
     return float(means[0]), float(means[1])
 
 
-def export(network: Compact, path: Path) -> None:
-    """Write the plain chain in fp16, with its configuration under "config"; raises TrainingError."""
-    plain = network.merged()
-    tensors = {name: value.cpu().half().contiguous() for name, value in plain.state_dict().items()}
-    part = path.with_suffix(".part")
-    try:
-        save_file(tensors, part, metadata={"format": "pt", "config": plain.config.to_json()})
-        part.replace(path)
-    except OSError as error:
-        raise TrainingError(f"Can't write {path}: {error.strerror or error}") from error
-
-
 def _bank_key(options: UpscalerTrainOptions, photos: Sequence[Photos], teacher: str) -> str:
     """What a bank depends on beside sizes and seed: the pictures, which of them, how they are mixed, the teacher."""
     parts = [f"{part.key} {' '.join(part.names)}" for part in photos]
@@ -474,34 +458,31 @@ def _bank_key(options: UpscalerTrainOptions, photos: Sequence[Photos], teacher: 
 
 def run(options: UpscalerTrainOptions) -> None:
     """Train, then write OUT/upscaler.safetensors; raises TrainingError, OptionError, WeightError or Stopped."""
-    state = load_checkpoint(options.out / "last.pt") if options.resume else None
-    device = pick_device(options)
     cache = options.cache_folder
-    with processes(device) as world:
-        smallest = options.size if options.exact else options.bank_size
-        sources = load_sources(
-            options.data, options.also, held_out=options.hold_out, share=options.share, smallest=smallest, cache=cache
-        )
-        start_folder(options)
-        pairs: ExactPairs | BankPairs
-        exam = None
-        if options.exact:
-            pairs = ExactPairs(sources, options.scale, options.size, options.batch, options.seed)
-        else:
-            teach, digest = load_teacher(options.teacher, options.scale) if options.teacher else (None, "")
-            held_out = sources.held_out if sources.held_out.arrays else sources.main
-            exams = load_bank(
-                lambda side, random: random_crop(held_out.arrays[random.integers(len(held_out.arrays))], side, random),
-                MEASURED_CROPS, side=options.bank_size, scale=options.scale, seed=options.seed + 1, teach=teach,
-                cache=cache, key=_bank_key(options, [held_out], digest),
-            )  # fmt: skip
-            exam = np.concatenate(exams)
-            bank = load_bank(
-                sources.crop, options.bank, side=options.bank_size, scale=options.scale, seed=options.seed,
-                teach=teach, cache=cache, key=_bank_key(options, [sources.main, sources.also], digest),
-            )  # fmt: skip
-            pairs = BankPairs(bank, options.scale, options.size, options.batch, options.seed)
-        task = UpscalerTask(options, sources, exam, device)
-        first = restore(task, state, options.out / "last.pt") if state else 0
-        train(task, options, made_ahead(pairs.make, first, options.steps), world, first)
-        export(task.shown, options.out / "upscaler.safetensors")
+    smallest = options.size if options.exact else options.bank_size
+    sources = load_sources(
+        options.data, options.also, held_out=options.hold_out, share=options.share, smallest=smallest, cache=cache
+    )
+    start_folder(options)
+    pairs: ExactPairs | BankPairs
+    exam = None
+    if options.exact:
+        pairs = ExactPairs(sources, options.scale, options.size, options.batch, options.seed)
+    else:
+        teach, digest = load_teacher(options.teacher, options.scale) if options.teacher else (None, "")
+        held_out = sources.held_out if sources.held_out.arrays else sources.main
+        exams = load_bank(
+            lambda side, random: random_crop(held_out.arrays[random.integers(len(held_out.arrays))], side, random),
+            MEASURED_CROPS, side=options.bank_size, scale=options.scale, seed=options.seed + 1, teach=teach,
+            cache=cache, key=_bank_key(options, [held_out], digest),
+        )  # fmt: skip
+        exam = np.concatenate(exams)
+        bank = load_bank(
+            sources.crop, options.bank, side=options.bank_size, scale=options.scale, seed=options.seed,
+            teach=teach, cache=cache, key=_bank_key(options, [sources.main, sources.also], digest),
+        )  # fmt: skip
+        pairs = BankPairs(bank, options.scale, options.size, options.batch, options.seed)
+    task = UpscalerTask(options, sources, exam, pick_device(options))
+    learn_from(pairs.make, task, options)
+    plain = task.shown.merged()
+    write_weights(options.out / "upscaler.safetensors", plain.state_dict(), config=plain.config.to_json())

@@ -12,7 +12,7 @@ import torch
 from safetensors import safe_open
 from skimage.metrics import peak_signal_noise_ratio
 
-from editing.errors import OptionError
+from editing.errors import OptionError, TrainingError
 from editing.networks.denoiser import Denoiser, DenoiserConfig
 from editing.training import denoiser
 from editing.training.denoiser import DenoiserTask, DenoiserTrainOptions, make_noisy
@@ -55,6 +55,12 @@ def test_a_training_begins_with_anothers_average(folder: Path, tmp_path: Path) -
     wanted = load_checkpoint(tmp_path / "a" / "last.pt")["averaged"]["denoiser"]
     for name, value in task.denoiser.state_dict().items():
         assert torch.equal(value, wanted[name])
+
+
+def test_there_must_be_something_to_resume(folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match="to resume from"):
+        denoiser.run(options(folder, tmp_path / "none", resume=True))
+    assert not (tmp_path / "none" / "options.json").exists()
 
 
 def test_it_learns(folder: Path, tmp_path: Path) -> None:
