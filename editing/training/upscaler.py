@@ -306,10 +306,9 @@ class UpscalerTask:
             own = self._maps(made)
             with torch.no_grad():
                 true, taught = self._maps(truth), None if teacher is None else self._maps(teacher)
-            # Strides 4, 8 and 16: the coarsest says what is seen, not how sharp it is.
-            values["perceptual"] = (1 - share) * losses.feature_distance(own[:3], true[:3])
+            values["perceptual"] = (1 - share) * losses.feature_distance(own, true)
             if taught is not None:
-                values["perceptual"] = values["perceptual"] + share * losses.feature_distance(own[:3], taught[:3])
+                values["perceptual"] = values["perceptual"] + share * losses.feature_distance(own, taught)
             loss = loss + options.perceptual * values["perceptual"]
             if self.judge is not None:
                 real = taught if options.real == "teacher" and taught is not None else true
