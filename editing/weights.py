@@ -110,6 +110,7 @@ class Row:
 
 
 _REALESRGAN = "https://github.com/xinntao/Real-ESRGAN/releases/download"
+_FACEXLIB = "https://github.com/xinntao/facexlib/releases/download"
 
 
 def _realesrgan_wheel(file: str) -> Wheel:
@@ -189,6 +190,33 @@ CATALOGUE: tuple[Weight, ...] = (
         licence="CC BY-NC-SA 4.0",
         sha256="353f588e9a9bf503c2f714eb2792ca1e541fe53d2f4d91c479f0348ed427c185",
         source=Shipped("faces.safetensors"),
+    ),
+    Weight(
+        name="detector",
+        task="detect",
+        title="RetinaFace mobile0.25",
+        architecture="RetinaFace, MobileNet 0.25",
+        licence="MIT",
+        sha256="ffec0e53d0d44419a5f8ab9506ba31109bed1f645b4a25f85e31d35bf07f7110",
+        source=Shipped("detector.safetensors"),
+    ),
+    Weight(
+        name="detector-resnet50",
+        task="detect",
+        title="RetinaFace ResNet-50",
+        architecture="RetinaFace, ResNet-50",
+        licence="MIT",
+        sha256="6d1de9c2944f2ccddca5f5e010ea5ae64a39845a86311af6fdf30841b0a5a16d",
+        source=Download(f"{_FACEXLIB}/v0.1.0/detection_Resnet50_Final.pth", megabytes=109),
+    ),
+    Weight(
+        name="parsenet",
+        task="parse",
+        title="ParseNet",
+        architecture="ParseNet, 19 classes",
+        licence="MIT",
+        sha256="3d558d8d0e42c20224f13cf5a29c79eba2d59913419f945545d8cf7b72920de2",
+        source=Download(f"{_FACEXLIB}/v0.2.2/parsing_parsenet.pth", megabytes=85),
     ),
 )
 

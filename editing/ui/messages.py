@@ -279,6 +279,14 @@ MESSAGES: dict[str, str] = {
         "生成它时的设置超出了本页的范围：请用命令行重新生成。"
     ),
     "There is no such training any more: open the page again.": "该训练已不存在：请重新打开页面。",
+    # masks and faces
+    "The mask that was sent is damaged: draw it again.": "收到的蒙版已损坏：请重新绘制。",
+    "The mask is {}x{} pixels, which is another shape than the picture's {}x{}. Draw it anew, or crop it to the picture.": (  # noqa: E501
+        "蒙版为 {}×{} 像素，与图片的 {}×{} 形状不同。请重新绘制，或裁剪到与图片一致。"
+    ),
+    "The box of the face is {}x{} pixels of the picture; it must be at least 4x4. Draw it round the face.": (
+        "人脸框在图片中为 {}×{} 像素，至少应为 4×4。请把框画在人脸周围。"
+    ),
     # clips
     "{} was not saved: {}. Choose another folder, or free some space.": "{} 未保存：{}。请换一个文件夹，或腾出空间。",
     "{} has no known suffix; clips are saved as {}.": "{} 没有可识别的后缀；动画可保存为 {}。",
