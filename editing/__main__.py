@@ -6,17 +6,21 @@ Exit codes: 0 done; 1 a picture or a weight failed, and stderr says why in one l
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from editing import __version__
-from editing.errors import EditingError, OptionError
+from editing.errors import EditingError, OptionError, Stopped
 
 if TYPE_CHECKING:
     from editing.images import Picture, Pixels
+    from editing.report import Report
+    from editing.upscale import UpscaleOptions
 
 # The heavy imports (torch, 2 s) are made by the commands that need them, so that --help and mistakes answer at once.
 
@@ -55,7 +59,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"Atelier {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    _add_upscale(commands.add_parser("upscale", help="enlarge pictures, or clean them at their own size (scale 1)"))
+    _add_upscale(commands.add_parser("upscale", help="enlarge pictures and clips, or clean them (scale 1)"))
     _add_generate(commands.add_parser("generate", help="draw pictures from seeds, or a walk along several"))
     _add_weights(commands.add_parser("weights", help="list, verify or fetch the networks' weights"))
     commands.add_parser("doctor", help="say what this machine has, and what is wrong with it").set_defaults(
@@ -74,7 +78,7 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
 
 def _add_upscale(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(command=_upscale)
-    parser.add_argument("inputs", nargs="+", type=Path, metavar="IN", help="pictures")
+    parser.add_argument("inputs", nargs="+", type=Path, metavar="IN", help="pictures and clips")
     _add_output(parser)
     parser.add_argument("--model", default="photo", help="a name from 'weights list', or a file (default: %(default)s)")
     parser.add_argument("--scale", type=int, default=4, choices=(1, 2, 3, 4), help="default: %(default)s")
@@ -87,29 +91,43 @@ def _add_upscale(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--tile", default="auto", metavar="auto|N", help="side of a tile in pixels (default: auto)")
     parser.add_argument("--precision", default="auto", choices=("auto", "fp32", "bf16"), help="default: %(default)s")
     parser.add_argument("--no-color-lock", action="store_true", help="keep the network's own colours")
-    parser.add_argument("--format", choices=("png", "jpg", "webp", "tif"), help="of files in a folder (default: png)")
+    parser.add_argument(
+        "--steady", type=float, default=0.5, metavar="X",
+        help="of clips: less flicker where nothing moves, 0 none to 1 (default: %(default)s)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--format", choices=("png", "jpg", "webp", "tif", "mp4", "webm", "gif", "apng"),
+        help="of files in a folder (default: png; of a clip as it was, or mp4)",
+    )  # fmt: skip
     parser.add_argument("--strip", action="store_true", help="leave out all metadata, the recipe too")
     parser.add_argument("--keep-gps", action="store_true", help="keep the GPS position, which is dropped otherwise")
 
 
 def _upscale(arguments: argparse.Namespace) -> int:
+    from editing import steady
     from editing.upscale import UpscaleOptions
 
     options = UpscaleOptions(
         model=arguments.model, scale=arguments.scale, longest=arguments.longest, strength=arguments.strength,
         tile=_tile(arguments.tile), precision=arguments.precision, color_lock=not arguments.no_color_lock,
     )  # fmt: skip
+    steady.check(arguments.steady)
     targets = _targets(
         arguments,
         f"-{Path(options.model).stem}-" + (f"{options.longest}px" if options.longest else f"x{options.scale}"),
     )
 
-    from editing import images, runtime, upscale
+    from editing import clip_reader, clip_writer, images, runtime, upscale
 
     upscale.load(options.model, options.precision)  # a wrong model ends it all; a wrong picture only itself
     failed = 0
     for source, target in targets:
         try:
+            if clip_reader.is_video(source) or (
+                target.suffix.lower() in clip_writer.SUFFIXES and clip_reader.is_clip(source)
+            ):
+                _upscale_clip(source, target, options, arguments)
+                continue
             with _Bar(source.name) as report, runtime.job():
                 picture = images.read(source)
                 result = upscale.upscale(picture, options, report=report)
@@ -118,6 +136,8 @@ def _upscale(arguments: argparse.Namespace) -> int:
                     result, target, strip=arguments.strip, keep_gps=arguments.keep_gps, recipe=recipe
                 )
             drift = upscale.color_drift(picture, result)
+        except Stopped:
+            raise
         except EditingError as error:
             failed = _fail(error if source.name in str(error) else f"{source.name}: {error}", 1)
             continue
@@ -125,6 +145,46 @@ def _upscale(arguments: argparse.Namespace) -> int:
             sys.stderr.write(f"{source.name}: {notice}\n")
         sys.stdout.write(f"{target}  {result.width}x{result.height}  colour drift {drift:.2f} of 255\n")
     return failed
+
+
+def _upscale_clip(source: Path, target: Path, options: UpscaleOptions, arguments: argparse.Namespace) -> None:
+    from editing import clip_upscale, runtime
+
+    clip_options = clip_upscale.ClipOptions(upscale=options, steady=arguments.steady)
+    try:
+        with _Bar(source.name, "frame") as bar, runtime.job(), _interrupt_as_stop(bar) as report:
+            result = clip_upscale.upscale_clip(
+                source, target, clip_options, report=report, strip=arguments.strip, keep_gps=arguments.keep_gps
+            )
+    except Stopped:
+        part = clip_upscale.partial(target)
+        if not part.exists():
+            raise
+        raise Stopped(f"Stopped: '{part}' holds what is done, and the same command goes on from there.") from None
+    for notice in result.notices:
+        sys.stderr.write(f"{source.name}: {notice}\n")
+    sys.stdout.write(f"{target}  {result.width}x{result.height}  {result.frames} frames  {result.seconds:.2f} s\n")
+
+
+@contextmanager
+def _interrupt_as_stop(report: Report) -> Iterator[Report]:
+    """A report that raises Stopped after the first Ctrl-C, so that nothing breaks off in the middle of a frame."""
+    pressed: list[int] = []
+
+    def press(number: int, _: object) -> None:
+        pressed.append(number)
+        signal.signal(signal.SIGINT, usual)
+
+    def stopping(done: int, total: int, note: str = "") -> None:
+        if pressed:
+            raise Stopped("Stopped.")
+        report(done, total, note)
+
+    usual = signal.signal(signal.SIGINT, press)
+    try:
+        yield stopping
+    finally:
+        signal.signal(signal.SIGINT, usual)
 
 
 def _tile(text: str) -> int | None:
@@ -147,14 +207,17 @@ def _targets(arguments: argparse.Namespace, suffix: str) -> list[tuple[Path, Pat
                 f"--format {arguments.format} contradicts the output '{output.name}': leave one of them out."
             )
         return [(inputs[0], output)]
+    from editing import clip_writer
+
     _make_folder(output)
     targets: list[tuple[Path, Path]] = []
     used: set[Path] = set()
     for source in inputs:
         stem, number = f"{source.stem}{suffix}", 2
-        target = output / f"{stem}.{arguments.format or 'png'}"
+        ending = f".{arguments.format}" if arguments.format else clip_writer.usual_suffix(source) or ".png"
+        target = output / f"{stem}{ending}"
         while target in used:  # a/cat.png and b/cat.png
-            target, number = output / f"{stem}-{number}.{arguments.format or 'png'}", number + 1
+            target, number = output / f"{stem}-{number}{ending}", number + 1
         used.add(target)
         targets.append((source, target))
     return targets

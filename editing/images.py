@@ -62,6 +62,16 @@ NOTICES = {
     "maker_note_dropped": "The camera maker's part of the EXIF data is too long for {format} and was left out.",
     "xmp_dropped": "The XMP data was left out: it is too long, or its location could not be removed safely.",
     "recipe_dropped": "The recipe is too long for {format} and was left out.",
+    "clip_damaged": "The clip is cut off or damaged: the {frames} frames that could be read were used.",
+    "clip_depth": "The clip holds {depth} bits per channel: they were rounded to 8.",
+    "clip_hdr": "The clip is HDR, which is not kept: its colours come out pale.",
+    "clip_padded": "{format} needs even sides: the last row or column was repeated.",
+    "clip_too_fast": "GIF shows at most 50 frames a second: {frames} frames in between were left out.",
+    "sound_dropped": "{format} has no sound: it was left out.",
+    "sound_encoded": "{format} does not hold {codec} sound: it was encoded anew as {new}.",
+    "sound_damaged": "The sound is damaged: it was kept up to there.",
+    "clip_resumed": "An earlier run was interrupted after {frames} frames: this one went on from there.",
+    "clip_anew": "An interrupted run for the same output had another input or other settings: this one began anew.",
 }
 
 
@@ -179,7 +189,8 @@ def check_output_size(width: int, height: int) -> None:
         )
 
 
-def _check_input_size(name: str, width: int, height: int) -> None:
+def check_input_size(name: str, width: int, height: int) -> None:
+    """Raise ImageError if the picture called ``name`` is empty or over the input limit."""
     if width < 1 or height < 1:
         raise ImageError(f"{name!r} is {width}x{height} pixels: it holds no picture. Choose another file.")
     if width * height > input_limit():
@@ -435,7 +446,7 @@ def read(path: str | Path) -> Picture:
     path = Path(path)
     with _opened(path) as file:
         source = _source(path.name, file)
-        _check_input_size(path.name, source.header.width, source.header.height)
+        check_input_size(path.name, source.header.width, source.header.height)
         notices: list[Notice] = []
         if source.header.frames > 1:
             notices.append(Notice(key="first_frame", values={"frames": source.header.frames}))

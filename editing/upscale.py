@@ -171,7 +171,7 @@ def enlarge(
     """As :func:`upscale`, at full strength whatever ``options.strength`` says: :func:`mix` does the rest."""
     network = network or load(options.model, options.precision)
     width, height = target_size(picture.width, picture.height, options, network.scale)
-    tile = options.tile or _auto_tile(network, picture, width, height)
+    tile = options.tile or auto_tile(network, picture.width, picture.height, width, height)
     pixels = images.fill_transparent(picture)
     if not picture.gray and _is_neutral(pixels):
         pixels = pixels[..., :1]  # a gray photo saved as RGB: no tint can come in this way
@@ -281,10 +281,11 @@ _SECONDS_PER_OUTPUT_PIXEL = 1.0e-7
 _BYTES_PER_OUTPUT_PIXEL = 3 * (2 + 1) + 3  # the 16-bit working copy, the result, and the encoder's
 
 
-def _auto_tile(network: Upscaler, picture: Picture, width: int, height: int) -> int:
-    if max(picture.width, picture.height) <= 128:
+def auto_tile(network: Upscaler, width: int, height: int, out_width: int, out_height: int) -> int:
+    """The side of a tile, in input pixels, for pictures of these sizes and the memory that is free now."""
+    if max(width, height) <= 128:
         return 128  # one tile in any case: not worth a measurement
-    return _tile_for(network, network.cost(), width * height)
+    return _tile_for(network, network.cost(), out_width * out_height)
 
 
 def _tile_for(network: Upscaler, cost: Cost, out_pixels: int) -> int:
