@@ -292,4 +292,51 @@ MESSAGES: dict[str, str] = {
     "{} has no known suffix; clips are saved as {}.": "{} 没有可识别的后缀；动画可保存为 {}。",
     "{} frames a second were asked for; 1 to {} are possible.": "要求每秒 {} 帧；可以是 1 到 {} 帧。",
     "The clip can't be saved as MP4 here ({}). Save it as WebP.": "此处无法保存 MP4（{}）。请保存为 WebP。",
+    "{} can't be written here ({}). Save the clip in another format.": "此处无法写出 {}（{}）。请用其他格式保存。",
+    "{} is not a clip of a known kind, or is damaged or cut off at its beginning or index. Give a {} file, or copy or "
+    "download it again.": "{} 不是可识别的动图或视频，或其开头或索引已损坏、不完整。请使用 {} 文件，或重新复制或下载。",
+    "GIF, WebP, APNG, AVIF, MP4, MOV, WebM, MKV, AVI, MPEG, OGV or FLV": (
+        "GIF、WebP、APNG、AVIF、MP4、MOV、WebM、MKV、AVI、MPEG、OGV 或 FLV"
+    ),
+    "{} holds no moving pictures, only sound or data. Choose another file.": (
+        "{} 中没有活动画面，只有声音或数据。请换一个文件。"
+    ),
+    "{} is a video of which no frame can be decoded. Copy or download it again, or save it anew as MP4.": (
+        "{} 是视频，但没有一帧可以解码。请重新复制或下载，或重新保存为 MP4。"
+    ),
+    "{} has {} frames; the limit is {}. Cut it shorter, or raise ATELIER_MAX_CLIP_FRAMES.": (
+        "{} 有 {} 帧，上限是 {} 帧。请剪短，或调高 ATELIER_MAX_CLIP_FRAMES。"
+    ),
+    "{} has {} frames of {}x{}, {} megapixels in all; the limit is {}. Make it smaller or shorter, or raise "
+    "ATELIER_MAX_CLIP_MP.": (
+        "{} 有 {} 帧 {}×{} 的画面，共 {} 百万像素，上限是 {}。请缩小或剪短，或调高 ATELIER_MAX_CLIP_MP。"
+    ),
+    "The environment variable {} is {}, but must be a whole number above 0; set it to a number such as {}, or remove it.": (  # noqa: E501
+        "环境变量 {} 的值为 {}，但应是大于 0 的整数。请设为 {} 之类的数字，或删除它。"
+    ),
+    "The frames would be {}x{} pixels; {} allows {} a side. Choose a smaller scale or size.": (
+        "画面将为 {}×{} 像素，而 {} 每边最多 {} 像素。请选择更小的倍数或尺寸。"
+    ),
+    "Another run is making {} already. Wait for it, or choose another output.": (
+        "已有另一个任务正在生成 {}。请等它完成，或换一个输出。"
+    ),
+    "Steady is {}; it must be between 0 (off) and 1.": "防闪烁强度为 {}；应在 0（关）到 1 之间。",
+    "The clip is cut off or damaged: the {} frames that could be read were used.": (
+        "动图或视频不完整或已损坏：使用了能读出的 {} 帧。"
+    ),
+    "The clip holds {} bits per channel: they were rounded to 8.": "视频每通道 {} 位：已取整为 8 位。",
+    "The clip is HDR, which is not kept: its colours come out pale.": "这是 HDR 视频，HDR 不会保留：颜色会偏淡。",
+    "{} needs even sides: the last row or column was repeated.": "{} 要求边长为偶数：已重复最后一行或一列。",
+    "GIF shows at most 50 frames a second: {} frames in between were left out.": (
+        "GIF 每秒最多显示 50 帧：略去了中间的 {} 帧。"
+    ),
+    "{} has no sound: it was left out.": "{} 没有声音：已略去声音。",
+    "{} does not hold {} sound: it was encoded anew as {}.": "{} 不能存放 {} 声音：已重新编码为 {}。",
+    "The sound is damaged: it was kept up to there.": "声音已损坏：保留了损坏之前的部分。",
+    "An earlier run was interrupted after {} frames: this one went on from there.": (
+        "上次运行在 {} 帧后中断：这次从那里继续。"
+    ),
+    "An interrupted run for the same output had another input or other settings: this one began anew.": (
+        "同一输出上次中断的运行用的是别的输入或设置：这次重新开始。"
+    ),
 }
