@@ -20,6 +20,7 @@ import torch
 from editing import __version__, images, runtime, tiling, weights
 from editing.errors import EditingError, OptionError, WeightError
 from editing.images import Floats, Picture, Pixels
+from editing.networks import rrdb
 from editing.report import Report, silent
 from editing.runtime import Backend, Cost, Estimate
 
@@ -107,6 +108,8 @@ def load(model: str = "photo", precision: str = "auto") -> Upscaler:
     def build() -> Upscaler:
         descriptor = weights.load_network(weight)
         placed = backend if descriptor.supports_bfloat16 else replace(backend, precision="fp32")
+        if placed.device == "cpu" and placed.precision == "bf16" and runtime.cpu_has_bf16():
+            rrdb.hasten(descriptor.model, placed.dtype)
         placed.place(descriptor.model)
         if descriptor.input_channels not in (1, 3) or descriptor.output_channels != descriptor.input_channels:
             raise WeightError(

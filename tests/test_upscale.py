@@ -16,6 +16,7 @@ from torch.nn.functional import interpolate
 from editing import images, runtime, tiling, upscale, weights
 from editing.errors import EditingError, ImageError, OptionError, Stopped, WeightError
 from editing.images import Picture
+from editing.networks import rrdb
 from editing.runtime import Backend
 from editing.upscale import UpscaleOptions, Upscaler
 
@@ -379,6 +380,19 @@ def test_the_precision_asked_for_is_the_one_used(precision: str) -> None:
     assert seen == [network.backend.dtype]
     assert result.dtype == np.float32
     assert upscale.load("anime-fast", precision) is network
+
+
+@pytest.mark.skipif(not runtime.cpu_has_bf16(), reason="a CPU that multiplies bf16")
+@pytest.mark.parametrize("model", ["photo", "anime"])
+def test_the_fast_network_is_used_and_is_45_db_from_spandrel_s(model: str, astronaut: Array) -> None:
+    region = astronaut[100:140, 200:256]
+    x = torch.from_numpy(images.to_float(region)).permute(2, 0, 1)[None]
+    plain = weights.load_network(weights.find(model))
+    assert isinstance(plain.model.model, torch.nn.Sequential)
+    wanted = plain(x)[0].permute(1, 2, 0).numpy()
+    network = upscale.load(model, "bf16")
+    assert isinstance(network.run.model.model, rrdb.FastRRDB)  # type: ignore[attr-defined]
+    assert -10 * np.log10(np.square(network(region) - wanted).mean()) > 45
 
 
 def test_both_precisions_give_the_same_picture() -> None:
