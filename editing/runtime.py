@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import json
 import os
@@ -10,7 +11,7 @@ import time
 import uuid
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -216,6 +217,7 @@ def measured_cost(key: str, backend: Backend, run: Callable[[int], None], *, sid
         return Cost(**kept[identity])
     times = []
     with job():
+        _give_back()  # what loading left free would be filled first, and not be seen
         before = _resident(backend)
         with _PeakMemory(backend) as peak:
             run(side)
@@ -260,6 +262,13 @@ def _read_costs() -> dict[str, dict[str, float]]:
         return {name: {"seconds": float(c["seconds"]), "bytes": float(c["bytes"])} for name, c in kept.items()}
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return {}
+
+
+def _give_back() -> None:
+    """Return free heap to the system, which takes new pages of it later: too slow for after each job."""
+    gc.collect()
+    with suppress(OSError, TypeError, AttributeError):  # another C library than Linux's
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def resident_memory() -> int:

@@ -226,9 +226,10 @@ def _add(out: npt.NDArray[Any], part: Floats, down: Floats, across: Floats) -> N
     """Add a tile, weighted by its shares along both axes, to its place in the output."""
     if out.dtype == np.uint16:
         part = np.clip(part, 0, 1) * np.float32(65535)
-    whole = bool(down.size and across.size and down.min() == 1 == across.min())
-    if not whole:
-        part = part * (down[:, None, None] * across[None, :, None])
+    if down.size and across.size and down.min() == 1 == across.min():  # no other tile writes here
+        out[...] = np.rint(part, out=part) if out.dtype == np.uint16 else part
+        return
+    part = part * (down[:, None, None] * across[None, :, None])
     if out.dtype == np.uint16:
         # Rounded shares may add up to 65536, which would wrap to black.
         out[...] = np.minimum(out.astype(np.float32) + np.rint(part), 65535)

@@ -75,12 +75,13 @@ class Upscaler:
         tensor = planes[:, None] if self.channels == 1 else planes[None].expand(-1, 3, -1, -1)
         tensor = tensor.to(device=self.backend.device, dtype=self.backend.dtype, memory_format=torch.channels_last)
         result = self.run(tensor).float().flatten(0, 1)
-        if not bool(torch.isfinite(result).all()):  # before clamping, which would make infinity a white dot
+        low, high = torch.aminmax(result)
+        if not bool(torch.isfinite(high - low)):  # before clamping, which would make infinity a white dot
             raise EditingError(
                 f"The model '{self.name}' gave values that are not numbers, so nothing was kept. "
                 "Run it again with precision fp32."
             )
-        result = result.clamp(0, 1)
+        result = result.clamp_(0, 1)
         if region.shape[2] == 1:
             result = result.mean(0, keepdim=True)  # a gray picture stays gray, whatever tint the network adds
         return result.permute(1, 2, 0).cpu().numpy()
@@ -297,7 +298,7 @@ def _tile_for(network: Upscaler, cost: Cost, out_pixels: int) -> int:
     budget = runtime.free_memory(network.backend.device) / 2
     if on_cpu:
         budget = min(budget - out_pixels * _BYTES_PER_OUTPUT_PIXEL, 1.2e9)
-    return tiling.largest_tile(budget, cost.bytes, network.overlap, most=320 if on_cpu else 512)
+    return tiling.largest_tile(budget, cost.bytes, network.overlap, most=448 if on_cpu else 512)
 
 
 def recipe(options: UpscaleOptions) -> dict[str, Any]:
