@@ -81,7 +81,7 @@ class Upscaler:
                 f"The model '{self.name}' gave values that are not numbers, so nothing was kept. "
                 "Run it again with precision fp32."
             )
-        result = result.clamp_(0, 1)
+        result = result.clamp(0, 1)
         if region.shape[2] == 1:
             result = result.mean(0, keepdim=True)  # a gray picture stays gray, whatever tint the network adds
         return result.permute(1, 2, 0).cpu().numpy()
