@@ -25,7 +25,6 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from editing import gatys
@@ -38,16 +37,13 @@ from editing.training.loop import (
     averaged_copy,
     begin_with,
     learn,
-    load_checkpoint,
     pick_device,
     pick_precision,
-    processes,
-    restore,
     start_folder,
-    train,
+    write_weights,
 )
 from editing.training.options import at_least
-from editing.training.photos import Bytes, PhotoTrainOptions, Sources, load_photos, load_sources, made_ahead
+from editing.training.photos import Bytes, PhotoTrainOptions, Sources, learn_from, load_photos, load_sources
 
 GALLERY = (
     "starry-night=vg_starry_night,olive-trees=vg_olive,great-wave=wave_crop,scream=the_scream,udnie=udnie,"
@@ -316,7 +312,7 @@ class StylizerTask:
         if options.start:
             for name, network in self.networks.items():
                 begin_with(network, Path(options.start), name)
-        else:
+        elif not options.resume:
             self._see_what_is_usual()
         self.averaged: dict[str, nn.Module] = (
             {name: averaged_copy(network) for name, network in self.networks.items()} if options.ema else {}
@@ -470,22 +466,6 @@ def squared(picture: Bytes, side: int) -> Bytes:
     return small[top : top + side, left : left + side]
 
 
-def export(network: Stylizer, codes: Tensor, about: Iterable[Mapping[str, str]], path: Path) -> None:
-    """Write network and gallery in fp16, the configuration under "config", the gallery's under "styles".
-
-    Raises TrainingError.
-    """
-    tensors = {name: value.detach().cpu().half().contiguous() for name, value in network.state_dict().items()}
-    tensors["gallery"] = codes.detach().cpu().half().contiguous()
-    metadata = {"format": "pt", "config": network.config.to_json(), "styles": json.dumps([*about], ensure_ascii=False)}
-    part = path.with_suffix(".part")
-    try:
-        save_file(tensors, part, metadata=metadata)
-        part.replace(path)
-    except OSError as error:
-        raise TrainingError(f"Can't write {path}: {error.strerror or error}") from error
-
-
 def load_pictures(options: StylizerTrainOptions) -> Sources:
     """The photos; raises TrainingError."""
     return load_sources(
@@ -496,14 +476,12 @@ def load_pictures(options: StylizerTrainOptions) -> Sources:
 
 def run(options: StylizerTrainOptions) -> None:
     """Train, then write OUT/stylizer.safetensors; raises TrainingError, OptionError or Stopped."""
-    state = load_checkpoint(options.out / "last.pt") if options.resume else None
-    device = pick_device(options)
-    with processes(device) as world:
-        vgg = load_vgg()
-        sources, styles = load_pictures(options), load_styles(options)
-        start_folder(options)
-        task = StylizerTask(options, sources, styles, vgg, device)
-        first = restore(task, state, options.out / "last.pt") if state else 0
-        stream = made_ahead(lambda step: make_painted(sources, styles, options, step), first, options.steps)
-        train(task, options, stream, world, first)
-        export(task.shown, task.codes, styles.about, options.out / "stylizer.safetensors")
+    vgg = load_vgg()
+    sources, styles = load_pictures(options), load_styles(options)
+    start_folder(options)
+    task = StylizerTask(options, sources, styles, vgg, pick_device(options))
+    learn_from(lambda step: make_painted(sources, styles, options, step), task, options)
+    write_weights(
+        options.out / "stylizer.safetensors", task.shown.state_dict() | {"gallery": task.codes},
+        config=task.shown.config.to_json(), styles=json.dumps([*styles.about], ensure_ascii=False),
+    )  # fmt: skip
