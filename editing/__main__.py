@@ -81,7 +81,13 @@ def _add_upscale(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("inputs", nargs="+", type=Path, metavar="IN", help="pictures and clips")
     _add_output(parser)
     parser.add_argument("--model", default="photo", help="a name from 'weights list', or a file (default: %(default)s)")
-    parser.add_argument("--scale", type=int, default=4, choices=(1, 2, 3, 4), help="default: %(default)s")
+    parser.add_argument(
+        "--scale", type=int, choices=(1, 2, 3, 4), help="default: 4, or as much as the model does; 1 for denoisers"
+    )
+    parser.add_argument(
+        "--sigma", default="auto", metavar="auto|N",
+        help="for denoisers: how strong the noise is, 0 to 75 of 255; auto tells it from the picture (default)",
+    )  # fmt: skip
     parser.add_argument(
         "--longest", type=int, metavar="N", help="longest side of the result in pixels, instead of --scale"
     )
@@ -104,22 +110,19 @@ def _add_upscale(parser: argparse.ArgumentParser) -> None:
 
 
 def _upscale(arguments: argparse.Namespace) -> int:
-    from editing import steady
-    from editing.upscale import UpscaleOptions
+    from editing import clip_reader, clip_writer, images, runtime, steady, upscale
 
-    options = UpscaleOptions(
+    options = upscale.UpscaleOptions(
         model=arguments.model, scale=arguments.scale, longest=arguments.longest, strength=arguments.strength,
         tile=_tile(arguments.tile), precision=arguments.precision, color_lock=not arguments.no_color_lock,
+        sigma=upscale.sigma_of(arguments.sigma),
     )  # fmt: skip
     steady.check(arguments.steady)
+    options = upscale.settle(options)  # a wrong model ends it all; a wrong picture only itself
     targets = _targets(
         arguments,
         f"-{Path(options.model).stem}-" + (f"{options.longest}px" if options.longest else f"x{options.scale}"),
     )
-
-    from editing import clip_reader, clip_writer, images, runtime, upscale
-
-    upscale.load(options.model, options.precision)  # a wrong model ends it all; a wrong picture only itself
     failed = 0
     for source, target in targets:
         try:
@@ -130,8 +133,9 @@ def _upscale(arguments: argparse.Namespace) -> int:
                 continue
             with _Bar(source.name) as report, runtime.job():
                 picture = images.read(source)
-                result = upscale.upscale(picture, options, report=report)
-                recipe = upscale.recipe(options)
+                made = upscale.settle(options, picture)
+                result = upscale.upscale(picture, made, report=report)
+                recipe = upscale.recipe(made)
                 notices = images.write(
                     result, target, strip=arguments.strip, keep_gps=arguments.keep_gps, recipe=recipe
                 )
@@ -143,7 +147,8 @@ def _upscale(arguments: argparse.Namespace) -> int:
             continue
         for notice in (*picture.notices, *notices):
             sys.stderr.write(f"{source.name}: {notice}\n")
-        sys.stdout.write(f"{target}  {result.width}x{result.height}  colour drift {drift:.2f} of 255\n")
+        sigma = "" if made.sigma is None else f"  sigma {made.sigma:g} of 255"
+        sys.stdout.write(f"{target}  {result.width}x{result.height}  colour drift {drift:.2f} of 255{sigma}\n")
     return failed
 
 
@@ -163,7 +168,9 @@ def _upscale_clip(source: Path, target: Path, options: UpscaleOptions, arguments
         raise Stopped(f"Stopped: '{part}' holds what is done, and the same command goes on from there.") from None
     for notice in result.notices:
         sys.stderr.write(f"{source.name}: {notice}\n")
-    sys.stdout.write(f"{target}  {result.width}x{result.height}  {result.frames} frames  {result.seconds:.2f} s\n")
+    sigma = "" if result.sigma is None else f"  sigma {result.sigma:g} of 255"
+    facts = f"{result.width}x{result.height}  {result.frames} frames  {result.seconds:.2f} s{sigma}"
+    sys.stdout.write(f"{target}  {facts}\n")
 
 
 @contextmanager

@@ -57,6 +57,7 @@ class ClipResult:
     height: int
     frames: int
     seconds: float  # how long the clip is
+    sigma: float | None  # how strong the noise was that a denoiser was told of; None for other models
     notices: tuple[Notice, ...]
 
 
@@ -103,6 +104,7 @@ def upscale_clip(
         )
     header = clip_reader.probe(source)
     network = network or upscale.load(options.upscale.model, options.upscale.precision)
+    options = _settled(source, options, network)
     width, height = upscale.target_size(header.width, header.height, options.upscale, network.scale)
     clip_writer.check_size(target, width, height)
     made = recipe(options)
@@ -138,8 +140,17 @@ def upscale_clip(
         work.done = True
     return ClipResult(
         width=width, height=height, frames=work.frames, seconds=float(work.end - work.parts[0].start),
-        notices=tuple(notices),
+        sigma=options.upscale.sigma, notices=tuple(notices),
     )  # fmt: skip
+
+
+def _settled(source: Path, options: ClipOptions, network: Upscaler) -> ClipOptions:
+    """What the options leave open, by the first frame: another noise level for each would flicker."""
+    settled = upscale.settle(options.upscale, network=network)
+    if network.denoiser and settled.sigma is None:
+        first = next(clip_reader.read(source, []), None)
+        settled = upscale.settle(settled, _picture(first, None) if first else None, network=network)
+    return replace(options, upscale=settled)
 
 
 def _do_frames(

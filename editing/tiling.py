@@ -58,11 +58,11 @@ class Span:
 def spans(size: int, tile: int, ramp: int = 0, align: int = 1) -> list[Span]:
     """Cut ``size`` pixels into the fewest equal stretches of at most ``tile``, with ramps between them.
 
-    All edges are multiples of ``align``, of which ``size`` and ``tile`` have to be multiples, too.
+    All edges but the last are multiples of ``align``, of which ``tile`` has to be one, too.
     """
-    units = size // align
-    count = -(-units // (tile // align))
-    edges = [round(units * i / count) * align for i in range(count + 1)]
+    units = -(-size // align)
+    count = -(-units // max(tile // align, 1))
+    edges = [min(round(units * i / count) * align, size) for i in range(count + 1)]
     # A ramp may not reach into the next one: there three tiles would meet and their shares not add up to 1.
     ramp = min(ramp, size // count) // 2 * 2
     return [Span(start, stop, ramp if start > 0 else 0, ramp if stop < size else 0) for start, stop in pairwise(edges)]
@@ -91,7 +91,7 @@ def run_tiled(
         overlap: input pixels of surroundings. At least the receptive radius: the result is that of the whole image.
         ramp: width in input pixels of the mix between neighbours, at most ``2 * overlap``; 0 cuts sharply.
         align: tiles begin and end at multiples of it, as a network with strides needs to give the same everywhere;
-            the picture's sides, ``tile`` and ``overlap`` have to be multiples of it.
+            ``tile`` and ``overlap`` have to be multiples of it. The last tiles end where the picture does.
         out: (H', W', C) zeros, float32 for [0, 1] or uint16 for [0, 65535]; where H' and W' are not H and W times
             ``scale``, every tile is resampled (Lanczos) to its exact place.
         report: called with tiles done and in all, before the first and after each; what it raises ends the run.
@@ -100,8 +100,8 @@ def run_tiled(
     When memory runs out the tile is halved, down to ``SMALLEST_TILE``, and done anew: nothing of the failed attempt is
     in ``out``. Raises OutOfMemoryError when even the smallest tile doesn't fit.
     """
-    if any(side % align for side in (*image.shape[:2], tile, overlap)):
-        raise ValueError(f"{image.shape[:2]} in tiles of {tile} with overlap {overlap} don't fit steps of {align}")
+    if tile % align or overlap % align:
+        raise ValueError(f"tiles of {tile} with overlap {overlap} don't fit steps of {align}")
     rows, columns = spans(image.shape[0], tile, ramp, align), spans(image.shape[1], tile, ramp, align)
     total = len(rows) * len(columns)
     limit = tile

@@ -1,7 +1,8 @@
-"""Upscale: enlarge a picture, or clean it at its own size, with a super-resolution network.
+"""Upscale: enlarge a picture, or clean it at its own size, with a super-resolution network or a denoiser.
 
-The networks are Real-ESRGAN's (Wang et al. 2021, https://arxiv.org/abs/2107.10833) and any that spandrel reads. What is
-ours: exact tiling, resampling to any size, transparency without halos, the colour lock, and the strength dial.
+The networks are Real-ESRGAN's (Wang et al. 2021, https://arxiv.org/abs/2107.10833), any that spandrel reads, and the
+denoisers of ``train denoiser``. What is ours: exact tiling, resampling to any size, transparency without halos, the
+colour lock, the strength dial, and the noise level told from the picture.
 """
 
 from __future__ import annotations
@@ -17,13 +18,16 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from editing import __version__, images, runtime, tiling, weights
+from editing import __version__, images, noise, runtime, tiling, weights
 from editing.errors import EditingError, OptionError, WeightError
 from editing.images import Floats, Picture, Pixels
 from editing.networks import rrdb
+from editing.networks.denoiser import Denoiser, DenoiserConfig
 from editing.report import Report, silent
 from editing.runtime import Backend, Cost, Estimate
+from editing.weights import Weight
 
+TASKS = ("upscale", "clean")  # of the weights that are used here
 SCALES = (1, 2, 3, 4)
 _CELL = 16  # input pixels; the colour lock works on means of cells this large, so that it can't touch detail
 
@@ -36,15 +40,16 @@ class UpscaleOptions:
     """
 
     model: str = "photo"  # a name of the catalogue, or a file
-    scale: int = 4
+    scale: int | None = None  # None: 4, or as much as the network enlarges
     longest: int | None = None  # longest side of the result, in pixels
     strength: float = 1.0  # 0 a plain Lanczos enlargement, 1 the network's
     tile: int | None = None  # side of a tile in input pixels; None: chosen from the free memory
     precision: str = "auto"
     color_lock: bool = True  # set the low frequencies of the result to the input's
+    sigma: float | None = None  # for denoisers: the noise's deviation, of 255; None: told from the picture
 
     def __post_init__(self) -> None:
-        if self.scale not in SCALES:
+        if self.scale is not None and self.scale not in SCALES:
             raise OptionError(f"Scale {self.scale} is not offered: choose 1, 2, 3 or 4, or give the longest side.")
         if self.longest is not None and not 1 <= self.longest <= 65535:
             raise OptionError(f"The longest side is {self.longest} pixels; it must be between 1 and 65535.")
@@ -54,6 +59,8 @@ class UpscaleOptions:
             raise OptionError(f"Tile is {self.tile}; it must be between {tiling.SMALLEST_TILE} and 4096, or auto.")
         if self.precision not in runtime.PRECISIONS:
             raise OptionError(f"Precision is '{self.precision}'; choose one of {', '.join(runtime.PRECISIONS)}.")
+        if self.sigma is not None and not 0 <= self.sigma <= noise.STRONGEST:
+            raise OptionError(f"Sigma is {self.sigma}; it must be between 0 and {noise.STRONGEST:g}, or auto.")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -64,17 +71,23 @@ class Upscaler:
     sha256: str
     backend: Backend
     scale: int
-    run: Callable[[torch.Tensor], torch.Tensor]  # (N, C, h, w) -> (N, C, h * scale, w * scale), [0, 1]
+    run: Callable[..., torch.Tensor]  # (N, C, h, w) -> (N, C, h * scale, w * scale), [0, 1]
     overlap: int  # input pixels around each tile
     ramp: int  # width of the mix between tiles; 0 where the overlap covers the receptive radius
     channels: int = 3  # what the network takes: 3, or 1 and then each channel by itself
+    align: int = 1  # tiles begin at multiples of this
+    denoiser: DenoiserConfig | None = None  # then run takes float32 and, as a second tensor (N,), the noise's deviation
+    sigma: float = 0.0  # what a denoiser is told, of 255
 
     def __call__(self, region: Pixels) -> Floats:
         """(h, w, 1 or 3) integers to float32 (h * scale, w * scale, the same) in [0, 1]."""
         planes = torch.from_numpy(images.to_float(region)).permute(2, 0, 1)
         tensor = planes[:, None] if self.channels == 1 else planes[None].expand(-1, 3, -1, -1)
-        tensor = tensor.to(device=self.backend.device, dtype=self.backend.dtype, memory_format=torch.channels_last)
-        result = self.run(tensor).float().flatten(0, 1)
+        # A denoiser keeps the picture in float32, whatever it computes with: 16 bits lose no level.
+        dtype = torch.float32 if self.denoiser else self.backend.dtype
+        tensor = tensor.to(device=self.backend.device, dtype=dtype, memory_format=torch.channels_last)
+        told = [tensor.new_full((len(tensor),), self.sigma / 255)] if self.denoiser else []
+        result = self.run(tensor, *told).float().flatten(0, 1)
         low, high = torch.aminmax(result)
         if not bool(torch.isfinite(high - low)):  # before clamping, which would make infinity a white dot
             raise EditingError(
@@ -102,11 +115,13 @@ def load(model: str = "photo", precision: str = "auto") -> Upscaler:
 
     Raises WeightError for an unknown, missing or damaged weight, OptionError for an unknown precision.
     """
-    weight = weights.find(model, "upscale")
+    weight = weights.find(model, *TASKS)
     backend = runtime.choose_backend(precision)
     sha256 = weights.digest(weight)
 
     def build() -> Upscaler:
+        if config := _denoiser_config(weight):
+            return _denoiser(weight, sha256, backend, config)
         descriptor = weights.load_network(weight)
         placed = backend if descriptor.supports_bfloat16 else replace(backend, precision="fp32")
         if placed.device == "cpu" and placed.precision == "bf16" and runtime.cpu_has_bf16():
@@ -126,6 +141,53 @@ def load(model: str = "photo", precision: str = "auto") -> Upscaler:
     return runtime.cached_network(sha256, backend, build)
 
 
+def takes_sigma(model: str) -> bool:
+    """Whether the model is told how strong the noise is; raises as :func:`load` does, but doesn't load it."""
+    return _denoiser_config(weights.find(model, *TASKS)) is not None
+
+
+def sigma_of(text: str) -> float | None:
+    """What people write for :attr:`UpscaleOptions.sigma`: "auto" or a number; raises OptionError."""
+    if text.strip() == "auto":
+        return None
+    try:
+        return float(text)
+    except ValueError:
+        raise OptionError(f"Sigma is {text!r}; it must be between 0 and {noise.STRONGEST:g}, or auto.") from None
+
+
+def _denoiser_config(weight: Weight) -> DenoiserConfig | None:
+    """What a denoiser of ours is made of; None for other networks."""
+    if weight.task != "clean":
+        return None
+    try:
+        return DenoiserConfig.from_json(weights.metadata(weight).get("config", ""))
+    except (ValueError, TypeError, RecursionError):
+        return None
+
+
+def _denoiser(weight: Weight, sha256: str, backend: Backend, config: DenoiserConfig) -> Upscaler:
+    try:
+        if max(config.widths) > 1024 or len(config.widths) > 6 or config.blocks > 16:
+            raise ValueError("it is larger than 1024 channels, 6 sizes or 16 blocks")  # or memory runs out
+        network = Denoiser(config)
+        network.load_state_dict({name: value.float() for name, value in weights.load_state(weight).items()})
+    except (ValueError, RuntimeError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise WeightError(f"{weight.name} can't be used: its weights don't fit together ({reason}).") from error
+    backend.place(network)
+    # Tiles see all that the result depends on; beyond 96 pixels that would be mostly surroundings, and they are mixed.
+    exact = config.reach <= _FARTHEST
+    overlap = -(-min(config.reach, _FARTHEST) // config.multiple) * config.multiple
+    return Upscaler(
+        name=weight.name, sha256=sha256, backend=backend, scale=1, run=network, overlap=overlap,
+        ramp=0 if exact else 32, channels=config.channels, align=config.multiple, denoiser=config,
+    )  # fmt: skip
+
+
+_FARTHEST = 96  # pixels round a tile of a denoiser
+
+
 def _overlap(network: torch.nn.Module) -> tuple[int, int]:
     """Overlap and ramp in input pixels: exact where every convolution sees the input's pixels, else mixed."""
     convolutions = [module for module in network.modules() if isinstance(module, torch.nn.Conv2d)]
@@ -136,9 +198,38 @@ def _overlap(network: torch.nn.Module) -> tuple[int, int]:
     return 40, 16
 
 
+def settle(
+    options: UpscaleOptions, picture: Picture | None = None, *, network: Upscaler | None = None
+) -> UpscaleOptions:
+    """``options`` with what they leave open: the scale from the network, a denoiser's noise level from ``picture``.
+
+    Done twice it changes nothing more. Raises OptionError where the network can't do what they ask, whatever the
+    picture, and as :func:`load` does.
+    """
+    network = network or load(options.model, options.precision)
+    if options.sigma is not None and not network.denoiser:
+        raise OptionError(
+            f"Sigma is {options.sigma:g}, but the model '{network.name}' is told no noise level: leave it at auto, or "
+            "choose a denoiser."
+        )
+    scale = min(network.scale, max(SCALES)) if options.scale is None else options.scale
+    if network.denoiser and scale != 1 and options.longest is None:
+        raise OptionError(
+            f"The model '{network.name}' cleans pictures at their own size: choose scale 1 for it, or another model "
+            f"to enlarge {scale} times."
+        )
+    sigma = options.sigma
+    if network.denoiser and sigma is None and picture is not None:
+        told = noise.correlated if network.denoiser.camera else noise.white
+        sigma = round(told(picture.pixels, picture.alpha), 2)
+    return replace(options, scale=scale, sigma=sigma)
+
+
 def target_size(width: int, height: int, options: UpscaleOptions, network_scale: int) -> tuple[int, int]:
     """Width and height of the result; raises OptionError or ImageError when network or limits don't allow them."""
-    factor = options.scale if options.longest is None else options.longest / max(width, height)
+    factor: float = min(network_scale, max(SCALES)) if options.scale is None else options.scale
+    if options.longest is not None:
+        factor = options.longest / max(width, height)
     if factor > network_scale:
         raise OptionError(
             f"{width}x{height} enlarged {factor:.3g} times is more than the model's {network_scale} times: choose "
@@ -174,18 +265,21 @@ def enlarge(
 ) -> Picture:
     """As :func:`upscale`, at full strength whatever ``options.strength`` says: :func:`mix` does the rest."""
     network = network or load(options.model, options.precision)
+    options = settle(options, picture, network=network)
+    network = replace(network, sigma=options.sigma or 0.0)
     width, height = target_size(picture.width, picture.height, options, network.scale)
-    tile = options.tile or auto_tile(network, picture.width, picture.height, width, height)
+    tile = _fitting(options.tile or auto_tile(network, picture.width, picture.height, width, height), network)
     pixels = images.fill_transparent(picture)
     if not picture.gray and _is_neutral(pixels):
         pixels = pixels[..., :1]  # a gray photo saved as RGB: no tint can come in this way
     transparent = picture.alpha is not None and int(picture.alpha.min()) != int(picture.alpha.max())
-    passes = 2 if transparent else 1
+    passes = 2 if transparent and not network.denoiser else 1
 
     def run(image: Pixels, run_one: Callable[[Pixels], Floats], index: int) -> npt.NDArray[np.uint16]:
         out = np.zeros((height, width, image.shape[2]), np.uint16)
         tiling.run_tiled(
-            run_one, image, scale=network.scale, tile=tile, overlap=network.overlap, ramp=network.ramp, out=out,
+            run_one, image, scale=network.scale, tile=tile, overlap=network.overlap, ramp=network.ramp,
+            align=network.align, out=out,
             report=lambda done, total, note="": report(index * total + done, passes * total, note),
         )  # fmt: skip
         return out
@@ -199,7 +293,9 @@ def enlarge(
     if result.shape[2] < picture.pixels.shape[2]:
         result = np.repeat(result, 3, axis=2)
     alpha = None
-    if picture.alpha is not None and transparent:
+    if picture.alpha is not None and transparent and network.denoiser:
+        alpha = _resized_alpha(picture.alpha, height, width)  # an edge has no noise, and must not be taken for it
+    elif picture.alpha is not None and transparent:
         alpha = _enlarge_alpha(picture.alpha, network, lambda image, run_one: run(image, run_one, 1))
     elif picture.alpha is not None:
         alpha = np.full((height, width), picture.alpha.flat[0], picture.alpha.dtype)
@@ -254,12 +350,13 @@ def _mean_color(picture: Picture) -> npt.NDArray[np.float64] | None:
 def estimate(width: int, height: int, options: UpscaleOptions = UpscaleOptions(), *, alpha: bool = False) -> Estimate:
     """Seconds and peak memory for a picture of this size on this machine; the first call for a model measures it."""
     network = load(options.model, options.precision)
+    options = settle(options, network=network)
     out_width, out_height = target_size(width, height, options, network.scale)
     cost = network.cost()
     pixels = out_width * out_height
-    tile = options.tile or _tile_for(network, cost, pixels)
+    tile = _fitting(options.tile or _tile_for(network, cost, pixels), network)
     seen, largest, tiles = _work(network, width, height, tile)
-    passes = 2 if alpha else 1
+    passes = 2 if alpha and not network.denoiser else 1
     return Estimate(
         seconds=passes * cost.seconds * seen + pixels * _SECONDS_PER_OUTPUT_PIXEL,
         memory=round(runtime.resident_memory() + cost.bytes * largest + pixels * _BYTES_PER_OUTPUT_PIXEL),
@@ -274,7 +371,8 @@ def _work(network: Upscaler, width: int, height: int, tile: int) -> tuple[int, i
     """Input pixels that the network will see in all and in the largest tile, and the number of tiles."""
     seen = []
     for side in (height, width):
-        reaches = [span.reach(side, network.overlap) for span in tiling.spans(side, tile, network.ramp)]
+        parts = tiling.spans(side, tile, network.ramp, network.align)
+        reaches = [span.reach(side, network.overlap) for span in parts]
         seen.append([stop - start for start, stop in reaches])
     rows, columns = seen
     return sum(rows) * sum(columns), max(rows) * max(columns), len(rows) * len(columns)
@@ -298,12 +396,19 @@ def _tile_for(network: Upscaler, cost: Cost, out_pixels: int) -> int:
     budget = runtime.free_memory(network.backend.device) / 2
     if on_cpu:
         budget = min(budget - out_pixels * _BYTES_PER_OUTPUT_PIXEL, 1.2e9)
-    return tiling.largest_tile(budget, cost.bytes, network.overlap, most=448 if on_cpu else 512)
+    # A denoiser looks far and computes little: larger tiles see less of the same twice.
+    most = 1024 if network.denoiser else 448 if on_cpu else 512
+    return tiling.largest_tile(budget, cost.bytes, network.overlap, most=most)
+
+
+def _fitting(tile: int, network: Upscaler) -> int:
+    """A tile's side as a multiple of what the network needs."""
+    return max(tile // network.align, 1) * network.align
 
 
 def recipe(options: UpscaleOptions) -> dict[str, Any]:
     """What it takes to make the result again: task, options, weight names and sha256, version."""
-    weight = weights.find(options.model, "upscale")
+    weight = weights.find(options.model, *TASKS)
     return {
         "task": "upscale",
         "options": asdict(options) | {"model": weight.name},
@@ -329,6 +434,10 @@ def _enlarge_alpha(
 
     raw = run(alpha[..., None], run_one)[..., 0]
     return _within_surroundings(images.from_float(images.to_float(raw), 8 if alpha.dtype == np.uint8 else 16), alpha)
+
+
+def _resized_alpha(alpha: Pixels, height: int, width: int) -> Pixels:
+    return _within_surroundings(_mix(alpha[..., None], np.zeros((height, width, 1), alpha.dtype), 0)[..., 0], alpha)
 
 
 def _within_surroundings(enlarged: Pixels, alpha: Pixels) -> Pixels:

@@ -229,9 +229,9 @@ _TASKS = {"SR": "upscale", "FaceSR": "restore", "Inpainting": "inpaint", "Restor
 _WRAPPERS = ("params_ema", "params-ema", "params", "model_state_dict", "state_dict", "model", "net")
 
 
-def weights_for(task: str | None = None) -> list[Weight]:
-    """The catalogue's weights for ``task`` (None: all), then the files of ``ATELIER_WEIGHTS`` that are of that task."""
-    return [weight for weight in (*CATALOGUE, *_scan()[0]) if task in (None, weight.task)]
+def weights_for(*tasks: str) -> list[Weight]:
+    """The catalogue's weights for ``tasks`` (none: all), then the files of ``ATELIER_WEIGHTS`` that are for them."""
+    return [weight for weight in (*CATALOGUE, *_scan()[0]) if not tasks or weight.task in tasks]
 
 
 def problems() -> list[Problem]:
@@ -244,11 +244,11 @@ def rows() -> list[Row]:
     return [_row(weight) for weight in weights_for()]
 
 
-def find(name: str, task: str | None = None, *, paths: bool = True) -> Weight:
+def find(name: str, *tasks: str, paths: bool = True) -> Weight:
     """The weight called ``name``: of the catalogue, a file's name in ``ATELIER_WEIGHTS``, or a path to a file.
 
     ``paths=False`` refuses paths: a request from the network must not choose which of the machine's files is opened.
-    Raises WeightError, with the choices, when there is none such for ``task``.
+    Raises WeightError, with the choices, when there is none such for any of ``tasks`` (none given: for any at all).
     """
     weight = next((weight for weight in CATALOGUE if weight.name == name), None)
     if weight is None:
@@ -264,9 +264,9 @@ def find(name: str, task: str | None = None, *, paths: bool = True) -> Weight:
             if isinstance(recognised, str):
                 raise WeightError(f"{path} can't be used: {recognised}")
             weight = recognised
-    if weight is None or task not in (None, weight.task):
-        what = f"weight called {name!r}" if weight is None else f"weight for {task!r} called {name!r}"
-        choices = ", ".join(weight.name for weight in weights_for(task)) or "none"
+    if weight is None or (tasks and weight.task not in tasks):
+        what = f"weight called {name!r}" if weight is None else f"weight for {'/'.join(tasks)!r} called {name!r}"
+        choices = ", ".join(weight.name for weight in weights_for(*tasks)) or "none"
         also = ", or the path of a file" if paths else ""
         raise WeightError(f"There is no {what}. Choices: {choices}{also}.")
     return weight
@@ -535,7 +535,8 @@ def _describe_pair(path: Path) -> tuple[str, str]:
 
 def _describe_file(path: Path) -> tuple[str, str]:
     """Task and architecture by the names and shapes of the arrays: the numbers themselves stay on the disk."""
-    if ours := _describe_generator(_metadata(path)):
+    texts = _metadata(path)
+    if ours := _describe_generator(texts) or _describe_denoiser(texts):
         return ours
     import torch
     from spandrel import MAIN_REGISTRY, UnsupportedModelError
@@ -567,6 +568,18 @@ def _describe_generator(texts: dict[str, str]) -> tuple[str, str] | None:
     if not isinstance(config, dict) or not {"size", "latent", "style"} <= set(config):
         return None
     return "generate", f"FastGAN-like generator, {str(config['size'])[:8]} px"
+
+
+def _describe_denoiser(texts: dict[str, str]) -> tuple[str, str] | None:
+    """Task and architecture of a denoiser that ``train denoiser`` wrote."""
+    from editing.networks.denoiser import DenoiserConfig
+
+    try:
+        config = DenoiserConfig.from_json(texts.get("config", ""))
+    except (ValueError, TypeError, RecursionError):
+        return None
+    widths = "-".join(str(width) for width in config.widths)[:40]
+    return "clean", f"denoising U-Net x1, {widths} channels"
 
 
 def _metadata(path: Path) -> dict[str, str]:

@@ -26,6 +26,7 @@ RANKS = {
     "editing.clip_writer": 4,
     "editing.steady": 3,
     "editing.masks": 3,
+    "editing.noise": 3,
     "editing.weights": 3,
     "editing.runtime": 4,
     "editing.tiling": 5,

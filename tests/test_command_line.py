@@ -101,7 +101,7 @@ def test_every_option_reaches_the_pipeline(folder: Path) -> None:
     assert recipe is not None
     assert recipe["options"] == {
         "model": "anime-fast", "scale": 3, "longest": None, "strength": 0.4, "tile": 64, "precision": "fp32",
-        "color_lock": False,
+        "color_lock": False, "sigma": None,
     }  # fmt: skip
 
 

@@ -43,7 +43,8 @@ def compact(scale: int = 4) -> dict[str, torch.Tensor]:
 
 def names(task: str | None = None) -> list[str]:
     """The names of the weights that are not in the catalogue."""
-    return [weight.name for weight in weights.weights_for(task) if weight not in weights.CATALOGUE]
+    wanted = [] if task is None else [task]
+    return [weight.name for weight in weights.weights_for(*wanted) if weight not in weights.CATALOGUE]
 
 
 def wheel_file(name: str) -> Path:

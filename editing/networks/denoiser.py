@@ -25,6 +25,7 @@ class DenoiserConfig:
     channels: int = 3  # 1 gray, 3 RGB
     widths: tuple[int, ...] = (64, 96, 128)  # channels at a half, a quarter, an eighth ... of the picture's size
     blocks: int = 2  # residual blocks at each size, going down and coming up
+    camera: bool = False  # whether it also learned noise as cameras leave it: in blotches, more in bright parts
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "widths", tuple(self.widths))  # JSON knows lists alone
@@ -40,6 +41,18 @@ class DenoiserConfig:
         """The picture is padded to a multiple of this."""
         return int(2 ** len(self.widths))
 
+    @property
+    def reach(self) -> int:
+        """How many pixels round an aligned square of ``multiple`` pixels change what the network makes of it."""
+        convolutions = 2 * self.blocks
+        far = 1  # the last convolution; from there back to the first, at each size in its own pixels
+        for _ in self.widths[1:]:
+            far = -(-(far + convolutions) // 2)
+        far += convolutions
+        for _ in self.widths[1:]:
+            far = 2 * far + convolutions
+        return 2 * (far + 1)
+
     def to_json(self) -> str:
         return json.dumps(asdict(self))
 
@@ -48,7 +61,7 @@ class DenoiserConfig:
         """Raises ValueError when ``text`` is not such a configuration."""
         values = json.loads(text)
         known = {field.name for field in fields(cls)}
-        if not isinstance(values, dict) or not set(values) <= known:
+        if not isinstance(values, dict) or not {"channels", "widths", "blocks"} <= set(values) <= known:
             raise ValueError(f"not a denoiser's configuration: {text[:200]}")
         return cls(**values)
 

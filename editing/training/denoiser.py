@@ -65,7 +65,8 @@ class DenoiserTrainOptions(PhotoTrainOptions):
     def config(self) -> DenoiserConfig:
         """The network's; raises OptionError when ``widths`` are no such numbers."""
         try:
-            return DenoiserConfig(widths=tuple(int(part) for part in self.widths.split(",")), blocks=self.blocks)
+            widths = tuple(int(part) for part in self.widths.split(","))
+            return DenoiserConfig(widths=widths, blocks=self.blocks, camera=self.camera > 0)
         except ValueError as error:
             raise OptionError(f"--widths is {self.widths!r}, wanted numbers such as 64,96,128") from error
 

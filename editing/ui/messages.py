@@ -116,6 +116,13 @@ MESSAGES: dict[str, str] = {
     "Strength is {}; it must be between 0 and 1.": "强度为 {}，应在 0 到 1 之间。",
     "Tile is {}; it must be between {} and 4096, or auto.": "分块大小为 {}，应在 {} 到 4096 之间，或设为自动。",
     "Precision is '{}'; choose one of {}.": "精度为“{}”：请从 {} 中选择。",
+    "Sigma is {}; it must be between 0 and {}, or auto.": "噪声强度为 {}，应在 0 到 {} 之间，或为 auto。",
+    "Sigma is {}, but the model '{}' is told no noise level: leave it at auto, or choose a denoiser.": (
+        "噪声强度设为 {}，但模型“{}”不接受噪声强度：请保持 auto，或选择去噪模型。"
+    ),
+    "The model '{}' cleans pictures at their own size: choose scale 1 for it, or another model to enlarge {} times.": (
+        "模型“{}”只按原尺寸清理图片：请选择 1 倍，或换一个模型放大 {} 倍。"
+    ),
     "The model '{}' gave values that are not numbers, so nothing was kept. Run it again with precision fp32.": (
         "模型“{}”输出了无效数值，因此没有保留结果。请用 fp32 精度重新运行。"
     ),

@@ -34,6 +34,16 @@ TEXTS: dict[str, tuple[str, str]] = {
         "0 为普通放大，1 为网络结果；调整后无需重新运行",
     ),
     "strength_info_many": ("0 plain enlargement, 1 the network's", "0 为普通放大，1 为网络结果"),
+    "sigma_auto": ("Noise level from the picture", "自动估计噪声强度"),
+    "sigma_auto_info": (
+        "Measured over the whole picture, and shown before and after the run",
+        "根据整张图片测得，运行前后都会显示",
+    ),
+    "sigma": ("Noise level (sigma, of 255)", "噪声强度（标准差，0–255 标度）"),
+    "sigma_info": (
+        "0 changes nothing, 5 to 15 is a photo at high ISO, 25 and more plainly grainy",
+        "0 不作任何改变，5 到 15 相当于高感光度照片，25 以上颗粒明显",
+    ),
     "advanced": ("Advanced", "高级选项"),
     "longest": ("Longest side (pixels)", "最长边（像素）"),
     "longest_info": ("Overrides the scale; 0 leaves it to the scale", "优先于放大倍数；0 表示按倍数"),
@@ -170,6 +180,7 @@ TEXTS: dict[str, tuple[str, str]] = {
         "**{width} × {height} → {out_width} × {out_height}** · 约 **{seconds}** · 峰值内存 {memory}"
         "（可用 {free}）· {tiles} 个分块",
     ),
+    "noise_level": (" · noise level {sigma} of 255", " · 噪声强度 {sigma}/255"),
     "estimate_many": (
         "**{count} pictures** · about **{seconds}** · peak memory {memory} ({free} free)",
         "**{count} 张图片** · 约 **{seconds}** · 峰值内存 {memory}（可用 {free}）",

@@ -17,7 +17,7 @@ import cv2
 import gradio as gr
 import numpy as np
 
-from editing import images, runtime, upscale, weights
+from editing import images, noise, runtime, upscale, weights
 from editing.errors import EditingError, ImageError, Stopped
 from editing.images import Picture, Pixels
 from editing.runtime import Estimate
@@ -71,6 +71,14 @@ def build() -> gr.Image:
             scale = gr.Radio(
                 list(upscale.SCALES), value=4, label=T("scale"), info=T("scale_info"), elem_id="upscale-scale"
             )
+            # For denoisers alone, which in turn have no scale.
+            sigma_auto = gr.Checkbox(
+                True, label=T("sigma_auto"), info=T("sigma_auto_info"), visible=False, elem_id="upscale-sigma-auto"
+            )
+            sigma = gr.Slider(
+                0, noise.STRONGEST, value=25, step=0.1, label=T("sigma"), info=T("sigma_info"), visible=False,
+                elem_id="upscale-sigma",
+            )  # fmt: skip
             with gr.Accordion(T("advanced"), open=False):
                 longest = gr.Number(
                     0, label=T("longest"), info=T("longest_info"), precision=0, minimum=0, elem_id="upscale-longest"
@@ -94,6 +102,7 @@ def build() -> gr.Image:
                 patch_at = gr.Markdown(T("patch_info"), elem_id="upscale-patch-at", elem_classes="hint")
             # The API's own ends: the page's are made for looking at.
             api_file = gr.File(visible=False, type="filepath")
+            api_sigma = gr.Textbox("auto", visible=False)
             api_result, api_facts = gr.File(visible=False), gr.JSON(visible=False)
             api_upscale, api_estimate = gr.Button(visible=False), gr.Button(visible=False)
         with gr.Column(min_width=320, scale=2):
@@ -120,7 +129,8 @@ def build() -> gr.Image:
             point = gr.State()  # where the picture was clicked last, as fractions of its width and height
             work = gr.State()  # what the strength slider needs of the last run
 
-    settings = [model, scale, strength, longest, precision, tile, color_lock]
+    settings = [model, scale, strength, longest, precision, tile, color_lock, sigma_auto, sigma]
+    api_settings = settings[:-2]
     saving = [file_format, strip, keep_gps]
     hidden: dict[str, Any] = {"api_visibility": "private"}
 
@@ -128,8 +138,12 @@ def build() -> gr.Image:
         inspect, [picture, source], [source, picture, point, patch_at, use_recipe], show_progress="hidden", **hidden
     ).then(show_estimate, [mode, source, files, *settings], cost, show_progress="minimal", **hidden)
     gr.on(
-        [part.change for part in (files, model, scale, longest, precision, tile)],
+        [part.change for part in (files, model, scale, longest, precision, tile, sigma_auto)],
         show_estimate, [mode, source, files, *settings], cost, show_progress="minimal", **hidden,
+    )  # fmt: skip
+    gr.on(
+        [model.change, sigma_auto.change],
+        show_controls, [model, sigma_auto], [scale, sigma_auto, sigma], show_progress="hidden", **hidden,
     )  # fmt: skip
     for tab, name in ((one, "one"), (several, "several")):
         tab.select(
@@ -157,9 +171,13 @@ def build() -> gr.Image:
     stop.click(request_stop, None, None, queue=False, show_progress="hidden", **hidden)
 
     api_upscale.click(
-        upscale_endpoint, [api_file, *settings, *saving], [api_result, api_facts], api_name="upscale", **COMPUTE
+        upscale_endpoint,
+        [api_file, *api_settings, *saving, api_sigma],
+        [api_result, api_facts],
+        api_name="upscale",
+        **COMPUTE,
     )
-    api_estimate.click(estimate_endpoint, [api_file, *settings], api_facts, api_name="estimate")
+    api_estimate.click(estimate_endpoint, [api_file, *api_settings], api_facts, api_name="estimate")
     return picture
 
 
@@ -167,20 +185,38 @@ def _models() -> list[tuple[str, str]]:
     """Label and name of every model that is there; a download not yet fetched isn't offered."""
     return [
         (f"{weight.name} ({weight.title})" if weight.title != weight.name else weight.name, weight.name)
-        for weight in weights.weights_for("upscale")
+        for weight in weights.weights_for(*upscale.TASKS)
         if weights.path_of(weight)
     ]
 
 
 def _options(
-    model: str, scale: int, strength: float, longest: float, precision: str, tile: float, color_lock: bool
-) -> UpscaleOptions:
+    model: str, scale: int, strength: float, longest: float, precision: str, tile: float, color_lock: bool,
+    sigma_auto: bool = True, sigma: float | None = None,
+) -> UpscaleOptions:  # fmt: skip
     """The page's values as options; an emptied number field arrives as None and means 0, the default."""
-    weights.find(model, "upscale", paths=False)  # a request must not choose which of the machine's files is opened
+    # A request must not choose which of the machine's files is opened.
+    weights.find(model, *upscale.TASKS, paths=False)
     return UpscaleOptions(
         model=model, scale=int(scale), strength=float(strength), longest=int(longest or 0) or None,
         precision=precision, tile=int(tile or 0) or None, color_lock=bool(color_lock),
+        sigma=None if sigma_auto else float(sigma or 0),
     )  # fmt: skip
+
+
+def _page_options(*settings: Any) -> UpscaleOptions:
+    """As :func:`_options`; what stands in controls that are hidden for the model doesn't count."""
+    options = _options(*settings)
+    scale = None if weights.find(options.model).task == "clean" else options.scale
+    return replace(options, scale=scale, sigma=options.sigma if upscale.takes_sigma(options.model) else None)
+
+
+@guarded
+def show_controls(model: str, sigma_auto: bool, request: gr.Request) -> tuple[Any, Any, Any]:
+    """The scale for models that enlarge, the noise level for those that are told it."""
+    clean = weights.find(model, *upscale.TASKS, paths=False).task == "clean"
+    told = upscale.takes_sigma(model)
+    return gr.update(visible=not clean), gr.update(visible=told), gr.update(visible=told and not sigma_auto)
 
 
 # Looking at what was given
@@ -239,9 +275,11 @@ def settings_of_recipe(source: dict[str, Any] | None, request: gr.Request) -> li
         made = UpscaleOptions(**kept)
     except TypeError as error:
         raise EditingError("The recipe in this picture is damaged: choose the settings by hand.") from error
-    weights.find(made.model, "upscale", paths=False)
+    weights.find(made.model, *upscale.TASKS, paths=False)
+    level = gr.skip() if made.sigma is None else made.sigma
     return [
-        made.model, made.scale, made.strength, made.longest or 0, made.precision, made.tile or 0, made.color_lock
+        made.model, made.scale or max(upscale.SCALES), made.strength, made.longest or 0, made.precision, made.tile or 0,
+        made.color_lock, made.sigma is None, level,
     ]  # fmt: skip
 
 
@@ -253,18 +291,25 @@ def show_estimate(
     if not (files if mode == "several" else source):
         return T("waiting")
     try:
-        options = _options(*settings)
+        options = _page_options(*settings)
         if mode == "several":
             return _estimate_many(files or [], options, language)
         assert source is not None
         result = upscale.estimate(source["width"], source["height"], options, alpha=source["alpha"])
+        if upscale.takes_sigma(options.model):
+            options = upscale.settle(options, images.read(source["path"]))
     except Exception as error:
         return "⚠ " + _plain(explain(error, language))
     return say(
         "estimate", language, width=source["width"], height=source["height"], out_width=result.width,
         out_height=result.height, seconds=duration(result.seconds), memory=size_text(result.memory),
         free=size_text(result.free), tiles=result.tiles,
-    ) + _memory_warning(result, language)  # fmt: skip
+    ) + _noise(options, language) + _memory_warning(result, language)  # fmt: skip
+
+
+def _noise(options: UpscaleOptions, language: str) -> str:
+    """How strong the noise is that a denoiser is told of; nothing for other models."""
+    return "" if options.sigma is None else say("noise_level", language, sigma=f"{options.sigma:.1f}")
 
 
 def _estimate_many(files: list[str], options: UpscaleOptions, language: str) -> str:
@@ -296,7 +341,7 @@ def run_page(request: gr.Request, progress: gr.Progress = gr.Progress(), *values
     """The Run button: one picture, or each of several."""
     language = language_of(request)
     mode, source, files = values[:3]
-    options, saving, last = _options(*values[3:10]), values[10:13], values[13]
+    options, saving, last = _page_options(*values[3:12]), values[12:15], values[15]
     if mode == "several":
         if not files:
             raise EditingError(say("no_picture", language))
@@ -317,6 +362,7 @@ def _run_one(
 ) -> tuple[Any, ...]:
     started = time.monotonic()
     picture = images.read(source["path"])
+    options = upscale.settle(options, picture)
     enlarged = upscale.enlarge(picture, options, report=work.report())
     folder = new_folder(request)
     # The result at full strength, uncompressed: the strength slider mixes from it without another run.
@@ -364,7 +410,7 @@ def _show(
     info = say(
         "done", language, width=result.width, height=result.height, seconds=duration(made["seconds"]),
         drift=f"{upscale.color_drift(picture, result):.2f}", size=size_text(file.stat().st_size), format=saving[0],
-    )  # fmt: skip
+    ) + _noise(options, language)  # fmt: skip
     remarks = [translate(str(notice), language) for notice in notices]
     if after != file:
         remarks.append(say("preview_note", language))
@@ -411,14 +457,16 @@ def _run_many(
             own.mkdir()
             try:
                 with runtime.job():
-                    result = upscale.upscale(images.read(file), options, report=report)
-                    saved, _ = _save(result, file, own, options, saving, upscale.recipe(options))
+                    picture = images.read(file)
+                    settled = upscale.settle(options, picture)
+                    result = upscale.upscale(picture, settled, report=report)
+                    saved, _ = _save(result, file, own, settled, saving, upscale.recipe(settled))
                     gallery.append((str(_shown(result, saved, saving)), saved.name))
                 done.append(saved)
                 rows[index][1] = "✓ " + say(
                     "file_done", language, width=result.width, height=result.height,
                     seconds=duration(time.monotonic() - started),
-                )  # fmt: skip
+                ) + _noise(settled, language)  # fmt: skip
             except Stopped:
                 for row in rows[index:]:
                     row[1] = "– " + say("file_stopped", language)
@@ -456,8 +504,10 @@ def run_patch(request: gr.Request, progress: gr.Progress = gr.Progress(), *value
     source, point = values[:2]
     if not source:
         raise EditingError(say("no_picture", language))
-    options = replace(_options(*values[2:]), longest=None)
-    picture = _crop(images.read(source["path"]), point or (0.5, 0.5))
+    options = replace(_page_options(*values[2:]), longest=None)
+    picture = images.read(source["path"])
+    options = upscale.settle(options, picture)  # the noise is that of the whole picture
+    picture = _crop(picture, point or (0.5, 0.5))
     with job(request, progress) as work:
         started = time.monotonic()
         enlarged = upscale.enlarge(picture, options, report=work.report())
@@ -467,7 +517,8 @@ def run_patch(request: gr.Request, progress: gr.Progress = gr.Progress(), *value
         images.write(upscale.mix(picture, enlarged, options.strength), after)
         seconds = duration(time.monotonic() - started)
     slider = gr.update(value=(str(before), str(after)), label=T("patch_result"))
-    return slider, say("patch_done", language, width=picture.width, height=picture.height, seconds=seconds)
+    done = say("patch_done", language, width=picture.width, height=picture.height, seconds=seconds)
+    return slider, done + _noise(options, language)
 
 
 def _crop(picture: Picture, point: tuple[float, float]) -> Picture:
@@ -507,16 +558,21 @@ def _plain(text: str) -> str:
 @guarded
 def upscale_endpoint(
     file: str | None, model: str, scale: int, strength: float, longest: float, precision: str, tile: float,
-    color_lock: bool, file_format: str, strip: bool, keep_gps: bool,
+    color_lock: bool, file_format: str, strip: bool, keep_gps: bool, sigma: str,
     request: gr.Request, progress: gr.Progress = gr.Progress(),
 ) -> tuple[str, dict[str, Any]]:  # fmt: skip
-    """Enlarge one picture; returns the file and the facts: size, seconds, colour drift, recipe."""
+    """Enlarge or clean one picture; returns the file and the facts: size, seconds, colour drift, recipe.
+
+    ``sigma``, for denoisers: how strong the noise is, 0 to 75 of 255; "auto" tells it from the picture.
+    """
     if not file:
         raise EditingError("No picture was sent: give a file.")
     options = _options(model, scale, strength, longest, precision, tile, color_lock)
+    options = replace(options, sigma=upscale.sigma_of(sigma))
     started = time.monotonic()
     with job(request, progress) as work:
         picture = images.read(file)
+        options = upscale.settle(options, picture)
         result = upscale.upscale(picture, options, report=work.report())
     recipe = upscale.recipe(options)
     saved, notices = _save(result, file, new_folder(request), options, (file_format, strip, keep_gps), recipe)

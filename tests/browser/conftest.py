@@ -20,7 +20,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from playwright.sync_api import Browser, Page, Playwright, sync_playwright
+
+from editing.networks.denoiser import Denoiser, DenoiserConfig
+from editing.training.loop import write_weights
 
 ROOT = Path(__file__).parent.parent.parent
 FLAGS = [
@@ -81,7 +85,11 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
         "PYTHONUNBUFFERED": "1",
         "NO_PROXY": "localhost,127.0.0.1",
     }
-    environment.pop("ATELIER_WEIGHTS", None)
+    (folder / "weights").mkdir()
+    torch.manual_seed(0)
+    denoiser = Denoiser(DenoiserConfig(widths=(16, 16), blocks=1))
+    write_weights(folder / "weights" / "tiny.safetensors", denoiser.state_dict(), config=denoiser.config.to_json())
+    environment["ATELIER_WEIGHTS"] = str(folder / "weights")
     running = App(f"http://127.0.0.1:{port}", folder / "gradio", folder / "log.txt")
     with running.log.open("wb") as log:
         process = subprocess.Popen([sys.executable, "app.py"], cwd=ROOT, env=environment, stdout=log, stderr=log)

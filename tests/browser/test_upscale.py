@@ -47,8 +47,8 @@ def photo(tmp_path: Path) -> Path:
 def choose(page: Page, model: str) -> None:
     box = page.locator("#upscale-model input")
     box.click()
-    page.get_by_role("option", name=re.compile(rf"^\W*{model} ")).click()
-    expect(box).to_have_value(re.compile(rf"^{model} "))
+    page.get_by_role("option", name=re.compile(rf"^\W*{model}[ .]")).click()
+    expect(box).to_have_value(re.compile(rf"^{model}[ .]"))
 
 
 def give(page: Page, file: Path) -> None:
@@ -133,6 +133,31 @@ def test_a_photo_from_upload_to_download(page: Page, photo: Path, tmp_path: Path
     expect(page.locator("#upscale-info")).to_contain_text("TIFF")
     with Image.open(download(page, "#upscale-download", tmp_path)) as image:
         assert image.format == "TIFF"
+
+
+def test_a_denoiser_is_told_the_noise_and_has_no_scale(page: Page, photo: Path, tmp_path: Path) -> None:
+    scale, auto, sigma = (page.locator(f"#upscale-{name}") for name in ("scale", "sigma-auto", "sigma"))
+    expect(auto).to_be_hidden()
+    choose(page, "tiny")
+    expect(scale).to_be_hidden()
+    expect(auto).to_be_visible()
+    expect(sigma).to_be_hidden()
+    give(page, photo)
+    expect(estimate(page)).to_contain_text(re.compile(r"60 × 45 → 60 × 45 .* noise level [\d.]+ of 255"))
+    auto.locator("input").uncheck()
+    expect(sigma).to_be_visible()
+    run(page)
+    expect(page.locator("#upscale-info")).to_contain_text("noise level 25.0 of 255")
+    # Given back, the picture restores the level that was used, when another model is chosen meanwhile.
+    saved = download(page, "#upscale-download", tmp_path)
+    choose(page, "anime-fast")
+    expect(sigma).to_be_hidden()
+    expect(scale).to_be_visible()
+    give(page, saved)
+    page.locator("#upscale-use-recipe").click()
+    expect(scale).to_be_hidden()
+    expect(sigma).to_be_visible()
+    expect(sigma.locator("input[type=number]")).to_have_value("25")
 
 
 def turned(folder: Path) -> Path:
