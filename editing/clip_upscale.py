@@ -58,6 +58,7 @@ class ClipResult:
     frames: int
     seconds: float  # how long the clip is
     sigma: float | None  # how strong the noise was that a denoiser was told of; None for other models
+    recipe: Mapping[str, Any]
     notices: tuple[Notice, ...]
 
 
@@ -140,7 +141,7 @@ def upscale_clip(
         work.done = True
     return ClipResult(
         width=width, height=height, frames=work.frames, seconds=float(work.end - work.parts[0].start),
-        sigma=options.upscale.sigma, notices=tuple(notices),
+        sigma=options.upscale.sigma, recipe=made, notices=tuple(notices),
     )  # fmt: skip
 
 

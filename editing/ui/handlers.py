@@ -55,18 +55,24 @@ class JobReport:
     """A pipeline's ``report``: shows steps and time left on the page, and raises Stopped once Stop was pressed."""
 
     def __init__(
-        self, progress: gr.Progress, flag: threading.Event, language: str, prefix: str = "", *, pictures: bool = False
-    ) -> None:
+        self, progress: gr.Progress, flag: threading.Event, language: str, prefix: str = "", *, pictures: bool = False,
+        frames: bool = False,
+    ) -> None:  # fmt: skip
         self.progress, self.flag, self.language, self.prefix = progress, flag, language, prefix
-        self.pictures = pictures  # else tiles
-        self.started = time.monotonic()
+        self.pictures, self.frames = pictures, frames  # else tiles
+        self.started, self.first = time.monotonic(), -1
 
     def __call__(self, done: int, total: int, note: str = "") -> None:
         if self.flag.is_set():
             raise Stopped("Stopped.")
-        text = say("progress_pictures" if self.pictures else "progress", self.language, done=done, total=total)
-        if 0 < done < total:
-            left = (time.monotonic() - self.started) / done * (total - done)
+        text = say(
+            "progress_pictures" if self.pictures else "progress_frames" if self.frames else "progress",
+            self.language, done=done, total=total,
+        )  # fmt: skip
+        if self.first < 0:
+            self.first = done  # a run that goes on from an earlier one doesn't begin at 0
+        if self.first < done < total:
+            left = (time.monotonic() - self.started) / (done - self.first) * (total - done)
             text += say("progress_left", self.language, left=duration(left))
         self.progress((done, total), desc=self.prefix + text)
 
@@ -78,8 +84,8 @@ class Job:
         self.session, self.progress, self.language = session_of(request), progress, language_of(request)
         self.flag = threading.Event()
 
-    def report(self, prefix: str = "", *, pictures: bool = False) -> JobReport:
-        return JobReport(self.progress, self.flag, self.language, prefix, pictures=pictures)
+    def report(self, prefix: str = "", *, pictures: bool = False, frames: bool = False) -> JobReport:
+        return JobReport(self.progress, self.flag, self.language, prefix, pictures=pictures, frames=frames)
 
 
 @contextmanager
@@ -211,6 +217,14 @@ def new_folder(request: gr.Request | None) -> Path:
     parent = _session_folder(request)
     parent.mkdir(parents=True, exist_ok=True)
     return Path(tempfile.mkdtemp(dir=parent))
+
+
+def lasting_folder(request: gr.Request | None, name: str) -> Path:
+    """This visitor's folder called ``name``, for work that one job leaves to the next."""
+    new_folder(request).rmdir()  # looks after the old ones
+    folder = _session_folder(request) / name
+    folder.mkdir(exist_ok=True)
+    return folder
 
 
 def _expired() -> Iterator[Path]:

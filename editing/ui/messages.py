@@ -328,6 +328,12 @@ MESSAGES: dict[str, str] = {
         "已有另一个任务正在生成 {}。请等它完成，或换一个输出。"
     ),
     "Steady is {}; it must be between 0 (off) and 1.": "防闪烁强度为 {}；应在 0（关）到 1 之间。",
+    "This is a still picture, or no picture at all: give a video or an animated picture.": (
+        "这是静止图片，或根本不是图片：请放入视频或动图。"
+    ),
+    "No clip was sent: give a file.": "没有收到动图或视频：请提供文件。",
+    "The format is '{}'; choose one of {}, or none.": "格式为“{}”；请选择 {} 之一，或留空。",
+    "The clip was stopped before its end: send it again to go on.": "尚未完成就已停止：再次发送即可继续。",
     "The clip is cut off or damaged: the {} frames that could be read were used.": (
         "动图或视频不完整或已损坏：使用了能读出的 {} 帧。"
     ),

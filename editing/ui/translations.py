@@ -21,6 +21,40 @@ TEXTS: dict[str, tuple[str, str]] = {
     "several_pictures": ("Several pictures", "多张图片"),
     "input": ("Picture", "图片"),
     "inputs": ("Pictures", "图片（可多选）"),
+    "clip": ("Clip", "动图和视频"),
+    "clip_input": ("A video, or an animated GIF, WebP or PNG", "视频，或 GIF、WebP、PNG 动图"),
+    "clip_result": ("Result", "结果"),
+    "clip_format_same": ("as the clip", "与原文件相同"),
+    "clip_format_info": (
+        "A video of another kind becomes MP4; GIF, WebP and APNG have no sound",
+        "其他类型的视频会存为 MP4；GIF、WebP、APNG 没有声音",
+    ),
+    "steady": ("Steady", "防闪烁"),
+    "steady_info": (
+        "Averages up to 16 frames where nothing moves, so that noise does not flicker; 0 does each frame by itself",
+        "静止区域最多平均 16 帧，使噪点不再闪烁；0 表示每帧独立处理",
+    ),
+    "waiting_clip": ("Drop a clip to see what it will take.", "放入动图或视频后，这里会显示所需时间。"),
+    "no_clip": ("There is no clip yet: drop one first.", "还没有动图或视频：请先放入一个。"),
+    "estimate_clip": (
+        "**{width} × {height} → {out_width} × {out_height}** · {frames} frames · about **{seconds}** · peak memory "
+        "{memory} ({free} free)",
+        "**{width} × {height} → {out_width} × {out_height}** · {frames} 帧 · 约 **{seconds}** · 峰值内存 {memory}"
+        "（可用 {free}）",
+    ),
+    "progress_frames": ("Frames: {done} of {total}", "已完成 {done} / {total} 帧"),
+    "clip_done": (
+        "**{width} × {height}** · {frames} frames in {seconds} · {size} {format}",
+        "**{width} × {height}** · {frames} 帧，用时 {seconds} · {size} {format}",
+    ),
+    "clip_stopped": (
+        "Stopped: this is what is done, **{frames} of {total} frames**. Run goes on from there.",
+        "已停止：这是已完成的部分，**{total} 帧中的 {frames} 帧**。点“运行”会从那里继续。",
+    ),
+    "clip_hint": (
+        "This picture moves: the tab “Clip” does all of its frames.",
+        "这张图片是动图：“动图和视频”页会处理它的所有帧。",
+    ),
     "examples": ("Examples", "示例"),
     "model": ("Model", "模型"),
     "scale": ("Scale", "放大倍数"),
@@ -207,6 +241,7 @@ TEXTS: dict[str, tuple[str, str]] = {
         "页面显示的是预览；下载的是完整结果。",
     ),
     "file_done": ("{width} × {height} in {seconds}", "{width} × {height}，用时 {seconds}"),
+    "file_part": ("stopped: what is done is in the zip", "已停止：已完成的部分在 zip 中"),
     "file_stopped": ("not done: stopped", "未处理：已停止"),
     "stopped": ("Stopped.", "已停止。"),
     "no_picture": ("There is no picture yet: drop one first.", "还没有图片：请先放入一张。"),

@@ -17,10 +17,12 @@ import cv2
 import gradio as gr
 import numpy as np
 
-from editing import images, noise, runtime, upscale, weights
+from editing import clip_reader, clip_upscale, images, noise, runtime, upscale, weights
+from editing.clip_upscale import ClipOptions
 from editing.errors import EditingError, ImageError, Stopped
 from editing.images import Picture, Pixels
 from editing.runtime import Estimate
+from editing.ui import upscale_clips
 from editing.ui.handlers import (
     COMPUTE,
     Job,
@@ -67,6 +69,18 @@ def build() -> gr.Image:
                     files = gr.File(
                         label=T("inputs"), file_count="multiple", type="filepath", height=320, elem_id="upscale-files"
                     )
+                with gr.Tab(T("clip"), id="clip") as clip_tab:
+                    clip = gr.File(
+                        label=T("clip_input"), type="filepath", file_types=upscale_clips.ACCEPTED, height=180,
+                        elem_id="upscale-clip",
+                    )  # fmt: skip
+                    steady = gr.Slider(
+                        0, 1, value=0.5, step=0.05, label=T("steady"), info=T("steady_info"), elem_id="upscale-steady"
+                    )
+                    clip_format = gr.Radio(
+                        [(T("clip_format_same"), ""), *((name, name) for name in upscale_clips.FORMATS)], value="",
+                        label=T("format"), info=T("clip_format_info"), elem_id="upscale-clip-format",
+                    )  # fmt: skip
             model = gr.Dropdown(_models(), value="photo", label=T("model"), elem_id="upscale-model")
             scale = gr.Radio(
                 list(upscale.SCALES), value=4, label=T("scale"), info=T("scale_info"), elem_id="upscale-scale"
@@ -105,9 +119,20 @@ def build() -> gr.Image:
             api_sigma = gr.Textbox("auto", visible=False)
             api_result, api_facts = gr.File(visible=False), gr.JSON(visible=False)
             api_upscale, api_estimate = gr.Button(visible=False), gr.Button(visible=False)
+            api_clip = gr.Button(visible=False)
         with gr.Column(min_width=320, scale=2):
             with gr.Column() as one_result:
                 slider = gr.ImageSlider(label=T("result"), type="filepath", interactive=False, elem_id="upscale-slider")
+            with gr.Column(visible=False) as clip_result:
+                video = gr.Video(
+                    label=T("clip_result"), interactive=False, loop=True, height=420, elem_id="upscale-video"
+                )
+                moving = gr.Image(
+                    label=T("clip_result"), interactive=False, type="filepath", visible=False, height=420,
+                    elem_id="upscale-moving",
+                )  # fmt: skip
+                clip_info = gr.Markdown(elem_id="upscale-clip-info")
+                clip_download = gr.DownloadButton(T("download"), interactive=False, elem_id="upscale-clip-download")
             strength = gr.Slider(
                 0, 1, value=1, step=0.01, label=T("strength"), info=T("strength_info"), elem_id="upscale-strength"
             )
@@ -125,6 +150,7 @@ def build() -> gr.Image:
                 archive = gr.DownloadButton(T("download_zip"), interactive=False, elem_id="upscale-zip")
             # In here, since Gradio takes what lies beside a tab for a tab.
             source = gr.State()  # the file that was given, and the preview shown where browsers can't show it
+            clip_source = gr.State()  # the clip that was given, and its header
             mode = gr.State("one")
             point = gr.State()  # where the picture was clicked last, as fractions of its width and height
             work = gr.State()  # what the strength slider needs of the last run
@@ -136,23 +162,29 @@ def build() -> gr.Image:
 
     picture.change(
         inspect, [picture, source], [source, picture, point, patch_at, use_recipe], show_progress="hidden", **hidden
-    ).then(show_estimate, [mode, source, files, *settings], cost, show_progress="minimal", **hidden)
+    ).then(show_estimate, [mode, source, files, clip_source, *settings], cost, show_progress="minimal", **hidden)
+    clip.change(upscale_clips.look, clip, [clip_source, clip], show_progress="hidden", **hidden).then(
+        show_estimate, [mode, source, files, clip_source, *settings], cost, show_progress="minimal", **hidden
+    )
     gr.on(
         [part.change for part in (files, model, scale, longest, precision, tile, sigma_auto)],
-        show_estimate, [mode, source, files, *settings], cost, show_progress="minimal", **hidden,
+        show_estimate, [mode, source, files, clip_source, *settings], cost, show_progress="minimal", **hidden,
     )  # fmt: skip
     gr.on(
         [model.change, sigma_auto.change],
         show_controls, [model, sigma_auto], [scale, sigma_auto, sigma], show_progress="hidden", **hidden,
     )  # fmt: skip
-    for tab, name in ((one, "one"), (several, "several")):
+    for tab, name in ((one, "one"), (several, "several"), (clip_tab, "clip")):
         tab.select(
             lambda name=name: (
-                name, *[gr.update(visible=name == "one")] * 3, gr.update(visible=name == "several"),
+                name, *[gr.update(visible=name == "one")] * 3,
+                *[gr.update(visible=name == other) for other in ("several", "clip")],
                 gr.update(info=T("strength_info") if name == "one" else T("strength_info_many")),
             ),
-            None, [mode, one_result, one_facts, patch_box, many_result, strength], queue=False, **hidden,
-        ).then(show_estimate, [mode, source, files, *settings], cost, show_progress="minimal", **hidden)  # fmt: skip
+            None, [mode, one_result, one_facts, patch_box, many_result, clip_result, strength], queue=False, **hidden,
+        ).then(
+            show_estimate, [mode, source, files, clip_source, *settings], cost, show_progress="minimal", **hidden
+        )  # fmt: skip
     picture.select(remember_point, source, [point, patch_at], queue=False, show_progress="hidden", **hidden)
     use_recipe.click(settings_of_recipe, source, settings, queue=False, **hidden)
 
@@ -160,6 +192,10 @@ def build() -> gr.Image:
         run_page, [mode, source, files, *settings, *saving, work],
         [slider, info, download, recipe, recipe_box, work, gallery, table, archive],
         show_progress_on=[slider, gallery], **COMPUTE, **hidden,
+    )  # fmt: skip
+    run.click(
+        run_clip, [mode, clip_source, steady, clip_format, strip, keep_gps, *settings],
+        [video, moving, clip_info, clip_download], show_progress_on=[video, moving], **COMPUTE, **hidden,
     )  # fmt: skip
     patch.click(run_patch, [source, point, *settings], [slider, info], show_progress_on=slider, **COMPUTE, **hidden)
     # Another strength, or another way of saving, needs no second run.
@@ -177,6 +213,10 @@ def build() -> gr.Image:
         api_name="upscale",
         **COMPUTE,
     )
+    api_clip.click(
+        clip_endpoint, [api_file, steady, clip_format, strip, keep_gps, *api_settings, api_sigma],
+        [api_result, api_facts], api_name="upscale_clip", **COMPUTE,
+    )  # fmt: skip
     api_estimate.click(estimate_endpoint, [api_file, *api_settings], api_facts, api_name="estimate")
     return picture
 
@@ -237,6 +277,8 @@ def inspect(path: str | None, source: dict[str, Any] | None, request: gr.Request
         return None, None, None, T("patch_info"), gr.update(visible=False)
     for notice in picture.notices:
         gr.Info(_plain(translate(str(notice), language)))
+    if clip_reader.is_clip(path):
+        gr.Info(say("clip_hint", language))
     source = {
         "path": path,
         "preview": None,
@@ -284,14 +326,18 @@ def settings_of_recipe(source: dict[str, Any] | None, request: gr.Request) -> li
 
 
 def show_estimate(
-    request: gr.Request, mode: str, source: dict[str, Any] | None, files: list[str] | None, *settings: Any
-) -> Any:
+    request: gr.Request, mode: str, source: dict[str, Any] | None, files: list[str] | None,
+    clip: dict[str, Any] | None, *settings: Any,
+) -> Any:  # fmt: skip
     """Seconds and peak memory for what is given now; a problem with the settings stands in the same place."""
     language = language_of(request)
-    if not (files if mode == "several" else source):
-        return T("waiting")
+    if not {"one": source, "several": files, "clip": clip}[mode]:
+        return T("waiting_clip") if mode == "clip" else T("waiting")
     try:
         options = _page_options(*settings)
+        if mode == "clip" and clip:
+            line, result = upscale_clips.estimate(clip, options, language)
+            return line + _memory_warning(result, language)
         if mode == "several":
             return _estimate_many(files or [], options, language)
         assert source is not None
@@ -316,6 +362,9 @@ def _estimate_many(files: list[str], options: UpscaleOptions, language: str) -> 
     results = []
     for file in files:
         try:
+            if clip_reader.is_clip(file):
+                results.append(clip_upscale.estimate(clip_reader.probe(file), ClipOptions(upscale=options)))
+                continue
             header = images.probe(file)
             results.append(upscale.estimate(header.width, header.height, options))
         except ImageError:
@@ -341,6 +390,9 @@ def run_page(request: gr.Request, progress: gr.Progress = gr.Progress(), *values
     """The Run button: one picture, or each of several."""
     language = language_of(request)
     mode, source, files = values[:3]
+    if mode == "clip":
+        yield (gr.skip(),) * 9  # run_clip does it
+        return
     options, saving, last = _page_options(*values[3:12]), values[12:15], values[15]
     if mode == "several":
         if not files:
@@ -355,6 +407,16 @@ def run_page(request: gr.Request, progress: gr.Progress = gr.Progress(), *values
     yield (*outputs, *[gr.skip()] * 3)
     if last:  # its place on the page is taken, and it is large
         shutil.rmtree(last["folder"], ignore_errors=True)
+
+
+@guarded
+def run_clip(request: gr.Request, progress: gr.Progress = gr.Progress(), *values: Any) -> tuple[Any, ...]:
+    """The Run button over a clip: the enlarged one, or as much of it as was done when Stop was pressed."""
+    mode, source, steady, file_format, strip, keep_gps = values[:6]
+    if mode != "clip":
+        return (gr.skip(),) * 4  # run_page does it
+    options = ClipOptions(upscale=_page_options(*values[6:]), steady=float(steady))
+    return upscale_clips.run_page(source, options, file_format, strip, keep_gps, request, progress)
 
 
 def _run_one(
@@ -456,6 +518,17 @@ def _run_many(
             own = folder / str(index)  # two files may have the same name
             own.mkdir()
             try:
+                if clip_reader.is_clip(file):
+                    report.frames = True
+                    saved, clip = upscale_clips.run_in(own, file, ClipOptions(upscale=options), saving[1:], report)
+                    gallery.append((str(saved), saved.name))
+                    done.append(saved)
+                    rows[index][1] = "✓ " + say(
+                        "file_done", language, width=clip.width, height=clip.height,
+                        seconds=duration(time.monotonic() - started),
+                    )  # fmt: skip
+                    yield gallery, _table(rows, language), gr.skip()
+                    continue
                 with runtime.job():
                     picture = images.read(file)
                     settled = upscale.settle(options, picture)
@@ -470,6 +543,9 @@ def _run_many(
             except Stopped:
                 for row in rows[index:]:
                     row[1] = "– " + say("file_stopped", language)
+                for part in own.glob("*.partial.*"):  # of a clip
+                    done.append(part)
+                    rows[index][1] = "– " + say("file_part", language)
                 break
             except Exception as error:
                 rows[index][1] = "✗ " + explain(error, language)
@@ -584,6 +660,21 @@ def upscale_endpoint(
         "notices": [str(notice) for notice in (*picture.notices, *notices)],
         "recipe": recipe,
     }
+
+
+@guarded
+def clip_endpoint(
+    file: str | None, steady: float, clip_format: str, strip: bool, keep_gps: bool, model: str, scale: int,
+    strength: float, longest: float, precision: str, tile: float, color_lock: bool, sigma: str,
+    request: gr.Request, progress: gr.Progress = gr.Progress(),
+) -> tuple[str, dict[str, Any]]:  # fmt: skip
+    """Enlarge or clean one clip; returns the file and the facts: size, frames, length in seconds, notices, recipe."""
+
+    def options() -> ClipOptions:
+        made = _options(model, scale, strength, longest, precision, tile, color_lock)
+        return ClipOptions(upscale=replace(made, sigma=upscale.sigma_of(sigma)), steady=float(steady))
+
+    return upscale_clips.endpoint(file, options, clip_format, strip, keep_gps, request, progress)
 
 
 @guarded
