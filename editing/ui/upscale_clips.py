@@ -142,6 +142,8 @@ def run_page(
             "clip_done", language, width=result.width, height=result.height, frames=result.frames,
             seconds=duration(seconds), size=size_text(size), format=clip_writer.format_of(file),
         )  # fmt: skip
+        if result.sigma is not None:
+            info += say("noise_level", language, sigma=f"{result.sigma:.1f}")
         info += "".join(
             "<br>" + html.escape(translate(str(notice), language), quote=False) for notice in result.notices
         )

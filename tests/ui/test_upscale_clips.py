@@ -18,7 +18,7 @@ from editing.errors import EditingError
 from editing.ui import handlers, upscale_clips, upscale_tab
 
 CLIP = ClipOptions(upscale=OPTIONS)
-SETTINGS = ("anime-fast", 4, 1.0, 0, "auto", 64, True)
+SETTINGS = ("anime-fast", 4, 1.0, 0, "auto", 64, True, True, 25)
 
 
 @pytest.fixture(autouse=True)
