@@ -3,8 +3,9 @@
 From FFDNet (Zhang et al. 2018, https://arxiv.org/abs/1710.04026): 2x2 pixels become channels, which makes everything
 four times as fast, and a map of the noise level is a further input, so that one network serves all levels. From DRUNet
 (Zhang et al. 2021, https://arxiv.org/abs/2008.13751): a U-Net of residual blocks without normalisation and without
-biases. Ours: what the network gives is multiplied by the noise level before it is taken away. Where there is no noise,
-the picture stays as it is to the last bit, and the network learns a quantity of one size at every level.
+biases: picture and noise level made half as strong give half the noise, so that what is learned at one level holds at
+all (Mohan et al. 2020, https://arxiv.org/abs/1906.05478). Ours: below a level of ``FAINT`` what the network takes away
+fades to nothing, so that a picture without noise stays as it is to the last bit.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+FAINT = 2 / 255  # noise level below which the result fades into the picture itself
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,4 +126,4 @@ class Denoiser(nn.Module):
         for blocks, up in zip(self.coming, self.up, strict=True):
             x = blocks(up(x) + passed.pop())
         noise = F.pixel_shuffle(self.last(x).float(), 2)[..., :height, :width]
-        return pictures.float() - level.float() * noise
+        return pictures.float() - (level.float() / FAINT).clamp(0, 1) * noise

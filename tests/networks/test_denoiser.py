@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from editing.networks.denoiser import Denoiser, DenoiserConfig
+from editing.networks.denoiser import FAINT, Denoiser, DenoiserConfig
 
 
 def small(channels: int = 3) -> Denoiser:
@@ -67,12 +67,22 @@ def test_the_level_may_vary_within_a_picture() -> None:
     assert torch.equal(even, spread)
 
 
-def test_more_noise_is_answered_with_more_change() -> None:
+def test_half_the_picture_and_half_the_noise_give_half_the_change() -> None:
     network = small()
-    x = torch.rand(2, 3, 32, 32)[:1].expand(2, -1, -1, -1)
+    x, sigma = torch.rand(1, 3, 32, 32) - 0.5, torch.tensor([0.2])
     with torch.no_grad():
-        change = (network(x, torch.tensor([0.02, 0.3])) - x).abs().mean((1, 2, 3))
-    assert change[1] > 5 * change[0] > 0
+        whole, half = network(x + 0.5, sigma) - x - 0.5, network(x / 2 + 0.5, sigma / 2) - x / 2 - 0.5
+    assert whole.abs().max() > 1e-3
+    assert torch.allclose(half, whole / 2, atol=1e-6)
+
+
+def test_faint_noise_fades_out() -> None:
+    network = small()
+    x = torch.rand(1, 3, 32, 32).expand(3, -1, -1, -1)
+    with torch.no_grad():
+        change = (network(x, torch.tensor([0.0, FAINT / 2, FAINT])) - x).abs().mean((1, 2, 3))
+    assert change[0] == 0
+    assert 0.3 * change[2] < change[1] < 0.7 * change[2]
 
 
 def test_the_shipped_size_is_small() -> None:
