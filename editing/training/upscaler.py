@@ -8,9 +8,9 @@ Two kinds, one network (:mod:`editing.networks.compact`):
   ``--teacher`` says otherwise) makes of each: it is far too slow to be asked anew at every step. First the network
   learns to resemble both the truth and the teacher, in pixels and in frozen features (distillation, Hinton et al. 2015;
   perceptual loss, Johnson et al. 2016). Then a discriminator joins (SRGAN, Ledig et al. 2017), in a second training:
-  ``--start FIRST/last.pt --cache FIRST/cache --gan 0.1``. It judges patches by the frozen features that the perceptual
-  loss needs anyway (Projected GANs, Sauer et al. 2021): a U-Net over pixels, as Real-ESRGAN has, still told next to
-  nothing apart after 600 steps.
+  ``--start FIRST/last.pt --cache FIRST/cache --gan 0.1``. It judges every
+  pixel (Real-ESRGAN, Wang et al. 2021). One that judges frozen features (Projected GANs, Sauer et al. 2021) learned
+  much faster, but left a hatching that those features don't see.
 
 OUT/upscaler.safetensors holds plain convolutions, in fp16, under SRVGGNetCompact's names: spandrel reads it.
 """
@@ -33,7 +33,7 @@ from tqdm import tqdm
 from editing import runtime, weights
 from editing.errors import OptionError, TrainingError
 from editing.networks.compact import Compact, CompactConfig
-from editing.networks.discriminator import ProjectedDiscriminator
+from editing.networks.unet_discriminator import UNetDiscriminator
 from editing.training import losses, metrics
 from editing.training.backbones import Lite0, imagenet_input, load_lite0, load_mobilenet
 from editing.training.degradations import bicubic, degrade
@@ -80,10 +80,10 @@ class UpscalerTrainOptions(PhotoTrainOptions):
     bank: int = 2000  # degraded crops made before the training begins, each with the teacher's result
     bank_size: int = 256  # side of those crops, enlarged; a step takes a part of each
     perceptual: float = 0.2  # weight of the difference of EfficientNet-lite0's features; needs its wheel
-    gan: float = 0.0  # weight of the discriminator, which needs the same wheel; 0 is without
+    gan: float = 0.0  # weight of the discriminator; 0 is without
     d_lr: float = 2e-4  # learning rate of the discriminator (Adam)
     real: str = "truth"  # what the discriminator takes as real: truth or teacher (whose results are cleaner)
-    start: str = ""  # last.pt of another training, whose averaged network this one begins with
+    start: str = ""  # network to begin with: last.pt of another training (its average), or a weight's name
     test: str = ""  # with --exact: a folder of test pictures, whose PSNR and SSIM of Y are logged
 
     def __post_init__(self) -> None:
@@ -271,16 +271,15 @@ class UpscalerTask:
             "upscaler": torch.optim.Adam(self.upscaler.parameters(), options.lr, (0.9, 0.99))
         }
         if options.start:
-            begin_with(self.upscaler, Path(options.start), "upscaler")
+            begin(self.upscaler, options.start)
         self.averaged: dict[str, nn.Module] = {"upscaler": averaged_copy(self.upscaler)} if options.ema else {}
-        self.judge: ProjectedDiscriminator | None = None
+        self.judge: UNetDiscriminator | None = None
         if options.gan and not options.exact:
-            self.judge = ProjectedDiscriminator(Lite0.WIDTHS).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+            self.judge = UNetDiscriminator().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
             self.networks["discriminator"] = self.judge
-            learned = [p for p in self.judge.parameters() if p.requires_grad]
-            self.optimizers["discriminator"] = torch.optim.Adam(learned, options.d_lr, (0.0, 0.99))
+            self.optimizers["discriminator"] = torch.optim.Adam(self.judge.parameters(), options.d_lr, (0.5, 0.99))
         self.backbone: Lite0 | None = None
-        if (options.perceptual or options.gan) and not options.exact:
+        if options.perceptual and not options.exact:
             self.backbone = load_lite0().to(device)
         self.test = load_photos(Path(options.test), 16, options.cache_folder) if options.test else None
         self._features: nn.Module | None = None
@@ -303,37 +302,35 @@ class UpscalerTask:
             values["teacher_l1"] = losses.l1(made, teacher)
             loss = loss + share * values["teacher_l1"]
         if self.backbone is not None:
-            own = self._maps(made)
+            own = self._maps(self.backbone, made)
             with torch.no_grad():
-                true, taught = self._maps(truth), None if teacher is None else self._maps(teacher)
+                true = self._maps(self.backbone, truth)
+                taught = None if teacher is None else self._maps(self.backbone, teacher)
             values["perceptual"] = (1 - share) * losses.feature_distance(own, true)
             if taught is not None:
                 values["perceptual"] = values["perceptual"] + share * losses.feature_distance(own, taught)
             loss = loss + options.perceptual * values["perceptual"]
-            if self.judge is not None:
-                real = taught if options.real == "teacher" and taught is not None else true
-                values |= self._teach_judge(self.judge, [m.detach() for m in own], real)
-                self.judge.heads.requires_grad_(False)  # the rest of it never learns
-                with self._amp():
-                    values["loss_g"] = losses.generator_loss("hinge", self.judge(own))
-                self.judge.heads.requires_grad_(True)
-                loss = loss + options.gan * values["loss_g"]
+        if self.judge is not None:
+            real = teacher if options.real == "teacher" and teacher is not None else truth
+            values |= self._teach_judge(self.judge, made.detach(), real)
+            self.judge.requires_grad_(False)
+            with self._amp():
+                values["loss_g"] = losses.generator_loss("nonsaturating", self.judge(made))
+            self.judge.requires_grad_(True)
+            loss = loss + options.gan * values["loss_g"]
         learn(self.optimizers["upscaler"], loss, rate)
         return {"rate": rate, **{name: value.detach() for name, value in values.items()}}
 
-    def _maps(self, pictures: Tensor) -> list[Tensor]:
+    def _maps(self, backbone: Lite0, pictures: Tensor) -> list[Tensor]:
         """The frozen features of pictures in [0, 1], fine to coarse."""
-        assert self.backbone is not None
         with self._amp():
-            found: list[Tensor] = self.backbone(imagenet_input(pictures * 2 - 1, pictures.shape[-1]))
+            found: list[Tensor] = backbone(imagenet_input(pictures * 2 - 1, pictures.shape[-1]))
         return found
 
-    def _teach_judge(
-        self, judge: ProjectedDiscriminator, made: list[Tensor], wanted: list[Tensor]
-    ) -> dict[str, Tensor]:
+    def _teach_judge(self, judge: UNetDiscriminator, made: Tensor, wanted: Tensor) -> dict[str, Tensor]:
         with self._amp():
-            real, fake = judge([torch.cat(pair) for pair in zip(wanted, made, strict=True)]).chunk(2)
-        loss = losses.discriminator_loss("hinge", real, fake)
+            real, fake = judge(torch.cat([wanted, made])).chunk(2)
+        loss = losses.discriminator_loss("nonsaturating", real, fake)
         learn(self.optimizers["discriminator"], loss, self.options.d_lr)
         return {"loss_d": loss, "real": real.mean(), "fake": fake.mean()}
 
@@ -447,6 +444,18 @@ def mean_score(made: NDArray[np.uint8], truth: NDArray[np.uint8], border: int) -
     """The means of :func:`score` over pictures (N, H, W, 3)."""
     means = np.mean([score(a, b, border) for a, b in zip(made, truth, strict=True)], 0)
     return float(means[0]), float(means[1])
+
+
+def begin(network: Compact, start: str) -> None:
+    """Take over another training's network, or a weight of the same shape; raises TrainingError or WeightError."""
+    if start.endswith(".pt"):
+        return begin_with(network, Path(start), "upscaler")
+    weight = weights.find(start, "upscale")
+    try:
+        network.load_state_dict(weights.load_state(weight))
+    except RuntimeError as error:
+        reason = str(error).splitlines()[-1].strip()
+        raise TrainingError(f"{weight.name} doesn't fit; give its --scale, --width and --depth: {reason}") from error
 
 
 def _bank_key(options: UpscalerTrainOptions, photos: Sequence[Photos], teacher: str) -> str:

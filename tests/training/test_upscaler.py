@@ -218,7 +218,6 @@ def test_features_are_compared_and_teach(folder: Path, tmp_path: Path) -> None:
     assert {"psnr", "psnr_bicubic", "ssim", "ssim_bicubic"} <= set(measured) <= set(task.columns)
 
 
-@needs_lite0
 def test_the_discriminator_learns_without_the_enlarger(folder: Path, tmp_path: Path) -> None:
     asked = options(folder, tmp_path, gan=1.0, lr=0.0, d_lr=3e-4, size=64, batch=8)
     pictures = sources(asked)
@@ -235,7 +234,6 @@ def test_the_discriminator_learns_without_the_enlarger(folder: Path, tmp_path: P
     assert all(torch.equal(a, b) for a, b in zip(before, task.upscaler.parameters(), strict=True))
 
 
-@needs_lite0
 @pytest.mark.parametrize("real", ["truth", "teacher"])
 def test_the_discriminator_is_shown_what_was_asked_for(
     folder: Path, tmp_path: Path, real: str, monkeypatch: pytest.MonkeyPatch
@@ -245,13 +243,24 @@ def test_the_discriminator_is_shown_what_was_asked_for(
     bank = load_bank(pictures.crop, 16, side=64, scale=4, seed=0, teach=twice, cache=tmp_path / "cache", key="a")
     task = UpscalerTask(asked, pictures, bank[0], torch.device("cpu"))
     pairs = BankPairs(bank, 4, 64, 4, 0).make(0)
-    shown: list[list[torch.Tensor]] = []
+    shown: list[torch.Tensor] = []
     assert task.judge is not None
     judged = task.judge.forward
-    monkeypatch.setattr(task.judge, "forward", lambda maps: judged(shown.append(maps) or maps))  # type: ignore[func-returns-value]
+    monkeypatch.setattr(task.judge, "forward", lambda x: judged(shown.append(x) or x))  # type: ignore[func-returns-value]
     task.step(pairs)
-    for seen, wanted in zip(shown[0], task._maps(getattr(pairs, real)), strict=True):
-        assert torch.equal(seen[:4], wanted)
+    assert torch.equal(shown[0][:4], getattr(pairs, real))
+
+
+def test_a_training_begins_with_a_weight(folder: Path, tmp_path: Path) -> None:
+    asked = options(folder, tmp_path, exact=True, start="anime-fast", width=64, depth=16)
+    task = UpscalerTask(asked, sources(asked), None, torch.device("cpu"))
+    wanted = weights.load_state(weights.find("anime-fast"))
+    for name, value in task.upscaler.state_dict().items():
+        assert torch.equal(value, wanted[name])
+    with pytest.raises(TrainingError, match="give its --scale, --width and --depth"):
+        UpscalerTask(
+            options(folder, tmp_path, exact=True, start="anime-fast"), sources(asked), None, torch.device("cpu")
+        )
 
 
 def test_a_training_begins_with_anothers_average(folder: Path, tmp_path: Path) -> None:
