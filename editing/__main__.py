@@ -80,7 +80,9 @@ def _add_upscale(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(command=_upscale)
     parser.add_argument("inputs", nargs="+", type=Path, metavar="IN", help="pictures and clips")
     _add_output(parser)
-    parser.add_argument("--model", default="photo", help="a name from 'weights list', or a file (default: %(default)s)")
+    parser.add_argument(
+        "--model", help="a name from 'weights list', or a file (default: photo-fast, where there is a GPU photo)"
+    )
     parser.add_argument(
         "--scale", type=int, choices=(1, 2, 3, 4), help="default: 4, or as much as the model does; 1 for denoisers"
     )
@@ -113,8 +115,9 @@ def _upscale(arguments: argparse.Namespace) -> int:
     from editing import clip_reader, clip_writer, images, runtime, steady, upscale
 
     options = upscale.UpscaleOptions(
-        model=arguments.model, scale=arguments.scale, longest=arguments.longest, strength=arguments.strength,
-        tile=_tile(arguments.tile), precision=arguments.precision, color_lock=not arguments.no_color_lock,
+        model=arguments.model or upscale.default_model(), scale=arguments.scale, longest=arguments.longest,
+        strength=arguments.strength, tile=_tile(arguments.tile), precision=arguments.precision,
+        color_lock=not arguments.no_color_lock,
         sigma=upscale.sigma_of(arguments.sigma),
     )  # fmt: skip
     steady.check(arguments.steady)
@@ -361,7 +364,7 @@ def _at_size(picture: Picture, recipe: dict[str, Any], size: str) -> tuple[Pictu
         return picture, recipe
     from editing import runtime, upscale
 
-    options = upscale.UpscaleOptions(longest=int(size))
+    options = upscale.UpscaleOptions(model="photo", longest=int(size))
     with runtime.job():
         return upscale.upscale(picture, options), recipe | {"then": upscale.recipe(options)}
 

@@ -27,7 +27,8 @@ STEEP = 3.0
 FRAMES = 240
 FIRST_WALK = "1, 2, 3, 4"
 LARGE = 256
-ENLARGED = UpscaleOptions(longest=LARGE)  # the best way that ships; a repairer of faces will be a better one
+# The best way that ships; a repairer of faces will be a better one.
+ENLARGED = UpscaleOptions(model="photo", longest=LARGE)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -81,7 +81,7 @@ def build() -> gr.Image:
                         [(T("clip_format_same"), ""), *((name, name) for name in upscale_clips.FORMATS)], value="",
                         label=T("format"), info=T("clip_format_info"), elem_id="upscale-clip-format",
                     )  # fmt: skip
-            model = gr.Dropdown(_models(), value="photo", label=T("model"), elem_id="upscale-model")
+            model = gr.Dropdown(_models(), value=upscale.default_model(), label=T("model"), elem_id="upscale-model")
             scale = gr.Radio(
                 list(upscale.SCALES), value=4, label=T("scale"), info=T("scale_info"), elem_id="upscale-scale"
             )

@@ -31,7 +31,7 @@ from editing import images, runtime, tiling, upscale, weights  # noqa: E402
 from editing.images import Picture  # noqa: E402
 from editing.upscale import UpscaleOptions  # noqa: E402
 
-MODELS = ("photo", "anime", "anime-fast")
+MODELS = ("photo", "anime", "anime-fast", "photo-fast", "photo-exact")
 
 
 def photo(height: int, width: int) -> np.ndarray:
