@@ -116,6 +116,8 @@ MESSAGES: dict[str, str] = {
     "Strength is {}; it must be between 0 and 1.": "强度为 {}，应在 0 到 1 之间。",
     "Tile is {}; it must be between {} and 4096, or auto.": "分块大小为 {}，应在 {} 到 4096 之间，或设为自动。",
     "Precision is '{}'; choose one of {}.": "精度为“{}”：请从 {} 中选择。",
+    "steps is {}, wanted 1 or more": "steps 为 {}，应为 1 或更大",
+    "{} is {}, wanted 0 or more": "{} 为 {}，应为 0 或更大",
     "Sigma is {}; it must be between 0 and {}, or auto.": "噪声强度为 {}，应在 0 到 {} 之间，或为 auto。",
     "Sigma is {}, but the model '{}' is told no noise level: leave it at auto, or choose a denoiser.": (
         "噪声强度设为 {}，但模型“{}”不接受噪声强度：请保持 auto，或选择去噪模型。"
