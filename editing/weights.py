@@ -179,7 +179,7 @@ CATALOGUE: tuple[Weight, ...] = (
         title="Fast, for damaged photographs, trained here",
         architecture="SRVGGNetCompact x4, 16 convolutions",
         licence="CC BY-NC-SA 4.0",
-        sha256="d3a797026face73dfa08f5face2d9ef82f467caee598cec4c85ce5f68a8ba5b4",
+        sha256="dd9007813be90a03f96810b37bfe6d724f594fb09890e3cafa96b08276871454",
         source=Shipped("photo-fast.safetensors"),
     ),
     Weight(
