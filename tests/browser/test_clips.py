@@ -95,6 +95,7 @@ def test_what_is_no_clip_is_refused_with_a_sentence(page: Page, tmp_path: Path) 
 
 
 def test_a_moving_picture_among_the_still_ones_is_told_where_to_go(page: Page, tmp_path: Path) -> None:
+    choose(page, "anime-fast")  # the default's measurement would keep the next visitor waiting
     page.locator("#upscale-input input[type=file]").set_input_files(animation(tmp_path / "a.gif", moving(3)))
     expect(toast(page).filter(has_text="The first of 3 frames")).to_be_visible()
     expect(toast(page).filter(has_text="the tab “Clip” does all of its frames")).to_be_visible()
