@@ -361,6 +361,7 @@ def test_several_pictures_each_succeed_or_fail_on_their_own(page: Page, photo: P
 def test_stopping_several_keeps_what_is_done(page: Page, tmp_path: Path) -> None:
     images.write(Picture(pixels=colors(9, 12)), tmp_path / "tiny.png")
     images.write(Picture(pixels=colors(400, 500)), tmp_path / "large.png")
+    choose(page, "photo")  # slow enough to be stopped
     page.get_by_role("tab", name="Several pictures").click()
     page.get_by_text("Advanced").click()
     tile = page.locator("#upscale-tile input")
