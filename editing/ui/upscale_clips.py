@@ -118,7 +118,10 @@ def _keeping(folder: Path, report: Report) -> Report:
     """A report that keeps the visitor's folder from being taken for an old one; clips may take hours."""
 
     def keep(done: int, total: int, note: str = "") -> None:
-        os.utime(folder)
+        try:
+            os.utime(folder)
+        except FileNotFoundError as error:  # the visitor has gone, and with them their folder
+            raise Stopped("Stopped.") from error
         report(done, total, note)
 
     return keep

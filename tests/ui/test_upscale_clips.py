@@ -14,7 +14,7 @@ from test_upscale_tab import OPTIONS, Visitor
 
 from editing import clip_reader, runtime
 from editing.clip_upscale import ClipOptions
-from editing.errors import EditingError
+from editing.errors import EditingError, Stopped
 from editing.ui import handlers, upscale_clips, upscale_tab
 
 CLIP = ClipOptions(upscale=OPTIONS)
@@ -124,3 +124,8 @@ def test_a_clip_among_several_and_its_part_when_stopped(tmp_path: Path) -> None:
     assert table["data"][0][1] == "– stopped: what is done is in the zip"
     with zipfile.ZipFile(archive["value"]) as opened:
         assert opened.namelist() == ["b-anime-fast-x4.partial.mp4"]
+
+
+def test_a_visitor_who_has_gone_stops_the_clip(tmp_path: Path) -> None:
+    with pytest.raises(Stopped):
+        upscale_clips._keeping(tmp_path / "deleted", lambda done, total, note="": None)(1, 2)
