@@ -992,5 +992,5 @@ def test_picture_checks_itself() -> None:
 
 
 def test_every_notice_has_its_words() -> None:
-    values = {"frames": 2, "mode": "CMYK", "format": "JPEG", "depth": 10, "codec": "mp3"}
+    values = {"frames": 2, "mode": "CMYK", "format": "JPEG", "depth": 10, "codec": "mp3", "given": "AC-3", "new": "AAC"}
     assert all(str(Notice(key=key, values=values)).endswith(".") for key in NOTICES)
