@@ -206,7 +206,7 @@ CATALOGUE: tuple[Weight, ...] = (
         title="Denoiser for cameras' noise, trained here",
         architecture="denoising U-Net x1, 64-96-128 channels",
         licence="CC BY-NC-SA 4.0",
-        sha256="03d56d39e78982ae79327f4f91dd4c7809a370dbf4107c71e3ae29a2564e52d0",
+        sha256="82059aa779dae47a95b3d241b9d4004a75daa77fedb3d6739969a341c0552ec2",
         source=Shipped("denoise-camera.safetensors"),
     ),
     Weight(

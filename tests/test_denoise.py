@@ -358,7 +358,7 @@ def test_the_noise_level_is_there_for_denoisers_alone() -> None:
 def test_the_page_says_how_strong_the_noise_is_before_and_after(folder: Path) -> None:
     images.write(photo(), folder / "one.png")
     source = upscale_tab.inspect(str(folder / "one.png"), None, Visitor())[0]  # type: ignore[arg-type]
-    said = upscale_tab.show_estimate(Visitor(), "one", source, None, 0.5, *settings(NAME))  # type: ignore[arg-type]
+    said = upscale_tab.show_estimate(Visitor(), "one", source, None, None, *settings(NAME))  # type: ignore[arg-type]
     assert re.search(r"130 × 90 → 130 × 90.* · noise level 1[12]\.\d of 255", said)
     values = ["one", source, None, *settings(NAME), *SAVING, None]
     (outputs,) = upscale_tab.run_page(Visitor(), gr.Progress(), *values)  # type: ignore[arg-type]
