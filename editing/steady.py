@@ -3,8 +3,10 @@
 A recursive mean, as in temporal noise reduction (Dubois and Sabri 1984, "Noise reduction in image sequences using
 motion-compensated temporal filtering", without the compensation): where nothing moves, n frames are averaged and noise
 falls to 1 / sqrt(n); where something moves, the mean begins anew with the newest frame, so that nothing ghosts. It is
-done to the *input*, before any network, which then invents the same detail again and again; the result's flicker falls
-by as much, at a sixteenth of the pixels.
+done to the *input*, before any network, which then invents the same detail again and again, and at a sixteenth of the
+pixels. Measured at strength 0.5 (mean absolute difference of consecutive frames; Gaussian noise of 4 and 8 of 255): a
+still clip's flicker after ``anime-fast`` falls from 2.2 and 4.2 to 0.3 and 0.5, a panned one's result stays within
+0.4 dB. What compressing each frame by itself does to texture is calmed little (3.5 to 2.8, 4.9 to 4.8).
 
 Whether something moved is asked of the difference between the newest frame and the mean, in three ways:
 
