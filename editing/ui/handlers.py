@@ -13,13 +13,16 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
+import cv2
 import gradio as gr
 
-from editing import runtime
+from editing import images, runtime
 from editing.errors import EditingError, Stopped
+from editing.images import Picture, Pixels
 from editing.ui.translations import language_of, say, translate
 
 log = logging.getLogger(__name__)
@@ -196,6 +199,21 @@ def size_text(count: float) -> str:
             break
         count, unit = count / 1000, larger
     return f"{count:.1f} {unit}" if count < 9.95 and unit != "B" else f"{count:.0f} {unit}"
+
+
+def preview(picture: Picture, folder: Path, side: int = 2048, suffix: str = ".png") -> Path:
+    """A file in ``folder`` with a copy that any browser shows: 8 bits, at most ``side`` pixels a side."""
+    factor = min(1.0, side / max(picture.width, picture.height))
+    size = max(1, round(picture.width * factor)), max(1, round(picture.height * factor))
+
+    def reduce(array: Pixels) -> Pixels:
+        smaller = cv2.resize(array, size, interpolation=cv2.INTER_AREA).reshape(size[1], size[0], -1)
+        return images.from_float(images.to_float(smaller), 8)
+
+    alpha = None if picture.alpha is None else reduce(picture.alpha)[..., 0]
+    file = folder / f"preview-{uuid.uuid4().hex[:12]}{suffix}"
+    images.write(replace(picture, pixels=reduce(picture.pixels), alpha=alpha), file, strip=True)
+    return file
 
 
 def _root() -> Path:

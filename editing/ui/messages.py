@@ -296,6 +296,11 @@ MESSAGES: dict[str, str] = {
     "The box of the face is {}x{} pixels of the picture; it must be at least 4x4. Draw it round the face.": (
         "人脸框在图片中为 {}×{} 像素，至少应为 4×4。请把框画在人脸周围。"
     ),
+    # the mask brush
+    "The mask that the page sent can't be read: draw it again, or load it from a file.": (
+        "无法读取页面发来的蒙版：请重新绘制，或从文件载入。"
+    ),
+    "The box that the page sent can't be read: draw it again.": "无法读取页面发来的方框：请重新框选。",
     # clips
     "{} was not saved: {}. Choose another folder, or free some space.": "{} 未保存：{}。请换一个文件夹，或腾出空间。",
     "{} has no known suffix; clips are saved as {}.": "{} 没有可识别的后缀；动画可保存为 {}。",

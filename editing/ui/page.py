@@ -9,7 +9,7 @@ import gradio as gr
 from starlette.middleware import Middleware
 
 from editing import __version__, runtime
-from editing.ui import generate_tab, upscale_tab
+from editing.ui import generate_tab, mask_canvas, upscale_tab
 from editing.ui.handlers import forget
 from editing.ui.security import SecurityHeaders
 from editing.ui.translations import T, language_of, say
@@ -27,6 +27,8 @@ CSS = """
 .hint { font-size: var(--text-sm); opacity: .7; }
 #upscale-table * { font-family: var(--font); }
 input[role="combobox"] { text-overflow: ellipsis; margin-right: 1.6em !important; }
+.mask-canvas { overflow: visible !important; }
+.mask-canvas p { margin: 0; }
 footer { opacity: .7; }
 footer .divider:last-child { display: none; }
 @media (max-width: 640px) { .gradio-container > .main { padding: 8px !important; } }
@@ -81,6 +83,7 @@ def launch_options() -> dict[str, Any]:
     return {
         "theme": gr.themes.Default(font=SYSTEM_FONTS, font_mono=("ui-monospace", "Consolas", "monospace")),
         "css": CSS,
+        "head": mask_canvas.head(),
         "i18n": T,
         "ssr_mode": False,
         "run_history": False,

@@ -207,6 +207,54 @@ TEXTS: dict[str, tuple[str, str]] = {
     "run_fd": (" · Fréchet distance {fd}", " · 弗雷歇距离 {fd}"),
     "run_diversity": (" · diversity {diversity} of the data's", " · 多样性为数据的 {diversity}"),
     "run_novelty": (" · novelty {novelty}", " · 新颖度 {novelty}"),
+    # The mask brush; its script has no words of its own.
+    "mask_tools": ("Tools", "工具"),
+    "mask_brush": ("Brush", "画笔"),
+    "mask_eraser": ("Eraser", "橡皮"),
+    "mask_move": ("Move", "移动"),
+    "mask_box": ("Box a face", "框选人脸"),
+    "mask_size": ("Size", "大小"),
+    "mask_undo": ("Undo", "撤销"),
+    "mask_redo": ("Redo", "重做"),
+    "mask_clear": ("Clear", "清除"),
+    "mask_invert": ("Invert", "反选"),
+    "mask_closer": ("Zoom in", "放大显示"),
+    "mask_farther": ("Zoom out", "缩小显示"),
+    "mask_whole": ("Whole", "全图"),
+    "mask_load": ("Load mask", "载入蒙版"),
+    "mask_save": ("Save mask", "保存蒙版"),
+    "mask_faces": ("Mask a face:", "遮住人脸："),
+    "mask_face": ("Mask face {number}", "遮住第 {number} 张人脸"),
+    "mask_canvas": ("Picture to draw a mask on", "可绘制蒙版的图片"),
+    "mask_empty": (
+        "Drop a picture, then brush over what shall change.",
+        "放入图片，然后涂抹要修改的部分。",
+    ),
+    "mask_keys": ("Keys and gestures", "快捷键与手势"),
+    "mask_hint": (
+        "B brush, E eraser, H move, F box; [ and ] or the wheel: size; Ctrl+Z undo, Ctrl+Shift+Z redo; I invert, "
+        "Delete clear; + and − or Ctrl and the wheel: zoom, 0 the whole picture.\n"
+        "Arrows move the brush, with Shift in larger steps; hold Space to draw along, Enter puts one dab.\n"
+        "Two fingers zoom and move the picture.",
+        "B 画笔，E 橡皮，H 移动，F 框选；[ ] 或滚轮调整大小；Ctrl+Z 撤销，Ctrl+Shift+Z 重做；I 反选，Delete 清除；"
+        "+ − 或 Ctrl 加滚轮缩放，0 显示全图。\n"
+        "方向键移动画笔，按住 Shift 步子更大；按住空格沿途绘制，回车点一下。\n"
+        "双指可缩放和移动图片。",
+    ),
+    "mask_opened": ("The picture is ready to be drawn on.", "可以开始绘制了。"),
+    "mask_drawn": ("Drawn.", "已绘制。"),
+    "mask_loaded": ("The mask is loaded.", "蒙版已载入。"),
+    "mask_boxed": ("The box is drawn.", "已画出方框。"),
+    "mask_covered": ("Masked: {percent} %", "已遮住 {percent}%"),
+    "mask_covered_none": ("Nothing is masked.", "尚未遮住任何部分。"),
+    "mask_undone": ("Undone; {percent} % is masked.", "已撤销；已遮住 {percent}%。"),
+    "mask_redone": ("Redone; {percent} % is masked.", "已重做；已遮住 {percent}%。"),
+    "mask_cleared": ("The mask is cleared.", "蒙版已清除。"),
+    "mask_inverted": ("Inverted; {percent} % is masked.", "已反选；已遮住 {percent}%。"),
+    "mask_zoomed": ("Zoom {percent} %", "缩放 {percent}%"),
+    "mask_face_masked": ("Face {number} is masked.", "已遮住第 {number} 张人脸。"),
+    "mask_cursor_masked": ("{x} % across, {y} % down: masked", "横 {x}%，纵 {y}%：已遮住"),
+    "mask_cursor_free": ("{x} % across, {y} % down: free", "横 {x}%，纵 {y}%：未遮住"),
     # Filled in on the server, by the visitor's language.
     "estimate": (
         "**{width} × {height} → {out_width} × {out_height}** · about **{seconds}** · peak memory {memory} "

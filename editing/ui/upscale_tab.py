@@ -6,21 +6,19 @@ import html
 import shutil
 import tempfile
 import time
-import uuid
 import zipfile
 from collections.abc import Iterator
 from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
 
-import cv2
 import gradio as gr
 import numpy as np
 
 from editing import clip_reader, clip_upscale, images, noise, runtime, upscale, weights
 from editing.clip_upscale import ClipOptions
 from editing.errors import EditingError, ImageError, Stopped
-from editing.images import Picture, Pixels
+from editing.images import Picture
 from editing.runtime import Estimate
 from editing.ui import upscale_clips
 from editing.ui.handlers import (
@@ -32,6 +30,7 @@ from editing.ui.handlers import (
     guarded,
     job,
     new_folder,
+    preview,
     request_stop,
     size_text,
     stoppable,
@@ -44,7 +43,6 @@ FORMATS = ("PNG", "JPEG", "WebP", "TIFF")
 SUFFIXES = {"PNG": ".png", "JPEG": ".jpg", "WebP": ".webp", "TIFF": ".tif"}
 SHOWN_BY_BROWSERS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "AVIF")
 PREVIEW_PIXELS = 16_000_000  # larger pictures are shown reduced: browsers get slow, and hosted pages slower
-PREVIEW_SIDE = 2048
 PATCH = 128
 
 
@@ -290,10 +288,10 @@ def inspect(path: str | None, source: dict[str, Any] | None, request: gr.Request
     }
     shown: Any = gr.skip()
     if images.probe(path).format not in SHOWN_BY_BROWSERS:
-        preview = _preview(picture, new_folder(request))
-        header = images.probe(preview)
-        source |= {"preview": preview.name, "shown": (header.width, header.height)}
-        shown = str(preview)
+        small = preview(picture, new_folder(request))
+        header = images.probe(small)
+        source |= {"preview": small.name, "shown": (header.width, header.height)}
+        shown = str(small)
     return source, shown, None, T("patch_info"), gr.update(visible=source["recipe"] is not None)
 
 
@@ -467,7 +465,7 @@ def _show(
     before = made.get("before")
     if before is None:
         shown = not made["preview"] and picture.width * picture.height <= PREVIEW_PIXELS
-        before = made["path"] if shown else str(_preview(picture, Path(made["folder"])))
+        before = made["path"] if shown else str(preview(picture, Path(made["folder"])))
     after = _shown(result, file, saving)
     info = say(
         "done", language, width=result.width, height=result.height, seconds=duration(made["seconds"]),
@@ -499,7 +497,7 @@ def _shown(result: Picture, file: Path, saving: tuple[Any, ...]) -> Path:
     """What the page shows of a result: its file, or a preview beside it where browsers can't show that, or slowly."""
     if saving[0] in ("PNG", "JPEG", "WebP") and result.width * result.height <= PREVIEW_PIXELS:
         return file
-    return _preview(result, file.parent)
+    return preview(result, file.parent)
 
 
 def _run_many(
@@ -606,21 +604,6 @@ def _crop(picture: Picture, point: tuple[float, float]) -> Picture:
     rows, columns = slice(top, top + PATCH), slice(left, left + PATCH)
     alpha = None if picture.alpha is None else picture.alpha[rows, columns]
     return replace(picture, pixels=picture.pixels[rows, columns], alpha=alpha)
-
-
-def _preview(picture: Picture, folder: Path) -> Path:
-    """A reduced 8-bit copy that any browser shows."""
-    factor = min(1.0, PREVIEW_SIDE / max(picture.width, picture.height))
-    size = max(1, round(picture.width * factor)), max(1, round(picture.height * factor))
-
-    def reduce(array: Pixels) -> Pixels:
-        smaller = cv2.resize(array, size, interpolation=cv2.INTER_AREA).reshape(size[1], size[0], -1)
-        return images.from_float(images.to_float(smaller), 8)
-
-    alpha = None if picture.alpha is None else reduce(picture.alpha)[..., 0]
-    file = folder / f"preview-{uuid.uuid4().hex[:12]}.png"
-    images.write(replace(picture, pixels=reduce(picture.pixels), alpha=alpha), file, strip=True)
-    return file
 
 
 def _plain(text: str) -> str:

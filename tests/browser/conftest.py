@@ -15,6 +15,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -73,7 +74,13 @@ class App:
 
 @pytest.fixture(scope="session")
 def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
-    folder = tmp_path_factory.mktemp("app")
+    with launched(tmp_path_factory.mktemp("app"), "app.py") as running:
+        yield running
+
+
+@contextmanager
+def launched(folder: Path, *command: str) -> Iterator[App]:
+    """The app as ``python COMMAND`` launches it, its files in ``folder``; it must not fail in our own code."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -92,7 +99,7 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
     environment["ATELIER_WEIGHTS"] = str(folder / "weights")
     running = App(f"http://127.0.0.1:{port}", folder / "gradio", folder / "log.txt")
     with running.log.open("wb") as log:
-        process = subprocess.Popen([sys.executable, "app.py"], cwd=ROOT, env=environment, stdout=log, stderr=log)
+        process = subprocess.Popen([sys.executable, *command], cwd=ROOT, env=environment, stdout=log, stderr=log)
     try:
         deadline = time.monotonic() + STARTS_WITHIN
         while not _answers(running.url):
