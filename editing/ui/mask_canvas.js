@@ -84,7 +84,7 @@
         action("whole", "0", () => this.fit()),
       );
       group(
-        action("load", "", () => this.width && document.querySelector(`#${this.name}-mask-load input[type=file]`)?.click()),
+        action("load", "", () => this.width && document.getElementById(`${this.name}-mask-load`)?.click()),
         action("save", "", () => this.save()),
       );
       this.faceBar = make("div", { class: "faces", role: "group", "aria-label": this.say("faces"), hidden: "" });
@@ -446,9 +446,15 @@
       this.place();
     }
 
-    at(x, y) {
+    // A point of the screen, within the view; and as pixels of the preview.
+    within(x, y) {
       const box = this.view.getBoundingClientRect();
-      return [(x - box.left - this.view.clientLeft - this.left) / this.scale, (y - box.top - this.view.clientTop - this.top) / this.scale];
+      return [x - box.left - this.view.clientLeft, y - box.top - this.view.clientTop];
+    }
+
+    at(x, y) {
+      const [across, down] = this.within(x, y);
+      return [(across - this.left) / this.scale, (down - this.top) / this.scale];
     }
 
     // The ring that shows the brush; null hides it.
@@ -541,9 +547,9 @@
 
     // Middle of and distance between the two fingers, in the view.
     spread() {
-      const box = this.view.getBoundingClientRect();
       const [a, b] = this.pointers.values();
-      return { x: (a.x + b.x) / 2 - box.left, y: (a.y + b.y) / 2 - box.top, distance: Math.hypot(a.x - b.x, a.y - b.y) };
+      const [x, y] = this.within((a.x + b.x) / 2, (a.y + b.y) / 2);
+      return { x, y, distance: Math.hypot(a.x - b.x, a.y - b.y) };
     }
 
     frame(corners) {
@@ -577,8 +583,7 @@
       event.preventDefault();
       const factor = Math.exp(-clamp(event.deltaY * (event.deltaMode ? 30 : 1), -120, 120) / 600);
       if (event.ctrlKey) {
-        const box = this.view.getBoundingClientRect();
-        this.zoomBy(factor * factor, event.clientX - box.left, event.clientY - box.top);
+        this.zoomBy(factor * factor, ...this.within(event.clientX, event.clientY));
       } else {
         const next = this.size * factor;
         this.resize(factor > 1 ? Math.max(next, this.size + 1) : Math.min(next, this.size - 1));

@@ -53,6 +53,12 @@ def do(page: Page, name: str) -> Locator:
     return page.locator(f"mask-canvas [data-do={name}]")
 
 
+def load(page: Page, file: Path) -> None:
+    with page.expect_file_chooser() as choosing:
+        do(page, "load").click()
+    choosing.value.set_files(file)
+
+
 def size(page: Page) -> int:
     return int(page.locator("mask-canvas .number").inner_text())
 
@@ -414,9 +420,7 @@ def test_a_saved_mask_can_be_loaded_again(ready: Page, tmp_path: Path) -> None:
     assert mask[175, 200] == 1
     assert mask[10, 10] == 0
     do(page, "clear").click()
-    with page.expect_file_chooser() as choosing:
-        do(page, "load").click()
-    choosing.value.set_files(saved)
+    load(page, saved)
     expect(page.locator("mask-canvas .live")).to_have_text("The mask is loaded.")
     assert bounds(page) == wanted
     do(page, "undo").click()
@@ -424,7 +428,7 @@ def test_a_saved_mask_can_be_loaded_again(ready: Page, tmp_path: Path) -> None:
 
     # A mask of the picture's shape but another size, gray values and all.
     Image.fromarray(np.full((960, 1280), 128, np.uint8)).save(tmp_path / "gray.png")
-    page.locator("#try-mask-load input[type=file]").set_input_files(tmp_path / "gray.png")
+    load(page, tmp_path / "gray.png")
     expect(page.locator("mask-canvas .state")).to_have_text("Masked: 100 %")
     assert mean(page) == pytest.approx(128 / 255, abs=0.004)
 
@@ -433,7 +437,7 @@ def test_a_mask_of_another_shape_is_refused(ready: Page, tmp_path: Path, watched
     watched.expected.append("Failed to load resource")
     stroke(ready, (100, 100), (120, 100))
     Image.fromarray(np.full((500, 200), 255, np.uint8)).save(tmp_path / "narrow.png")
-    ready.locator("#try-mask-load input[type=file]").set_input_files(tmp_path / "narrow.png")
+    load(ready, tmp_path / "narrow.png")
     expect(ready.locator(".toast-body")).to_contain_text("another shape")
     assert near(bounds(ready), 87, 87, 133, 113)
 
@@ -465,9 +469,7 @@ def test_another_picture_begins_anew_and_another_tab_keeps_the_mask(ready: Page,
     assert near(bounds(page), 87, 87, 213, 113)
     stroke(page, (300, 300), (300, 300))
     assert near(bounds(page), 87, 87, 313, 313)
-    page.locator("#picture").get_by_label("Clear").or_(
-        page.locator("#picture button[aria-label*='lear']")
-    ).first.click()
+    page.locator("#picture").get_by_label("Remove Image").click()
     expect(page.locator("mask-canvas .empty")).to_be_visible()
     give(page, picture(tmp_path, 300, 200))
     assert bounds(page) == []
