@@ -232,11 +232,11 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "mask_keys": ("Keys and gestures", "快捷键与手势"),
     "mask_hint": (
-        "B brush, E eraser, H move, F box; [ and ] or the wheel: size; Ctrl+Z undo, Ctrl+Shift+Z redo; I invert, "
+        "B brush, E eraser, H move; [ and ] or the wheel: size; Ctrl+Z undo, Ctrl+Shift+Z redo; I invert, "
         "Delete clear; + and − or Ctrl and the wheel: zoom, 0 the whole picture.\n"
         "Arrows move the brush, with Shift in larger steps; hold Space to draw along, Enter puts one dab.\n"
         "Two fingers zoom and move the picture.",
-        "B 画笔，E 橡皮，H 移动，F 框选；[ ] 或滚轮调整大小；Ctrl+Z 撤销，Ctrl+Shift+Z 重做；I 反选，Delete 清除；"
+        "B 画笔，E 橡皮，H 移动；[ ] 或滚轮调整大小；Ctrl+Z 撤销，Ctrl+Shift+Z 重做；I 反选，Delete 清除；"
         "+ − 或 Ctrl 加滚轮缩放，0 显示全图。\n"
         "方向键移动画笔，按住 Shift 步子更大；按住空格沿途绘制，回车点一下。\n"
         "双指可缩放和移动图片。",
