@@ -45,12 +45,9 @@ class MaskCanvas:
 
 def build(name: str, *, boxes: bool = False) -> MaskCanvas:
     """Add a canvas to the page being built; with ``boxes`` it has a tool to draw a box round a face."""
-    tool = " boxes" if boxes else ""
-    # Markdown, since gr.HTML needs 'unsafe-eval'. Nothing of a visitor's goes into it but what order() has escaped.
-    gr.Markdown(
-        f'<mask-canvas name="{name}"{tool}></mask-canvas>', sanitize_html=False, elem_id=f"{name}-mask",
-        elem_classes="mask-canvas",
-    )  # fmt: skip
+    element = f'<mask-canvas name="{name}"{" boxes" if boxes else ""}></mask-canvas>'
+    # Markdown, since gr.HTML needs 'unsafe-eval'. Nothing of a visitor's goes into it but what _order() has escaped.
+    gr.Markdown(element, sanitize_html=False, elem_id=f"{name}-mask", elem_classes="mask-canvas")
     hidden: dict[str, Any] = {"visible": "hidden"}
     return MaskCanvas(
         value=gr.Textbox("", lines=1, max_lines=1, show_label=False, elem_id=f"{name}-mask-value", **hidden),
