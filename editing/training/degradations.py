@@ -260,3 +260,71 @@ def jpeg(picture: Floats, quality: int) -> Floats:
     read = np.asarray(cv2.imdecode(data, kind), np.uint8).reshape(stored.shape)
     upright = read if stored.shape[2] == 1 else read[..., ::-1]
     return np.asarray(upright.astype(np.float32) / np.float32(255))
+
+
+# Faces
+
+
+def degrade_face(picture: Floats, strength: float, random: np.random.Generator) -> tuple[NDArray[np.uint8], Floats]:
+    """An aligned face (side, side, 3) as it comes out of an old or poor photograph, and what its repair is.
+
+    Blur or shake, a reduction (1 to 8 times, counted at 256 pixels), noise, JPEG and a tone, in random order, most of
+    them present; after the reduction the others work on the small picture, and at the end it is enlarged again.
+    ``strength`` 0 to 1 is how bad each may be, whatever the side. Gives the degraded face (uint8) and the clean one *in
+    the same tone*: gray and faded faces are to stay as gray and as faded as the photograph round them.
+    """
+    side = picture.shape[0]
+    tone = random_tone(strength, random)
+
+    def blur(x: Floats) -> Floats:
+        length = x.shape[0] / 256
+        if random.random() < 0.15:
+            return blurred(x, shake_kernel(length * random.uniform(2, 2 + 14 * strength), random.uniform(0, math.pi)))
+        across = length * random.uniform(0.2, 0.5 + 3.5 * strength)
+        down = across * random.uniform(0.7, 1.4)
+        return _same_shape(cv2.GaussianBlur(x, (0, 0), max(across, 0.1), sigmaY=max(down, 0.1)), x)
+
+    def reduce(x: Floats) -> Floats:
+        small = min(side, round(256 / random.uniform(1, 1 + 7 * strength)))
+        return _resized(x, small, small, _RESIZES[random.integers(3)])
+
+    def noise(x: Floats) -> Floats:
+        numbers = Round(noise_sigma=(1, 1 + 24 * strength), poisson=(0.05, 0.05 + 2 * strength))
+        return noisy(x, numbers, random)
+
+    def compression(x: Floats) -> Floats:
+        return jpeg(x, int(random.integers(round(95 - 65 * strength), 96)))
+
+    steps = [tone, *(step for step in (blur, reduce, noise, compression) if random.random() < 0.85)]
+    out = picture
+    for number in random.permutation(len(steps)):
+        out = steps[number](out)
+    return to_bytes(_resized(out, side, side, _RESIZES[random.integers(1, 3)])), tone(picture)
+
+
+def random_tone(strength: float, random: np.random.Generator) -> Callable[[Floats], Floats]:
+    """The tone of a photograph: mostly as it was, or gray, or faded, with less contrast and colour and a warm tint."""
+    kind = random.choice(3, p=(0.65, 0.15, 0.2))  # as it was, gray, faded
+    colour = 0.0 if kind == 1 else 1 - strength * random.uniform(0.2, 1)
+    black = strength * random.uniform(0, 0.25)
+    white = 1 - strength * random.uniform(0, 0.25)
+    tint = 1 - strength * random.uniform(0, 0.5) * np.array([0, 0.2, 0.6], np.float32)
+
+    def tone(x: Floats) -> Floats:
+        if kind == 0:
+            return x
+        gray = luma(x)
+        if kind == 1:
+            return np.repeat(gray, 3, axis=2)
+        return np.asarray((black + (white - black) * (gray + colour * (x - gray))) * tint, np.float32)
+
+    return tone
+
+
+def shake_kernel(length: float, angle: float) -> Floats:
+    """A straight blur of ``length`` pixels at ``angle`` (radians), as of a moving camera."""
+    half = max(1, math.ceil(length / 2))
+    y, x = np.mgrid[-half : half + 1, -half : half + 1]
+    along, across = x * math.cos(angle) + y * math.sin(angle), y * math.cos(angle) - x * math.sin(angle)
+    kernel = np.clip(length / 2 + 0.5 - np.abs(along), 0, 1) * np.clip(1 - np.abs(across), 0, 1)
+    return np.asarray(kernel / kernel.sum(), np.float32)

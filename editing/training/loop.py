@@ -279,15 +279,18 @@ def _check_there(path: Path) -> None:
         raise TrainingError(f"There is no {path} to resume from; leave --resume out to start anew")
 
 
-def begin_with(network: nn.Module, path: Path, name: str) -> None:
+def begin_with(network: nn.Module, path: Path, name: str, grown: str = "") -> None:
     """Load another training's network ``name`` from its last.pt, averaged where there is an average.
 
+    The other one may lack all parameters whose names begin with ``grown``: these stay as they are.
     Raises TrainingError when there is no such file, or its network is another one.
     """
     state = load_checkpoint(path)
-    given = state.get("averaged", {}).get(name) or state["networks"].get(name)
+    given = state.get("averaged", {}).get(name) or state["networks"].get(name) or {}
+    if grown and not any(key.startswith(grown) for key in given):
+        given = given | {key: value for key, value in network.state_dict().items() if key.startswith(grown)}
     try:
-        network.load_state_dict(given or {})
+        network.load_state_dict(given)
     except RuntimeError as error:
         reason = str(error).splitlines()[-1].strip()
         raise TrainingError(f"{path} doesn't fit; give the same widths and depths: {reason}") from error

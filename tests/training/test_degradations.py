@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import cv2
@@ -16,6 +17,7 @@ from editing.training.degradations import (
     blurred,
     camera_noise,
     degrade,
+    degrade_face,
     gaussian_kernel,
     gaussian_noise,
     jpeg,
@@ -23,7 +25,9 @@ from editing.training.degradations import (
     noisy,
     poisson_noise,
     random_kernel,
+    random_tone,
     randomly_resized,
+    shake_kernel,
     sinc_kernel,
 )
 
@@ -209,3 +213,73 @@ def test_luma_weighs_green_most() -> None:
     assert luma(primaries)[0, :, 0] == pytest.approx([0.299, 0.587, 0.114])
     gray = np.random.default_rng(0).random((4, 5, 1), np.float32)
     assert luma(gray) is gray
+
+
+@pytest.fixture
+def face(astronaut: np.ndarray) -> np.ndarray:
+    """(128, 128, 3) float32."""
+    return cv2.resize(astronaut[:256, 96:352], (128, 128), interpolation=cv2.INTER_AREA).astype(np.float32) / 255
+
+
+def test_a_degraded_face_is_the_same_for_the_same_generator(face: np.ndarray) -> None:
+    given = face.copy()
+    made = [degrade_face(face, 0.7, np.random.default_rng(seed)) for seed in (3, 3, 4)]
+    assert made[0][0].shape == face.shape
+    assert made[0][0].dtype == np.uint8
+    assert np.array_equal(made[0][0], made[1][0])
+    assert not np.array_equal(made[0][0], made[2][0])
+    assert np.array_equal(given, face)
+
+
+def test_stronger_is_worse_but_still_the_same_face(face: np.ndarray) -> None:
+    errors = []
+    for strength in (0.0, 0.25, 0.5, 0.75, 1.0):
+        rows = [degrade_face(face, strength, np.random.default_rng([7, seed])) for seed in range(60)]
+        errors.append(np.median([np.abs(bad / 255 - clean).mean() for bad, clean in rows]))
+        # What is to be repaired has the tone of what is given: on average, only noise and detail differ.
+        shifts = [np.abs((bad / 255 - clean).mean((0, 1))).max() for bad, clean in rows]
+        assert np.median(shifts) < 0.015
+    assert errors[0] < 0.02
+    assert all(a < b for a, b in itertools.pairwise(errors))
+    assert errors[-1] < 0.12
+
+
+def test_strength_means_the_same_at_every_side(astronaut: np.ndarray) -> None:
+    """A face of 64 pixels loses what the reduced face of 128 loses: an eighth of 256 pixels is left of either."""
+    errors = []
+    for side in (64, 128):
+        small = cv2.resize(astronaut[:256, 96:352], (side, side), interpolation=cv2.INTER_AREA).astype(np.float32) / 255
+        rows = [degrade_face(small, 1.0, np.random.default_rng([9, seed])) for seed in range(60)]
+        pairs = [[cv2.resize(x, (32, 32), interpolation=cv2.INTER_AREA) for x in (a / 255, b)] for a, b in rows]
+        errors.append(np.median([np.abs(a - b).mean() for a, b in pairs]))
+    assert errors[0] == pytest.approx(errors[1], rel=0.4)
+
+
+def test_tones_are_as_many_and_gray_is_gray(face: np.ndarray) -> None:
+    kinds = {"same": 0, "gray": 0, "faded": 0}
+    for seed in range(300):
+        toned = random_tone(0.8, np.random.default_rng(seed))(face)
+        assert 0 <= toned.min() <= toned.max() <= 1
+        if np.array_equal(toned, face):
+            kinds["same"] += 1
+        elif np.ptp(toned, axis=2).max() < 1e-6:
+            kinds["gray"] += 1
+            assert np.allclose(toned[..., :1], luma(face))
+        else:
+            kinds["faded"] += 1
+            assert toned.std() < face.std()  # less contrast
+            faded = random_tone(0.8, np.random.default_rng(seed))(np.full((1, 1, 3), 0.5, np.float32))[0, 0]
+            assert faded[0] > faded[1] > faded[2]  # warmer
+    assert 160 < kinds["same"] < 230
+    assert 25 < kinds["gray"] < 70
+    assert 35 < kinds["faded"] < 90
+
+
+def test_a_shake_is_a_line(face: np.ndarray) -> None:
+    kernel = shake_kernel(9, 0.0)
+    assert kernel.sum() == pytest.approx(1, abs=1e-6)
+    assert kernel[kernel.shape[0] // 2].sum() == pytest.approx(1, abs=1e-6)  # level
+    assert np.count_nonzero(kernel) == 9
+    assert np.allclose(shake_kernel(9, math.pi / 2), kernel.T, atol=1e-6)
+    assert np.array_equal(kernel, kernel[::-1, ::-1])
+    assert shake_kernel(0.5, 1.0).sum() == pytest.approx(1, abs=1e-6)
