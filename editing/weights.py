@@ -210,6 +210,15 @@ CATALOGUE: tuple[Weight, ...] = (
         source=Shipped("denoise-camera.safetensors"),
     ),
     Weight(
+        name="vgg19",
+        task="optimise",
+        title="VGG19 of ImageNet, for stylizing by optimisation",
+        architecture="VGG19",
+        licence="BSD-3-Clause",
+        sha256="dcbb9e9dad569fff7a846263a77324fc34978fea2bfb039c012d710e1776ae44",
+        source=Download("https://download.pytorch.org/models/vgg19-dcbb9e9d.pth", megabytes=575),
+    ),
+    Weight(
         name="faces",
         task="generate",
         title="Faces",
@@ -563,7 +572,7 @@ def _describe_pair(path: Path) -> tuple[str, str]:
 def _describe_file(path: Path) -> tuple[str, str]:
     """Task and architecture by the names and shapes of the arrays: the numbers themselves stay on the disk."""
     texts = _metadata(path)
-    if ours := _describe_generator(texts) or _describe_denoiser(texts):
+    if ours := _describe_generator(texts) or _describe_denoiser(texts) or _describe_stylizer(texts):
         return ours
     import torch
     from spandrel import MAIN_REGISTRY, UnsupportedModelError
@@ -595,6 +604,17 @@ def _describe_generator(texts: dict[str, str]) -> tuple[str, str] | None:
     if not isinstance(config, dict) or not {"size", "latent", "style"} <= set(config):
         return None
     return "generate", f"FastGAN-like generator, {str(config['size'])[:8]} px"
+
+
+def _describe_stylizer(texts: dict[str, str]) -> tuple[str, str] | None:
+    """Task and architecture of a stylizer that ``train stylizer`` wrote."""
+    from editing.networks.stylizer import StylizerConfig
+
+    try:
+        config = StylizerConfig.from_json(texts.get("config", ""))
+    except (ValueError, TypeError, RecursionError):
+        return None
+    return "stylize", f"stylizer, {'-'.join(str(width) for width in config.widths)[:40]} channels"
 
 
 def _describe_denoiser(texts: dict[str, str]) -> tuple[str, str] | None:

@@ -51,6 +51,12 @@ class StylizerConfig:
         return 4
 
     @property
+    def reach(self) -> int:
+        """How many pixels far the result looks at the photo, once the statistics are given."""
+        # Each convolution's reach times its stride, and the nearest neighbours of the last quarter pixel.
+        return 3 + 2 + 8 * self.blocks + 2 + 1 + 2 + 3
+
+    @property
     def norms(self) -> tuple[int, ...]:
         """Channels of every instance normalisation, in order."""
         full, half, quarter = self.widths

@@ -258,6 +258,19 @@ MESSAGES: dict[str, str] = {
     "the connection broke ({})": "连接中断（{}）",
     "it can't be reached ({})": "无法连接（{}）",
     "it redirects to {}, which is not https": "它重定向到 {}，而那不是 https",
+    # stylize
+    "No style was given: choose one of the gallery, or a picture.": "没有指定风格：请从图库中选择，或提供一张图片。",
+    "{} steps were asked for; 0 to {} are possible.": "要求 {} 步；可以是 0 到 {} 步。",
+    "Optimising takes one style: leave out the second.": "优化方式只接受一种风格：请去掉第二种。",
+    "Optimising looks at the style picture itself, and '{}' is none: give the path of a picture.": (
+        "优化方式需要风格图片本身，而“{}”不是：请提供一张图片的路径。"
+    ),
+    "The style scale is {}; it must be between {} and {}.": "笔触大小为 {}，应在 {} 到 {} 之间。",
+    "There is no style called '{}'. Choices: {}, or the path of a picture.": (
+        "没有名为“{}”的风格。可选：{}，或一张图片的路径。"
+    ),
+    "{} can't be used: it is not a whole stylizer ({}).": "{} 无法使用：它不是完整的风格化网络（{}）。",
+    "{} can't be used: its list of styles is damaged.": "{} 无法使用：其中的风格列表已损坏。",
     # generate
     "Seed {} is not offered: it must be a whole number from 0 to {}.": "不支持种子 {}：必须是 0 到 {} 的整数。",
     "(nothing)": "（空）",
