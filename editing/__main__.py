@@ -60,6 +60,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"Atelier {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _add_upscale(commands.add_parser("upscale", help="enlarge pictures and clips, or clean them (scale 1)"))
+    _add_stylize(commands.add_parser("stylize", help="repaint pictures in the style of a painting or of any picture"))
     _add_generate(commands.add_parser("generate", help="draw pictures from seeds, or a walk along several"))
     _add_weights(commands.add_parser("weights", help="list, verify or fetch the networks' weights"))
     commands.add_parser("doctor", help="say what this machine has, and what is wrong with it").set_defaults(
@@ -107,6 +108,10 @@ def _add_upscale(parser: argparse.ArgumentParser) -> None:
         "--format", choices=("png", "jpg", "webp", "tif", "mp4", "webm", "gif", "apng"),
         help="of files in a folder (default: png; of a clip as it was, or mp4)",
     )  # fmt: skip
+    _add_metadata(parser)
+
+
+def _add_metadata(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--strip", action="store_true", help="leave out all metadata, the recipe too")
     parser.add_argument("--keep-gps", action="store_true", help="keep the GPS position, which is dropped otherwise")
 
@@ -252,6 +257,79 @@ class _Bar:
         if note:
             self.bar.set_postfix_str(note, refresh=False)
         self.bar.update(done - self.bar.n)
+
+
+# stylize
+
+
+def _add_stylize(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(command=_stylize)
+    parser.add_argument("inputs", nargs="+", type=Path, metavar="IN", help="pictures")
+    _add_output(parser)
+    parser.add_argument(
+        "--style",
+        required=True,
+        metavar="NAME|FILE",
+        help="a style of the gallery (any wrong name lists it), or a picture",
+    )
+    parser.add_argument("--style2", metavar="NAME|FILE", help="a second style to mix with")
+    parser.add_argument(
+        "--mix", type=float, default=0.5, metavar="X", help="share of the second style, 0 to 1 (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--strength", type=float, default=1.0, metavar="X", help="0 the picture itself, 1 the painting (default: 1)"
+    )
+    parser.add_argument(
+        "--style-scale", type=float, default=1.0, metavar="X",
+        help="size of the strokes against the picture: 2 twice as large (default: 1)",
+    )  # fmt: skip
+    parser.add_argument("--keep-colors", action="store_true", help="take only light and shade from the painting")
+    parser.add_argument(
+        "--mask", type=Path, metavar="FILE", help="where to paint: white, or opaque; the rest stays as it is"
+    )
+    parser.add_argument(
+        "--optimise", type=int, default=0, metavar="N",
+        help="paint by Gatys' method in N steps, such as 300: minutes; needs 'weights fetch vgg19', and a style FILE",
+    )  # fmt: skip
+    parser.add_argument(
+        "--model", default="stylizer", help="a name from 'weights list', or a file (default: %(default)s)"
+    )
+    parser.add_argument("--tile", default="auto", metavar="auto|N", help="side of a tile in pixels (default: auto)")
+    parser.add_argument("--precision", default="auto", choices=("auto", "fp32", "bf16"), help="default: %(default)s")
+    parser.add_argument("--format", choices=("png", "jpg", "webp", "tif"), help="of files in a folder (default: png)")
+    _add_metadata(parser)
+
+
+def _stylize(arguments: argparse.Namespace) -> int:
+    from editing.stylize import StylizeOptions
+
+    options = StylizeOptions(
+        style=arguments.style, second=arguments.style2, mix=arguments.mix, strength=arguments.strength,
+        style_scale=arguments.style_scale, keep_colors=arguments.keep_colors, optimise=arguments.optimise,
+        model=arguments.model, tile=_tile(arguments.tile), precision=arguments.precision,
+    )  # fmt: skip
+    from editing import images, masks, runtime, stylize
+
+    stylize.check_style(options)  # a wrong style ends it all; a wrong picture only itself
+    targets = _targets(arguments, "-" + "-".join(Path(name).stem for name in (options.style, options.second) if name))
+    failed = 0
+    for source, target in targets:
+        try:
+            with _Bar(source.name, "step" if options.optimise else "tile") as report, runtime.job():
+                picture = images.read(source)
+                mask = masks.read(arguments.mask, picture.height, picture.width) if arguments.mask else None
+                result = stylize.stylize(picture, options, mask=mask, report=report)
+                recipe = stylize.recipe(options, masked=mask is not None)
+                notices = images.write(
+                    result, target, strip=arguments.strip, keep_gps=arguments.keep_gps, recipe=recipe
+                )
+        except EditingError as error:
+            failed = _fail(error if source.name in str(error) else f"{source.name}: {error}", 1)
+            continue
+        for notice in (*result.notices, *notices):
+            sys.stderr.write(f"{source.name}: {notice}\n")
+        sys.stdout.write(f"{target}  {result.width}x{result.height}\n")
+    return failed
 
 
 # generate
