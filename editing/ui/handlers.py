@@ -59,19 +59,17 @@ class JobReport:
 
     def __init__(
         self, progress: gr.Progress, flag: threading.Event, language: str, prefix: str = "", *, pictures: bool = False,
-        frames: bool = False,
+        frames: bool = False, steps: bool = False,
     ) -> None:  # fmt: skip
         self.progress, self.flag, self.language, self.prefix = progress, flag, language, prefix
-        self.pictures, self.frames = pictures, frames  # else tiles
+        kinds = {"progress_pictures": pictures, "progress_frames": frames, "progress_steps": steps}
+        self.text = next((name for name, wanted in kinds.items() if wanted), "progress")  # else tiles
         self.started, self.first = time.monotonic(), -1
 
     def __call__(self, done: int, total: int, note: str = "") -> None:
         if self.flag.is_set():
             raise Stopped("Stopped.")
-        text = say(
-            "progress_pictures" if self.pictures else "progress_frames" if self.frames else "progress",
-            self.language, done=done, total=total,
-        )  # fmt: skip
+        text = say(self.text, self.language, done=done, total=total)
         if self.first < 0:
             self.first = done  # a run that goes on from an earlier one doesn't begin at 0
         if self.first < done < total:
@@ -87,8 +85,12 @@ class Job:
         self.session, self.progress, self.language = session_of(request), progress, language_of(request)
         self.flag = threading.Event()
 
-    def report(self, prefix: str = "", *, pictures: bool = False, frames: bool = False) -> JobReport:
-        return JobReport(self.progress, self.flag, self.language, prefix, pictures=pictures, frames=frames)
+    def report(
+        self, prefix: str = "", *, pictures: bool = False, frames: bool = False, steps: bool = False
+    ) -> JobReport:
+        return JobReport(
+            self.progress, self.flag, self.language, prefix, pictures=pictures, frames=frames, steps=steps
+        )
 
 
 @contextmanager

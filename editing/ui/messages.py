@@ -265,10 +265,14 @@ MESSAGES: dict[str, str] = {
     "Optimising looks at the style picture itself, and '{}' is none: give the path of a picture.": (
         "优化方式需要风格图片本身，而“{}”不是：请提供一张图片的路径。"
     ),
+    "Optimising looks at the style picture itself: give one of your own.": (
+        "优化方式需要风格图片本身：请提供您自己的风格图片。"
+    ),
     "The style scale is {}; it must be between {} and {}.": "笔触大小为 {}，应在 {} 到 {} 之间。",
     "There is no style called '{}'. Choices: {}, or the path of a picture.": (
         "没有名为“{}”的风格。可选：{}，或一张图片的路径。"
     ),
+    "There is no style called '{}'. Choices: {}.": "没有名为“{}”的风格。可选：{}。",
     "{} can't be used: it is not a whole stylizer ({}).": "{} 无法使用：它不是完整的风格化网络（{}）。",
     "{} can't be used: its list of styles is damaged.": "{} 无法使用：其中的风格列表已损坏。",
     # generate

@@ -9,7 +9,7 @@ import gradio as gr
 from starlette.middleware import Middleware
 
 from editing import __version__, runtime
-from editing.ui import generate_tab, mask_canvas, upscale_tab
+from editing.ui import generate_tab, mask_canvas, stylize_tab, upscale_tab
 from editing.ui.handlers import forget
 from editing.ui.security import SecurityHeaders
 from editing.ui.translations import T, language_of, say
@@ -24,6 +24,9 @@ CSS = """
 .drawn img { object-fit: contain; }
 .drawn .gallery-container, .drawn .grid-wrap { height: auto !important; max-height: none !important; min-height: 0; }
 .drawn .grid-container { grid-template-columns: repeat(var(--grid-cols), minmax(0, 1fr)) !important; }
+#stylize-gallery .caption-label, #stylize-sheet .caption-label {
+  left: 0; right: 0; max-width: 100%; white-space: normal; font-size: 11px; line-height: 1.2; padding: 2px 4px;
+}
 .hint { font-size: var(--text-sm); opacity: .7; }
 #upscale-table * { font-family: var(--font); }
 input[role="combobox"] { text-overflow: ellipsis; margin-right: 1.6em !important; }
@@ -62,6 +65,8 @@ def build() -> gr.Blocks:
         gr.Markdown(T("tagline"))
         with gr.Tabs() as tabs:
             upscale_picture = upscale_tab.build()
+            if stylize_tab.available():
+                stylize_tab.build(tabs, upscale_picture)
             if generate_tab.available():
                 generate_tab.build(tabs, upscale_picture)
         machine = gr.Markdown(elem_id="machine")

@@ -109,6 +109,61 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Drop a picture to see what it will take.",
         "放入图片后，这里会显示所需时间。",
     ),
+    # Stylize
+    "tab_stylize": ("Stylize", "风格化"),
+    "stylize_input": ("Photo", "照片"),
+    "style_gallery": ("Styles", "风格"),
+    "style": ("Style", "风格"),
+    "style_own": ("Or a style picture of your own", "或使用自己的风格图片"),
+    "style_picture": ("Style picture: takes the place of the gallery's", "风格图片：代替图库中的风格"),
+    "style_second": ("Mix with a second style", "与第二种风格混合"),
+    "style_second_name": ("Second style", "第二种风格"),
+    "style_none": ("none", "无"),
+    "style_mix": ("Share of the second style", "第二种风格的比例"),
+    "style_mix_info": ("0 is the first style alone, 1 the second", "0 只用第一种风格，1 只用第二种"),
+    "style_scale": ("Size of the strokes", "笔触大小"),
+    "style_scale_info": (
+        "Against the picture, whatever its resolution: 2 is twice as large",
+        "相对于画面，与分辨率无关：2 为两倍大",
+    ),
+    "stylize_mask": ("Mask: paint only here", "蒙版：只绘制此处"),
+    "stylize_mask_info": (
+        "Brush over what shall be painted; without a mask it is everything. Changes the result without another run.",
+        "涂抹要风格化的部分；没有蒙版则为全图。调整后无需重新运行。",
+    ),
+    "stylize_strength_info": (
+        "0 the photo itself, 1 the painting; changes the result without another run",
+        "0 为原照片，1 为绘画；调整后无需重新运行",
+    ),
+    "keep_colors": ("Keep the photo's colours", "保留照片的颜色"),
+    "keep_colors_info": (
+        "Takes only light and shade from the painting; changes the result without another run",
+        "只采用绘画的明暗；调整后无需重新运行",
+    ),
+    "sheet": ("Try all styles", "试用所有风格"),
+    "sheet_info": (
+        "Small and quick, so strokes look coarser than in the result; a click chooses the style.",
+        "尺寸小、速度快，因此笔触比结果粗；点击即可选择该风格。",
+    ),
+    "sheet_result": ("All styles", "所有风格"),
+    "optimise": ("Slow and thorough: optimise", "慢而精细：优化"),
+    "optimise_info": (
+        "Gatys' method changes the photo step by step until a VGG network sees the style in it. It takes minutes and "
+        "one style picture of your own; what there is so far is shown, and Stop keeps it.",
+        "Gatys 方法逐步修改照片，直到 VGG 网络从中看到该风格。需要几分钟和一张您自己的风格图片；"
+        "过程中会显示当前结果，点“停止”即保留。",
+    ),
+    "optimise_missing": (
+        "⚠ It needs VGG19, which is not here: run `python -m editing weights fetch vgg19` (about 575 MB), and open the "
+        "page again.",
+        "⚠ 它需要 VGG19，此处没有：请运行 `python -m editing weights fetch vgg19`（约 575 MB），再重新打开页面。",
+    ),
+    "optimise_steps": ("Steps", "步数"),
+    "optimise_run": ("Optimise", "开始优化"),
+    "style_missing": (
+        "The style {name} was a picture of your own: give it again.",
+        "风格 {name} 是您自己的图片：请重新提供。",
+    ),
     # Generate
     "tab_generate": ("Generate", "生成"),
     "generate_grid": ("Grid", "网格"),
@@ -267,12 +322,21 @@ TEXTS: dict[str, tuple[str, str]] = {
         "**{count} pictures** · about **{seconds}** · peak memory {memory} ({free} free)",
         "**{count} 张图片** · 约 **{seconds}** · 峰值内存 {memory}（可用 {free}）",
     ),
+    "stylize_estimate": (
+        "**{width} × {height}** · about **{seconds}** · peak memory {memory} ({free} free) · tiles: {tiles}",
+        "**{width} × {height}** · 约 **{seconds}** · 峰值内存 {memory}（可用 {free}）· {tiles} 个分块",
+    ),
+    "stylize_done": (
+        "**{width} × {height}** in {seconds} · {size} {format}",
+        "**{width} × {height}**，用时 {seconds} · {size} {format}",
+    ),
     "estimate_memory": (
         " · ⚠ more than the free memory: close other programs or choose a smaller size",
         " · ⚠ 超过可用内存：请关闭其他程序或选择更小的尺寸",
     ),
     "machine": ("This machine: {machine}", "本机：{machine}"),
     "progress": ("Tiles: {done} of {total}", "已完成 {done} / {total} 块"),
+    "progress_steps": ("Steps: {done} of {total}", "第 {done} / {total} 步"),
     "progress_left": (" · {left} left", " · 剩余 {left}"),
     "progress_file": ("Picture {index} of {count}: ", "第 {index} / {count} 张："),
     "done": (

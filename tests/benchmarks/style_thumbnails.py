@@ -1,0 +1,48 @@
+"""The thumbnails of the Stylize tab: a CC0 photograph of ours in every style of the gallery, painted by the weight.
+
+``python tests/benchmarks/style_thumbnails.py`` writes them anew into editing/ui/styles/, and takes away those of styles
+that are gone. The paintings themselves are never part of the repository.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+ROOT = Path(__file__).parent.parent.parent
+sys.path.insert(0, str(ROOT))
+
+from editing import images, runtime, stylize, tiling  # noqa: E402
+from editing.images import Picture  # noqa: E402
+from editing.ui import stylize_tab  # noqa: E402
+
+PHOTO = ROOT / "editing/ui/examples/cat.jpg"
+SIDE = 192  # pixels
+SCALE = 1.5  # strokes large enough to be seen at this size
+
+
+def main() -> None:
+    """Paint and write them all."""
+    picture = images.read(PHOTO)
+    side = min(picture.width, picture.height)
+    top, left = (picture.height - side) // 2, (picture.width - side) // 2
+    square = replace(picture, pixels=np.ascontiguousarray(picture.pixels[top : top + side, left : left + side]))
+    stylize_tab.THUMBNAILS.mkdir(exist_ok=True)
+    names = {f"{style.name}.jpg" for style in stylize.styles()}
+    for old in stylize_tab.THUMBNAILS.glob("*.jpg"):
+        if old.name not in names:
+            old.unlink()
+    for style in stylize.styles():
+        with runtime.job():
+            painted = stylize.paint(square, stylize.StylizeOptions(style=style.name, style_scale=SCALE))
+        small = images.from_float(tiling.resize(painted.pixels, SIDE, SIDE) / 255, 8)
+        file = stylize_tab.THUMBNAILS / f"{style.name}.jpg"
+        images.write(Picture(pixels=small), file, quality=85)
+        print(file.relative_to(ROOT), file.stat().st_size)
+
+
+if __name__ == "__main__":
+    main()

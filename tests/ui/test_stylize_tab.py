@@ -1,0 +1,195 @@
+"""The Stylize tab's handlers, called as Gradio calls them, with a small random network."""
+
+from __future__ import annotations
+
+import base64
+import io
+import threading
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+import numpy as np
+import pytest
+from PIL import Image
+from test_stylize import make, photo, random_vgg
+
+from editing import images, runtime, stylize
+from editing.ui import handlers, stylize_tab
+
+SETTINGS = ("waves", None, "", None, 0.5, 4.0, "fp32", 0)  # style, own, second, own, mix, scale, precision, tile
+LIVE = (1.0, False, "")  # strength, kept colours, mask
+SAVING = ("PNG", False, False)
+
+
+class Visitor:
+    """What the handlers look at of a gr.Request."""
+
+    def __init__(self, session: str = "one", language: str = "en") -> None:
+        self.session_hash, self.cookies, self.headers = session, {"atelier_lang": language}, {}
+
+
+@pytest.fixture
+def source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """A photo as the tab remembers it; small.safetensors is the only stylizer there is."""
+    (tmp_path / "weights").mkdir()
+    make(tmp_path / "weights" / "small.safetensors")
+    monkeypatch.setenv("ATELIER_WEIGHTS", str(tmp_path / "weights"))
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "gradio"))
+    monkeypatch.setattr(stylize_tab, "available", lambda: ["small.safetensors"])
+    monkeypatch.setattr(runtime, "_job_lock", threading.RLock())  # one that stays taken ends with its test
+    monkeypatch.setattr(runtime, "cores", lambda: 1)
+    images.write(photo(), tmp_path / "photo.png")
+    images.write(photo(90, 70), tmp_path / "mine.png")
+    found, *_ = stylize_tab.inspect(str(tmp_path / "photo.png"), None, Visitor())  # type: ignore[arg-type]
+    return dict(found)
+
+
+def run(source: dict[str, Any], settings: tuple[Any, ...] = SETTINGS, live: tuple[Any, ...] = LIVE) -> tuple[Any, ...]:
+    return stylize_tab.run_page(Visitor(), gr.Progress(), source, *settings, *live, *SAVING, None)  # type: ignore[arg-type]
+
+
+def said(call: Any) -> str:
+    with pytest.raises(gr.Error) as caught:
+        call()
+    return str(caught.value.message)
+
+
+def drawn() -> str:
+    """The left half masked, as the canvas sends it."""
+    mask = np.zeros((60, 80, 4), np.uint8)
+    mask[:, :40] = 255
+    file = io.BytesIO()
+    Image.fromarray(mask).save(file, "PNG")
+    return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
+
+
+def test_a_run_and_its_live_dials(source: dict[str, Any]) -> None:
+    slider, info, download, send, recipe, made, _ = run(source)
+    assert info.startswith("**80 × 60** in ")
+    assert Path(download["value"]).name == "photo-waves.png"
+    assert slider["value"] == (source["path"], download["value"])
+    assert send["interactive"]
+    assert recipe["options"]["style"] == "waves"
+    assert "masked" not in recipe
+    painted = images.read(download["value"]).pixels
+    for live, name in (((0.0, False, ""), "photo-waves-s0.png"), ((0.0, True, drawn()), "photo-waves-s0.png")):
+        *_, download, _, recipe, made = stylize_tab.remix(Visitor(), made, *live, *SAVING)  # type: ignore[arg-type]
+        assert Path(download["value"]).name == name
+        np.testing.assert_array_equal(images.read(download["value"]).pixels, photo().pixels)
+    *_, download, _, recipe, made = stylize_tab.remix(Visitor(), made, 1.0, False, drawn(), *SAVING)  # type: ignore[arg-type]
+    half = images.read(download["value"]).pixels
+    np.testing.assert_array_equal(half[:, 45:], photo().pixels[:, 45:])
+    np.testing.assert_array_equal(half[:, :35], painted[:, :35])
+    assert recipe["masked"] is True
+    assert len(list(Path(made["folder"]).glob("*/*.png"))) == 1  # versions before it are gone
+
+
+def test_an_own_picture_comes_before_the_gallery(source: dict[str, Any], tmp_path: Path) -> None:
+    own = str(tmp_path / "mine.png")
+    settings = ("waves", own, "night", None, 0.25, *SETTINGS[5:])
+    *_, recipe, made, _ = run(source, settings)
+    assert (recipe["options"]["style"], recipe["options"]["second"]) == ("mine.png", "night")
+    assert str(tmp_path) not in str(recipe)
+    assert Path(made["file"]).name == "photo-mine-night.png"
+
+
+@pytest.mark.parametrize("place", [0, 2])
+@pytest.mark.parametrize("name", ["wave", "../mine.png", "{own}"])
+def test_a_name_from_a_request_opens_no_file(place: int, name: str, source: dict[str, Any], tmp_path: Path) -> None:
+    settings: list[Any] = list(SETTINGS)
+    settings[place] = name.format(own=tmp_path / "mine.png")
+    message = said(lambda: run(source, tuple(settings)))
+    assert "There is no style called" in message
+    assert message.endswith("Choices: waves, night.")
+
+
+def test_what_is_missing_is_said_in_chinese(source: dict[str, Any]) -> None:
+    visitor = Visitor(language="zh")
+    assert "没有名为“wave”的风格。可选：waves, night。" in said(
+        lambda: stylize_tab.run_page(visitor, gr.Progress(), source, "wave", *SETTINGS[1:], *LIVE, *SAVING, None)  # type: ignore[arg-type]
+    )
+    assert said(lambda: stylize_tab.run_page(visitor, gr.Progress(), None, *SETTINGS, *LIVE, *SAVING, None))  # type: ignore[arg-type]
+    estimate = stylize_tab.show_estimate(visitor, source, "waves", None, "", None, 0.5, 9.0, "fp32", 0)  # type: ignore[arg-type]
+    assert estimate == "⚠ 笔触大小为 9.0，应在 0.1 到 4.0 之间。"
+
+
+def test_all_styles_on_a_sheet_one_after_the_other(source: dict[str, Any]) -> None:
+    steps = list(stylize_tab.run_sheet(source, False, Visitor(), gr.Progress()))  # type: ignore[arg-type]
+    assert [names for _, names in steps] == [["waves"], ["waves", "night"]]
+    shown = steps[-1][0]["value"]
+    assert [caption for _, caption in shown] == ["Waves · A. Painter, 1831", "Night · B. Painter, c. 1900"]
+    assert images.probe(shown[0][0]).width == 80
+    assert not handlers._stops
+
+
+def test_stop_ends_the_sheet_and_keeps_what_is_there(source: dict[str, Any]) -> None:
+    steps = stylize_tab.run_sheet(source, False, Visitor(), gr.Progress())  # type: ignore[arg-type]
+    next(steps)
+    handlers.request_stop(Visitor())  # type: ignore[arg-type]
+    assert list(steps) == []
+
+
+def test_the_recipe_gives_the_dials_back(source: dict[str, Any], tmp_path: Path) -> None:
+    settings = ("night", None, "", str(tmp_path / "mine.png"), 0.25, 2.0, *SETTINGS[6:])
+    *_, made, _ = run(source, settings, (0.5, True, ""))
+    visitor = Visitor()
+    again, _, button, _, _ = stylize_tab.inspect(made["file"], None, visitor)  # type: ignore[arg-type]
+    assert button["visible"]
+    back = stylize_tab.settings_of_recipe(again, visitor)  # type: ignore[arg-type]
+    assert back == ["night", None, "", None, 0.25, 2.0, 0.5, True]  # the own picture has to be given again
+
+
+def test_optimising_shows_each_picture_and_frees_the_machine(
+    source: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vgg = random_vgg()
+    monkeypatch.setattr(stylize, "load_vgg", lambda: vgg)
+    settings = (None, str(tmp_path / "mine.png"), *SETTINGS[2:])
+    steps = stylize_tab.run_optimise(Visitor(), gr.Progress(), source, *settings, 20, *LIVE, *SAVING, None)  # type: ignore[arg-type]
+    first = next(steps)
+    assert first[1].startswith("Steps: 10 of 20<br>**80 × 60**")
+    rest = list(steps)
+    assert len(rest) == 1
+    assert rest[0][4]["options"]["optimise"] == 20
+    assert not Path(first[5]["folder"]).exists()  # its place on the page is taken
+
+
+def test_optimising_wants_a_picture_of_ones_own(source: dict[str, Any]) -> None:
+    def call() -> None:
+        list(stylize_tab.run_optimise(Visitor(), gr.Progress(), source, *SETTINGS, 20, *LIVE, *SAVING, None))  # type: ignore[arg-type]
+
+    assert "one of your own" in said(call)
+
+
+def test_the_endpoints(source: dict[str, Any], tmp_path: Path) -> None:
+    images.write(images.Picture(pixels=np.zeros((60, 80, 1), np.uint8)), tmp_path / "mask.png")
+    style = ("waves", None, "night", None, 0.5, 4.0, 1.0, False)
+    file, facts = stylize_tab.stylize_endpoint(
+        source["path"], *style, str(tmp_path / "mask.png"), "fp32", 0, *SAVING, Visitor(), gr.Progress()  # type: ignore[arg-type]
+    )  # fmt: skip
+    np.testing.assert_array_equal(images.read(file).pixels, photo().pixels)  # nothing is masked
+    assert (facts["width"], facts["height"], facts["notices"]) == (80, 60, [])
+    assert images.read(file).recipe == facts["recipe"]
+    assert stylize_tab.styles_endpoint(Visitor())[0] == {  # type: ignore[arg-type]
+        "name": "waves", "title": "Waves", "artist": "A. Painter", "year": "1831"
+    }  # fmt: skip
+
+
+def test_the_tab_is_built_only_where_a_stylizer_is(source: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    from editing.ui import page
+
+    def tabs() -> set[str]:
+        return {block.id for block in page.build().blocks.values() if isinstance(block, gr.Tab)}
+
+    assert "stylize" in tabs()
+    monkeypatch.setattr(stylize_tab, "available", list)
+    assert "stylize" not in tabs()
+
+
+def test_a_style_of_the_gallery_is_chosen_by_its_thumbnail() -> None:
+    def event(index: object) -> gr.SelectData:
+        return gr.SelectData(target=None, data={"index": index, "value": None})
+
+    assert stylize_tab.choose(["waves", "night"], event(1), Visitor()) == ("night", None)  # type: ignore[arg-type]
+    assert stylize_tab.choose(["waves"], event(7), Visitor())[0] == gr.skip()  # type: ignore[arg-type]
