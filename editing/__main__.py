@@ -211,7 +211,7 @@ def _tile(text: str) -> int | None:
         raise OptionError(f"--tile is '{text}'; it must be auto or a number of pixels.") from None
 
 
-def _targets(arguments: argparse.Namespace, suffix: str) -> list[tuple[Path, Path]]:
+def _targets(arguments: argparse.Namespace, suffix: str, *, clips: bool = True) -> list[tuple[Path, Path]]:
     """Each input with its output. OUT is a folder when it is one, has no suffix, or the inputs are several."""
     output: Path = arguments.output
     inputs: list[Path] = arguments.inputs
@@ -229,7 +229,7 @@ def _targets(arguments: argparse.Namespace, suffix: str) -> list[tuple[Path, Pat
     used: set[Path] = set()
     for source in inputs:
         stem, number = f"{source.stem}{suffix}", 2
-        ending = f".{arguments.format}" if arguments.format else clip_writer.usual_suffix(source) or ".png"
+        ending = f".{arguments.format}" if arguments.format else (clips and clip_writer.usual_suffix(source)) or ".png"
         target = output / f"{stem}{ending}"
         while target in used:  # a/cat.png and b/cat.png
             target, number = output / f"{stem}-{number}{ending}", number + 1
@@ -311,7 +311,8 @@ def _stylize(arguments: argparse.Namespace) -> int:
     from editing import images, masks, runtime, stylize
 
     stylize.check_style(options)  # a wrong style ends it all; a wrong picture only itself
-    targets = _targets(arguments, "-" + "-".join(Path(name).stem for name in (options.style, options.second) if name))
+    suffix = "-" + "-".join(Path(name).stem for name in (options.style, options.second) if name)
+    targets = _targets(arguments, suffix, clips=False)
     failed = 0
     for source, target in targets:
         try:
