@@ -608,13 +608,13 @@ def _describe_generator(texts: dict[str, str]) -> tuple[str, str] | None:
 
 def _describe_stylizer(texts: dict[str, str]) -> tuple[str, str] | None:
     """Task and architecture of a stylizer that ``train stylizer`` wrote."""
-    from editing.networks.stylizer import StylizerConfig
-
     try:
-        config = StylizerConfig.from_json(texts.get("config", ""))
-    except (ValueError, TypeError, RecursionError):
+        config = json.loads(texts.get("config", ""))
+    except (ValueError, RecursionError):
         return None
-    return "stylize", f"stylizer, {'-'.join(str(width) for width in config.widths)[:40]} channels"
+    if not isinstance(config, dict) or not {"widths", "code", "encoder"} <= set(config):
+        return None
+    return "stylize", "stylizer"
 
 
 def _describe_denoiser(texts: dict[str, str]) -> tuple[str, str] | None:

@@ -62,14 +62,17 @@ class JobReport:
         frames: bool = False, steps: bool = False,
     ) -> None:  # fmt: skip
         self.progress, self.flag, self.language, self.prefix = progress, flag, language, prefix
-        kinds = {"progress_pictures": pictures, "progress_frames": frames, "progress_steps": steps}
-        self.text = next((name for name, wanted in kinds.items() if wanted), "progress")  # else tiles
+        self.pictures, self.frames, self.steps = pictures, frames, steps  # else tiles
         self.started, self.first = time.monotonic(), -1
 
     def __call__(self, done: int, total: int, note: str = "") -> None:
         if self.flag.is_set():
             raise Stopped("Stopped.")
-        text = say(self.text, self.language, done=done, total=total)
+        text = say(
+            "progress_pictures" if self.pictures else "progress_frames" if self.frames
+            else "progress_steps" if self.steps else "progress",
+            self.language, done=done, total=total,
+        )  # fmt: skip
         if self.first < 0:
             self.first = done  # a run that goes on from an earlier one doesn't begin at 0
         if self.first < done < total:
@@ -90,7 +93,7 @@ class Job:
     ) -> JobReport:
         return JobReport(
             self.progress, self.flag, self.language, prefix, pictures=pictures, frames=frames, steps=steps
-        )
+        )  # fmt: skip
 
 
 @contextmanager

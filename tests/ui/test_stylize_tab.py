@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import base64
 import io
+import json
+import os
+import subprocess
+import sys
 import threading
 from pathlib import Path
 from typing import Any
@@ -14,16 +18,17 @@ import pytest
 from PIL import Image
 from test_stylize import make, photo, random_vgg
 
-from editing import images, runtime, stylize
+from editing import images, runtime, stylize, weights
 from editing.ui import handlers, stylize_tab
 
+ROOT = Path(__file__).parent.parent.parent
 SETTINGS = ("waves", None, "", None, 0.5, 4.0, "fp32", 0)  # style, own, second, own, mix, scale, precision, tile
 LIVE = (1.0, False, "")  # strength, kept colours, mask
 SAVING = ("PNG", False, False)
 
 
-class Visitor:
-    """What the handlers look at of a gr.Request."""
+class Visitor(gr.Request):
+    """What the handlers look at of a request."""
 
     def __init__(self, session: str = "one", language: str = "en") -> None:
         self.session_hash, self.cookies, self.headers = session, {"atelier_lang": language}, {}
@@ -145,6 +150,7 @@ def test_optimising_shows_each_picture_and_frees_the_machine(
 ) -> None:
     vgg = random_vgg()
     monkeypatch.setattr(stylize, "load_vgg", lambda: vgg)
+    monkeypatch.setattr(weights, "digest", lambda weight: vgg.sha256)
     settings = (None, str(tmp_path / "mine.png"), *SETTINGS[2:])
     steps = stylize_tab.run_optimise(Visitor(), gr.Progress(), source, *settings, 20, *LIVE, *SAVING, None)  # type: ignore[arg-type]
     first = next(steps)
@@ -176,15 +182,36 @@ def test_the_endpoints(source: dict[str, Any], tmp_path: Path) -> None:
     }  # fmt: skip
 
 
-def test_the_tab_is_built_only_where_a_stylizer_is(source: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    from editing.ui import page
+BUILD = """
+import json, sys
+from pathlib import Path
+import gradio as gr
+from editing import weights
+from editing.ui import page
+weights.SHIPPED = Path(sys.argv[1])
+built = page.build()
+blocks = built.blocks.values()
+print(json.dumps({
+    "tabs": [block.id for block in blocks if isinstance(block, gr.Tab)],
+    "public": [fn.api_name for fn in built.fns.values() if fn.api_visibility == "public"],
+    "strays": [str(c) for b in blocks if isinstance(b, gr.Tabs) for c in b.children if not isinstance(c, gr.Tab)],
+}))
+"""
 
-    def tabs() -> set[str]:
-        return {block.id for block in page.build().blocks.values() if isinstance(block, gr.Tab)}
 
-    assert "stylize" in tabs()
-    monkeypatch.setattr(stylize_tab, "available", list)
-    assert "stylize" not in tabs()
+@pytest.mark.parametrize("there", [True, False])
+def test_the_tab_is_there_only_with_a_stylizer(there: bool, tmp_path: Path) -> None:
+    # In a process of its own, since Gradio leaves event loops unclosed.
+    (tmp_path / "weights").mkdir()
+    if there:
+        make(tmp_path / "weights" / "small.safetensors")
+    environment = os.environ | {"ATELIER_WEIGHTS": str(tmp_path / "weights")}
+    command = [sys.executable, "-c", BUILD, str(tmp_path / "none")]
+    ran = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, timeout=120, check=True)
+    built = json.loads(ran.stdout.splitlines()[-1])
+    assert ("stylize" in built["tabs"]) == there
+    assert ({"stylize", "styles"} <= set(built["public"])) == there
+    assert built["strays"] == []  # Gradio takes whatever lies beside tabs for a tab, too
 
 
 def test_a_style_of_the_gallery_is_chosen_by_its_thumbnail() -> None:
