@@ -62,7 +62,7 @@ def test_the_catalogue_is_complete() -> None:
         assert weight.architecture
         assert weight.licence
         if isinstance(weight.source, weights.Download):
-            assert weight.source.url.startswith("https://github.com/")
+            assert weight.source.url.startswith(("https://github.com/", "https://download.pytorch.org/models/"))
             assert weight.source.megabytes > 0
 
 
