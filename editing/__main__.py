@@ -60,6 +60,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"Atelier {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _add_upscale(commands.add_parser("upscale", help="enlarge pictures and clips, or clean them (scale 1)"))
+    _add_repair(commands.add_parser("repair", help="restore faces, fill what a mask covers, or make faces unknown"))
     _add_stylize(commands.add_parser("stylize", help="repaint pictures in the style of a painting or of any picture"))
     _add_generate(commands.add_parser("generate", help="draw pictures from seeds, or a walk along several"))
     _add_weights(commands.add_parser("weights", help="list, verify or fetch the networks' weights"))
@@ -257,6 +258,113 @@ class _Bar:
         if note:
             self.bar.set_postfix_str(note, refresh=False)
         self.bar.update(done - self.bar.n)
+
+
+# repair
+
+
+def _add_repair(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(command=_repair)
+    parser.add_argument("inputs", nargs="+", type=Path, metavar="IN", help="pictures")
+    _add_output(parser)
+    parser.add_argument("--mask", type=Path, metavar="FILE", help="a picture: what is white, or opaque, is filled")
+    parser.add_argument(
+        "--faces", default="all", metavar="all|none|N,N", help="which, numbered from left to right (default: all)"
+    )
+    parser.add_argument(
+        "--box", action="append", default=[], metavar="L,T,R,B",
+        help="a face that is not found, in pixels from the upper left; may be given several times",
+    )  # fmt: skip
+    parser.add_argument(
+        "--fidelity", type=float, default=0.5, metavar="X",
+        help="1 as close to the picture as it can, 0 as clean as it can (default: %(default)s)",
+    )  # fmt: skip
+    parser.add_argument("--strength", type=float, default=1.0, metavar="X", help="0 no change, 1 all (default: 1)")
+    parser.add_argument(
+        "--model", default="repairer", help="a name from 'weights list', or a file (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--min-size",
+        type=int,
+        metavar="N",
+        help="lower faces are left alone, in pixels (default: by the picture's size)",
+    )
+    parser.add_argument(
+        "--score", type=float, default=0.8, metavar="X", help="how sure a face must be, 0 to 1 (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--filler", default="auto", choices=("auto", "patches", "lama"), help="outside faces (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--anonymise", default="no", choices=("no", "blur", "pixels", "person"),
+        help="instead of repairing the faces (default: %(default)s)",
+    )  # fmt: skip
+    parser.add_argument("--precision", default="auto", choices=("auto", "fp32", "bf16"), help="default: %(default)s")
+    parser.add_argument("--format", choices=("png", "jpg", "webp", "tif"), help="of files in a folder (default: png)")
+    _add_metadata(parser)
+
+
+def _repair(arguments: argparse.Namespace) -> int:
+    from editing import images, masks, repair, runtime
+
+    options = repair.RepairOptions(
+        model=arguments.model, faces=repair.faces_of(arguments.faces), boxes=tuple(map(_box, arguments.box)),
+        strength=arguments.strength, fidelity=arguments.fidelity, score=arguments.score, min_size=arguments.min_size,
+        filler=arguments.filler, anonymise=arguments.anonymise, precision=arguments.precision,
+    )  # fmt: skip
+    failed = 0
+    for source, target in _targets(arguments, "-repaired"):
+        try:
+            with _Bar(source.name, "step") as report, runtime.job():
+                picture = images.read(source)
+                mask = masks.read(arguments.mask, picture.height, picture.width) if arguments.mask else None
+                found = repair.find(picture, options, report=report) if options.faces != "none" else []
+                persons = _persons(len(found)) if options.anonymise == "person" else ()
+                made = repair.repair(picture, options, mask, found=found, persons=persons, report=report)
+                result = repair.compose(made)
+                notices = images.write(
+                    result, target, strip=arguments.strip, keep_gps=arguments.keep_gps, recipe=repair.recipe(options)
+                )
+        except EditingError as error:
+            failed = _fail(error if source.name in str(error) else f"{source.name}: {error}", 1)
+            continue
+        for notice in (*picture.notices, *notices):
+            sys.stderr.write(f"{source.name}: {notice}\n")
+        for face in made.faces:
+            likeness = face.likeness(options.fidelity)
+            if likeness is not None and likeness < repair.ALIKE:
+                sys.stderr.write(
+                    f"{source.name}: face {face.number} may no longer be the same person (likeness {likeness:.2f}, "
+                    f"{repair.ALIKE} wanted): raise --fidelity, or leave it out of --faces\n"
+                )
+            if face.anonymised and face.anonymised != options.anonymise:
+                sys.stderr.write(
+                    f"{source.name}: face {face.number} is too large for someone who does not exist: squares took the "
+                    "place\n"
+                )
+        if made.faces and options.anonymise == "no":
+            licence = repair.load(options.model, options.precision).licence
+            if "not for" in licence:
+                sys.stderr.write(f"{options.model}: {licence}\n")
+        filled = f"  filled by {made.filled_by}" if made.filled_by else ""
+        sys.stdout.write(f"{target}  {result.width}x{result.height}  {len(made.faces)} of {made.found} faces{filled}\n")
+    return failed
+
+
+def _persons(count: int) -> list[Pixels]:
+    """Faces of people who do not exist, one for each in the picture."""
+    from editing import generate
+
+    samples = generate.generate(generate.GenerateOptions(count=count)) if count else []
+    return [sample.picture.pixels for sample in samples]
+
+
+def _box(text: str) -> tuple[float, float, float, float]:
+    try:
+        left, top, right, bottom = (float(word) for word in text.split(","))
+    except ValueError:
+        raise OptionError(f"--box is '{text}'; it must be four numbers with commas, such as 40,30,120,140.") from None
+    return left, top, right, bottom
 
 
 # stylize

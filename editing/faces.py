@@ -28,6 +28,7 @@ from editing.images import Floats, Picture, Pixels
 from editing.masks import Mask
 from editing.report import Report, silent
 from editing.runtime import Backend
+from editing.weights import Weight
 
 SIDE = 512  # of an aligned face
 # Eyes, tip of the nose, corners of the mouth in an aligned face; facexlib's numbers.
@@ -116,15 +117,18 @@ def _box(numbers: npt.NDArray[np.float64]) -> Box:
     return left, top, right, bottom
 
 
+def best_detector() -> Weight:
+    """The larger detector where it has been fetched, else the shipped one."""
+    better = weights.find("detector-resnet50", "detect")
+    return better if weights.path_of(better) else weights.find("detector", "detect")
+
+
 def load_detector(model: str | None = None) -> Detector:
     """The detector called ``model``, loaded once and shared; None: the best one that is here.
 
     Raises WeightError for an unknown, missing or damaged weight.
     """
-    if model is None:
-        better = weights.find("detector-resnet50", "detect")
-        model = better.name if weights.path_of(better) else "detector"
-    weight = weights.find(model, "detect")
+    weight = best_detector() if model is None else weights.find(model, "detect")
     backend = Backend(runtime.choose_backend("fp32").device, "fp32")  # boxes and landmarks are not to be rounded
     sha256 = weights.digest(weight)
 
@@ -251,6 +255,11 @@ def _distinct(found: list[Face]) -> list[Face]:
     return [face for face in kept if not any(_within(face.box, other.box) for other in kept if other is not face)]
 
 
+def same_place(face: Face, other: Face) -> bool:
+    """Whether two boxes are round one face."""
+    return _shared(face.box, other.box) > _OVERLAP
+
+
 def _intersection(a: Box, b: Box) -> float:
     return max(0.0, min(a[2], b[2]) - max(a[0], b[0])) * max(0.0, min(a[3], b[3]) - max(a[1], b[1]))
 
@@ -346,8 +355,8 @@ def align(array: Pixels | Floats, transform: Transform, *, outside: float | None
     What lies outside the picture mirrors it, as in FFHQ, or is ``outside``.
     """
     back = inverse_of(transform)
-    corners = np.array([[0, 0], [SIDE, 0], [0, SIDE], [SIDE, SIDE]]) @ back[:, :2].T + back[:, 2]
-    area = _region(corners, array.shape[:2], margin=4 + 2 / _scale(transform))
+    corners = _frame(back)
+    area = _region(corners, array.shape[:2], margin=4 + 2 / scale_of(transform))
     if area is None:  # nothing of the face is in the picture: the nearest pixels stand for it
         near = np.clip(corners.mean(0), 0, np.array(array.shape[1::-1]) - 1).astype(int)
         area = slice(near[1], near[1] + 1), slice(near[0], near[0] + 1)
@@ -358,8 +367,27 @@ def align(array: Pixels | Floats, transform: Transform, *, outside: float | None
     return _warp(floats, shifted, SIDE, SIDE, outside)
 
 
-def _scale(transform: Transform) -> float:
+def scale_of(transform: Transform) -> float:
+    """How many pixels of the aligned face one of the picture's is wide."""
     return float(np.hypot(transform[0, 0], transform[1, 0]))
+
+
+def unalign(array: Mask, transform: Transform, shape: tuple[int, int]) -> Mask:
+    """(512, 512) of the aligned face -> (H, W) of the picture, 0 outside the frame."""
+    result = np.zeros(shape, np.float32)
+    back = inverse_of(transform)
+    area = _region(_frame(back), shape, margin=1)
+    if area is not None:
+        height, width = area[0].stop - area[0].start, area[1].stop - area[1].start
+        back[:, 2] -= [area[1].start, area[0].start]
+        result[area] = _warp(array[..., None], back, height, width, 0.0)[..., 0]
+    return result
+
+
+def _frame(back: Transform) -> npt.NDArray[np.float64]:
+    """(4, 2): where the corners of the aligned face lie in the picture."""
+    corners = np.array([[0, 0], [SIDE, 0], [0, SIDE], [SIDE, SIDE]]) @ back[:, :2].T + back[:, 2]
+    return np.asarray(corners, np.float64)
 
 
 def _region(corners: npt.NDArray[np.float64], shape: tuple[int, ...], margin: float) -> tuple[slice, slice] | None:
@@ -373,7 +401,7 @@ def _region(corners: npt.NDArray[np.float64], shape: tuple[int, ...], margin: fl
 
 def _warp(source: Floats, transform: Transform, height: int, width: int, outside: float | None = None) -> Floats:
     """``source`` (h, w, C) seen through ``transform``, (height, width, C); averaged first where it gets smaller."""
-    channels, scale = source.shape[2], _scale(transform)
+    channels, scale = source.shape[2], scale_of(transform)
     if scale < 0.75:
         size = max(1, round(source.shape[1] * scale)), max(1, round(source.shape[0] * scale))
         factors = np.array([source.shape[1] / size[0], source.shape[0] / size[1]])
@@ -487,13 +515,11 @@ def paste(
         grain: 0 to 1, how much is kept of what ``original`` has and ``before`` is too coarse to hold.
         hole: (H, W), where ``original`` is to be replaced: there ``amount`` is 1 and ``grain`` 0.
     """
-    back, height_width = inverse_of(transform), canvas.shape[:2]
-    corners = np.array([[0, 0], [SIDE, 0], [0, SIDE], [SIDE, SIDE]]) @ back[:, :2].T + back[:, 2]
-    area = _region(corners, height_width, margin=1)
+    back = inverse_of(transform)
+    area = _region(_frame(back), canvas.shape[:2], margin=1)
     if area is None:
         return
     height, width = area[0].stop - area[0].start, area[1].stop - area[1].start
-    back = back.copy()
     back[:, 2] -= [area[1].start, area[0].start]
     weight = _warp(outline[..., None], back, height, width, 0.0)
     keep = np.full_like(weight, grain)

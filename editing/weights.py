@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import functools
 import importlib.metadata
+import importlib.util
 import json
 import os
 import pickle
@@ -27,7 +28,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from editing import ncnn
+from editing import ncnn, torchscript
 from editing.errors import WeightError
 from editing.fetch import download, sha256_of
 from editing.report import Report, silent
@@ -254,6 +255,45 @@ CATALOGUE: tuple[Weight, ...] = (
         sha256="3d558d8d0e42c20224f13cf5a29c79eba2d59913419f945545d8cf7b72920de2",
         source=Download(f"{_FACEXLIB}/v0.2.2/parsing_parsenet.pth", megabytes=85),
     ),
+    Weight(
+        name="gfpgan",
+        task="restore",
+        title="GFPGAN v1.4",
+        architecture="GFPGAN, 512 px",
+        licence="Apache-2.0",
+        sha256="e2cd4703ab14f4d01fd1383a8a8b266f9a5833dacee8e6a79d3bf21a1b6be5ad",
+        source=Download("https://github.com/TencentARC/GFPGAN/releases/download/v1.3.0/GFPGANv1.4.pth", megabytes=349),
+    ),
+    Weight(
+        name="restoreformer",
+        task="restore",
+        title="RestoreFormer++",
+        architecture="RestoreFormer++, 512 px",
+        licence="Apache-2.0",
+        sha256="613fe52805f86bf8c2bffff08ae9f7a0b99f408be1bf221767af6183038be3a2",
+        source=Download(
+            "https://github.com/wzhouxiff/RestoreFormerPlusPlus/releases/download/v1.0.0/RestoreFormer++.ckpt",
+            megabytes=293,
+        ),
+    ),
+    Weight(
+        name="codeformer",
+        task="restore",
+        title="CodeFormer (needs: pip install spandrel_extra_arches)",
+        architecture="CodeFormer, 512 px",
+        licence="S-Lab 1.0: not for commercial use",
+        sha256="1009e537e0c2a07d4cabce6355f53cb66767cd4b4297ec7a4a64ca4b8a5684b7",
+        source=Download("https://github.com/sczhou/CodeFormer/releases/download/v0.1.0/codeformer.pth", megabytes=377),
+    ),
+    Weight(
+        name="lama",
+        task="inpaint",
+        title="big-lama",
+        architecture="LaMa, fast Fourier convolutions",
+        licence="Apache-2.0",
+        sha256="344c77bbcb158f17dd143070d1e789f38a66c04202311ae3a258ef66667a9ea9",
+        source=Download("https://github.com/Sanster/models/releases/download/add_big_lama/big-lama.pt", megabytes=206),
+    ),
 )
 
 
@@ -352,7 +392,9 @@ def load_state(weight: Weight) -> dict[str, torch.Tensor]:
     digest(weight)
     path = _present(weight)
     try:
-        return _read(path)
+        # A program is refused from strangers; of one whose sha256 is known the numbers are read, and it is not run.
+        known_program = weight.sha256 is not None and torchscript.is_archive(path)
+        return torchscript.read(path) if known_program else _read(path)
     except WeightError as error:
         raise WeightError(f"{path} can't be used: {error}") from error
 
@@ -376,15 +418,29 @@ def load_network(weight: Weight) -> ModelDescriptor[Any]:
     state = load_state(weight)
     from spandrel import MAIN_REGISTRY, UnsupportedModelError
 
+    _register_more()
     try:
         network = MAIN_REGISTRY.load(state)
     except UnsupportedModelError as error:
+        if weight.name == "codeformer":
+            raise WeightError(
+                "CodeFormer's network is in a package of its own, since its licence forbids commercial use. "
+                "Run: pip install spandrel_extra_arches"
+            ) from error
         raise WeightError(f"{weight.name} can't be used: {_UNKNOWN}") from error
     except Exception as error:
         raise WeightError(f"{weight.name} can't be used: its weights don't fit together ({_short(error)}).") from error
     network.eval()
     network.model.requires_grad_(False)
     return network
+
+
+def _register_more() -> None:
+    """Make spandrel know the architectures under other licences, where their package is installed."""
+    if importlib.util.find_spec("spandrel_extra_arches") is not None:
+        import spandrel_extra_arches  # type: ignore[import-not-found, unused-ignore]
+
+        spandrel_extra_arches.install(ignore_duplicates=True)
 
 
 def cache_folder() -> Path:
@@ -572,11 +628,13 @@ def _describe_pair(path: Path) -> tuple[str, str]:
 def _describe_file(path: Path) -> tuple[str, str]:
     """Task and architecture by the names and shapes of the arrays: the numbers themselves stay on the disk."""
     texts = _metadata(path)
-    if ours := _describe_generator(texts) or _describe_denoiser(texts) or _describe_stylizer(texts):
+    known = (_describe_generator, _describe_denoiser, _describe_stylizer, _describe_repairer)
+    if ours := next(filter(None, (describe(texts) for describe in known)), None):
         return ours
     import torch
     from spandrel import MAIN_REGISTRY, UnsupportedModelError
 
+    _register_more()
     try:
         try:
             with _building_on_meta, torch.device("meta"):
@@ -627,6 +685,17 @@ def _describe_denoiser(texts: dict[str, str]) -> tuple[str, str] | None:
         return None
     widths = "-".join(str(width) for width in config.widths)[:40]
     return "clean", f"denoising U-Net x1, {widths} channels"
+
+
+def _describe_repairer(texts: dict[str, str]) -> tuple[str, str] | None:
+    """Task and architecture of a repairer that ``train repairer`` wrote."""
+    from editing.networks.repairer import RepairerConfig
+
+    try:
+        config = RepairerConfig.from_json(texts.get("config", ""))
+    except (ValueError, TypeError, RecursionError):
+        return None
+    return "restore", f"repairing U-Net, {config.size} px"
 
 
 def _metadata(path: Path) -> dict[str, str]:

@@ -63,13 +63,17 @@ class JobReport:
     ) -> None:  # fmt: skip
         self.progress, self.flag, self.language, self.prefix = progress, flag, language, prefix
         self.pictures, self.frames, self.steps = pictures, frames, steps  # else tiles
-        self.started, self.first = time.monotonic(), -1
+        self.started, self.first, self.note = time.monotonic(), -1, ""
 
     def __call__(self, done: int, total: int, note: str = "") -> None:
         if self.flag.is_set():
             raise Stopped("Stopped.")
+        if note != self.note:  # another kind of step, at another pace
+            self.note, self.first, self.started = note, -1, time.monotonic()
+        looking, repairing, filling = (note == kind for kind in ("faces", "repair", "fill"))
         text = say(
-            "progress_pictures" if self.pictures else "progress_frames" if self.frames
+            "progress_looking" if looking else "progress_faces" if repairing else "progress_filling" if filling
+            else "progress_pictures" if self.pictures else "progress_frames" if self.frames
             else "progress_steps" if self.steps else "progress",
             self.language, done=done, total=total,
         )  # fmt: skip

@@ -313,11 +313,53 @@ MESSAGES: dict[str, str] = {
     "The box of the face is {}x{} pixels of the picture; it must be at least 4x4. Draw it round the face.": (
         "人脸框在图片中为 {}×{} 像素，至少应为 4×4。请把框画在人脸周围。"
     ),
+    # the Repair tab
+    "Size is {}; choose 1, 2 or 4.": "尺寸为 {}；请选择 1、2 或 4。",
+    "The boxes must be a list of [left, top, right, bottom] in pixels.": (
+        "方框必须是 [左, 上, 右, 下] 的列表，以像素为单位。"
+    ),
     # the mask brush
     "The mask that the page sent can't be read: draw it again, or load it from a file.": (
         "无法读取页面发来的蒙版：请重新绘制，或从文件载入。"
     ),
     "The box that the page sent can't be read: draw it again.": "无法读取页面发来的方框：请重新框选。",
+    "The filler '{}' is not known; choose one of {}.": "未知的填充方式“{}”；请从 {} 中选择。",
+    # repair
+    "Faces is '{}'; it must be all, none, or numbers with commas such as 1,3.": (
+        "人脸为“{}”；应为 all、none 或用逗号隔开的编号，例如 1,3。"
+    ),
+    "Faces are numbered from 1, from left to right; give at least one number, or none.": (
+        "人脸从左到右、从 1 开始编号；请至少给出一个编号，或选 none。"
+    ),
+    "Fidelity is {}; it must be between 0 and 1.": "保真度为 {}，应在 0 到 1 之间。",
+    "The score is {}; it must be between 0 and 1.": "置信度为 {}，应在 0 到 1 之间。",
+    "The smallest face is {} pixels; it must be between 8 and 4096.": "最小人脸为 {} 像素，应在 8 到 4096 之间。",
+    "Anonymise is '{}'; choose one of {}.": "匿名方式为“{}”；请从 {} 中选择。",
+    "Face {} was asked for, but {} were found. They are numbered from left to right; lower the score or the smallest "
+    "size to find more, or draw a box round the one that is missed.": (
+        "要求处理第 {} 张人脸，但只找到 {} 张。人脸从左到右编号；"
+        "可降低置信度或最小尺寸以找到更多，或在遗漏的人脸周围画框。"
+    ),
+    "There is nothing to repair: no face was chosen and no mask was given. Choose faces, or draw a mask.": (
+        "没有可修复的内容：未选择人脸，也没有蒙版。请选择人脸，或绘制蒙版。"
+    ),
+    "No face was found and no mask was given, so there is nothing to repair. Lower the score or the smallest size, "
+    "draw a box round the face, or draw a mask.": (
+        "没有找到人脸，也没有蒙版，因此没有可修复的内容。请降低置信度或最小尺寸，在人脸周围画框，或绘制蒙版。"
+    ),
+    "To anonymise by persons, pictures of persons must be given: choose blur or pixels instead.": (
+        "用虚构人物匿名需要提供人物图片：请改选 blur 或 pixels。"
+    ),
+    "{} choices were given for {} faces; give one for each.": "给出了 {} 个选择，而人脸有 {} 张；请逐一给出。",
+    "{} can't be used: it is a {}; only GFPGAN, RestoreFormer and CodeFormer are known here. Choose another model.": (
+        "无法使用 {}：它是 {}，此处只支持 GFPGAN、RestoreFormer 和 CodeFormer。请选择其他模型。"
+    ),
+    "CodeFormer's network is in a package of its own, since its licence forbids commercial use. Run: pip install "
+    "spandrel_extra_arches": (
+        "CodeFormer 的网络在单独的软件包中，因为它的许可禁止商业用途。请运行：pip install spandrel_extra_arches"
+    ),
+    "it is a TorchScript archive that can't be read ({}).": "它是无法读取的 TorchScript 文件（{}）。",
+    "it has no data": "其中没有数据",
     # clips
     "{} was not saved: {}. Choose another folder, or free some space.": "{} 未保存：{}。请换一个文件夹，或腾出空间。",
     "{} has no known suffix; clips are saved as {}.": "{} 没有可识别的后缀；动画可保存为 {}。",

@@ -9,7 +9,7 @@ import gradio as gr
 from starlette.middleware import Middleware
 
 from editing import __version__, runtime
-from editing.ui import generate_tab, mask_canvas, stylize_tab, upscale_tab
+from editing.ui import generate_tab, mask_canvas, repair_tab, stylize_tab, upscale_tab
 from editing.ui.handlers import forget
 from editing.ui.security import SecurityHeaders
 from editing.ui.translations import T, language_of, say
@@ -65,6 +65,8 @@ def build() -> gr.Blocks:
         gr.Markdown(T("tagline"))
         with gr.Tabs() as tabs:
             upscale_picture = upscale_tab.build()
+            if repair_tab.models():
+                repair_tab.build(tabs, upscale_picture)
             if stylize_tab.available():
                 stylize_tab.build(tabs, upscale_picture)
             if generate_tab.available():

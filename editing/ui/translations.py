@@ -310,7 +310,86 @@ TEXTS: dict[str, tuple[str, str]] = {
     "mask_face_masked": ("Face {number} is masked.", "已遮住第 {number} 张人脸。"),
     "mask_cursor_masked": ("{x} % across, {y} % down: masked", "横 {x}%，纵 {y}%：已遮住"),
     "mask_cursor_free": ("{x} % across, {y} % down: free", "横 {x}%，纵 {y}%：未遮住"),
+    # Repair
+    "tab_repair": ("Repair", "修复"),
+    "repair_size": ("Size", "尺寸"),
+    "repair_size_same": ("as it is", "保持不变"),
+    "repair_size_info": (
+        "Enlarges what is round the faces by the Upscale tab's photo model",
+        "用“放大”页的 photo 模型放大人脸以外的部分",
+    ),
+    "repair_min_size": ("Smallest face (pixels)", "最小人脸（像素）"),
+    "repair_min_size_info": ("0 is a hundredth of the longer side", "0 表示长边的百分之一"),
+    "repair_score": ("How sure it must be to be a face", "判定为人脸的把握"),
+    "repair_score_info": ("Less finds more, mistakes too", "越小找到的越多，误认也越多"),
+    "anonymise": ("Anonymise", "匿名化"),
+    "anonymise_info": (
+        "Replaces the ticked faces instead of repairing them",
+        "替换勾选的人脸，而不是修复它们",
+    ),
+    "anonymise_no": ("no", "否"),
+    "anonymise_blur": ("blur", "模糊"),
+    "anonymise_pixels": ("squares", "马赛克"),
+    "anonymise_person": ("someone who does not exist", "换成不存在的人"),
+    "trust": ("Show what to trust", "显示可信程度"),
+    "trust_info": (
+        "Red is where the result departs from what the picture can say; the download stays as it is",
+        "红色处的结果已超出原图所能说明的内容；下载的文件不受影响",
+    ),
+    "repair_faces": ("Faces", "人脸"),
+    "repair_ticks": ("Repaired faces", "要修复的人脸"),
+    "repair_ticks_info": (
+        "After a run a tick takes or rejects a face without another one",
+        "运行之后，勾选或取消即可采用或放弃某张脸，无需重新运行",
+    ),
+    "repair_whose": ("Fidelity and strength of", "保真度和强度的对象"),
+    "repair_everyone": ("all faces", "所有人脸"),
+    "fidelity": ("Fidelity", "保真度"),
+    "fidelity_info": (
+        "1 as close to the picture as it can, 0 as clean as it can; follows without another run",
+        "1 尽量接近原图，0 尽量干净；调整后无需重新运行",
+    ),
+    "repair_strength_info": (
+        "0 leaves a face as it was, 1 repairs it fully; follows without another run",
+        "0 保持原样，1 完全修复；调整后无需重新运行",
+    ),
     # Filled in on the server, by the visitor's language.
+    "repair_none_found": (
+        "No face was found. Draw a box round one with “Box a face”, or brush over what shall be filled.",
+        "没有找到人脸。可用“框选人脸”画一个方框，或涂抹要填补的部分。",
+    ),
+    "repair_nothing": (
+        "Tick a face, or brush over what shall be filled.",
+        "请勾选人脸，或涂抹要填补的部分。",
+    ),
+    "repair_estimate": (
+        "**Faces: {faces}** · masked: {percent} % · about **{seconds}** · peak memory {memory} ({free} free)",
+        "**人脸：{faces}** · 已遮住 {percent}% · 约 **{seconds}** · 峰值内存 {memory}（可用 {free}）",
+    ),
+    "repair_done": (
+        "**Faces: {faces} of {found}** · {width} × {height} in {seconds} · {size} {format}",
+        "**人脸：{faces} / {found}** · {width} × {height}，用时 {seconds} · {size} {format}",
+    ),
+    "repair_filled": (
+        "Masked parts outside the faces were filled by “{name}”.",
+        "人脸以外遮住的部分由“{name}”填补。",
+    ),
+    "repair_unlike": (
+        "⚠ Face {number} may look like someone else now: its likeness is {likeness}, and {bar} or more is usual. Turn "
+        "up its fidelity, or take its tick away.",
+        "⚠ 第 {number} 张脸可能已不像本人：相似度为 {likeness}，通常在 {bar} 以上。请调高它的保真度，或取消勾选。",
+    ),
+    "repair_squares": (
+        "Face {number} is too large for someone who does not exist: squares took the place.",
+        "第 {number} 张脸太大，无法换成不存在的人：已改用马赛克。",
+    ),
+    "repair_missing": (
+        "Not repaired in this run: {numbers}. Press Run for them.",
+        "本次运行未修复：{numbers}。请点“运行”。",
+    ),
+    "progress_looking": ("Looking for faces: {done} of {total}", "寻找人脸：{done} / {total}"),
+    "progress_faces": ("Faces: {done} of {total}", "人脸：{done} / {total}"),
+    "progress_filling": ("Filled parts: {done} of {total}", "填补：{done} / {total}"),
     "estimate": (
         "**{width} × {height} → {out_width} × {out_height}** · about **{seconds}** · peak memory {memory} "
         "({free} free) · tiles: {tiles}",

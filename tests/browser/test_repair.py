@@ -1,0 +1,148 @@
+"""The Repair tab as people use it, in Chromium, with stand-ins for its networks; and its endpoints as programs do."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from gradio_client import Client, handle_file
+from playwright.sync_api import Page, expect
+
+from browser.conftest import PATIENCE, App, OpenPage, launched
+from browser.test_mask_canvas import place, stroke, view
+from editing import images
+from editing.images import Picture
+
+pytestmark = pytest.mark.filterwarnings("default:unclosed:ResourceWarning")  # gradio_client's event loops
+expect.set_options(timeout=PATIENCE)
+MIDDLES = ((80, 100), (240, 100), (400, 110))  # of the stand-in's faces
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
+    """The tab alone, without networks, in the place of the whole app."""
+    with launched(tmp_path_factory.mktemp("repair"), str(Path(__file__).parent / "repair_page.py")) as running:
+        yield running
+
+
+@pytest.fixture
+def photo(tmp_path: Path) -> Path:
+    """480 x 300, brighter to the right; dark enough for its negative to be another picture."""
+    shades = np.linspace(20, 100, 480)[None] + np.random.default_rng(3).integers(0, 9, (300, 480))
+    images.write(Picture(pixels=np.repeat(shades.astype(np.uint8)[..., None], 3, 2)), tmp_path / "group.png")
+    return tmp_path / "group.png"
+
+
+def open_tab(page: Page, photo: Path, name: str = "Repair") -> None:
+    page.get_by_role("tab", name=name).click()
+    page.locator("#repair-input input[type=file]").set_input_files(photo)
+    expect(page.locator("#repair-faces img")).to_have_count(3)
+    expect(page.locator("mask-canvas .faces button")).to_have_count(3)
+
+
+def result(page: Page, folder: Path) -> Picture:
+    with page.expect_download() as waiting:
+        page.locator("#repair-download").click()
+    waiting.value.save_as(folder / "result.png")
+    return images.read(folder / "result.png")
+
+
+def repaired(page: Page, photo: Path, folder: Path) -> list[int]:
+    """The faces that differ from the picture, in the download."""
+    before, after = images.read(photo).pixels.astype(int), result(page, folder).pixels.astype(int)
+    return [number for number, (x, y) in enumerate(MIDDLES, 1) if abs(after[y, x] - before[y, x]).max() > 3]
+
+
+def settled(page: Page, words: str) -> None:
+    expect(page.locator("#repair-info")).to_contain_text(re.compile(words))
+
+
+def test_from_a_group_photo_to_repaired_faces(page: Page, photo: Path, tmp_path: Path) -> None:
+    open_tab(page, photo)
+    expect(page.locator("#repair-estimate")).to_contain_text("Faces: 3")
+    tick = page.locator("#repair-ticks").get_by_label("2", exact=True)
+    tick.uncheck()
+    expect(page.locator("#repair-estimate")).to_contain_text("Faces: 2")
+    page.locator("#repair-run").click()
+    settled(page, r"Faces: 2 of 3 · 480 × 300 in")
+    assert repaired(page, photo, tmp_path) == [1, 3]
+    made = result(page, tmp_path)
+    assert made.recipe is not None
+    assert made.recipe["task"] == "repair"
+    expect(page.locator("#repair-faces")).to_contain_text(re.compile(r"1 · -?[\d.]+"))
+
+    # After the run: reject one without another run, and say of a new one that it takes one.
+    page.locator("#repair-ticks").get_by_label("3", exact=True).uncheck()
+    settled(page, "Faces: 1 of 3")
+    assert repaired(page, photo, tmp_path) == [1]
+    tick.check()
+    settled(page, "Not repaired in this run: 2")
+
+    # The dial of one face.
+    page.locator("#repair-faces button").first.click()
+    expect(page.locator("#repair-whose input")).to_have_value("1")
+    dial = page.locator("#repair-strength input[type=range]")
+    dial.fill("0")
+    dial.dispatch_event("pointerup")
+    expect(page.locator("#repair-recipe")).to_be_hidden()
+    page.locator("#repair-trust input").check()
+    settled(page, "preview")
+    after = page.locator("#repair-slider img").nth(1).get_attribute("src") or ""
+    assert "preview" in after
+    page.locator("#repair-send").click()
+    expect(page.locator("#upscale-input img")).to_be_visible()
+
+
+def test_a_scratch_and_a_face_of_ones_own(page: Page, photo: Path, tmp_path: Path) -> None:
+    open_tab(page, photo)
+    view(page).scroll_into_view_if_needed()
+    stroke(page, (200, 250), (260, 250))
+    expect(page.locator("#repair-estimate")).to_contain_text(re.compile(r"masked: [1-9]"))
+    page.locator("mask-canvas [data-do=box]").click()
+    stroke(page, (290, 180), (350, 240))
+    expect(page.locator("#repair-faces img")).to_have_count(4)
+    expect(page.locator("#repair-ticks input:checked")).to_have_count(4)
+    page.get_by_role("button", name="Mask face 1").click()
+    assert place(page, 0, 0)[0] > 0
+    page.locator("#repair-run").click()
+    settled(page, "Faces: 4 of 4")
+    settled(page, "filled by “patches”")
+    before, after = images.read(photo).pixels, result(page, tmp_path).pixels
+    apart = (before != after).any(2)
+    assert apart[245:255, 205:255].mean() > 0.5
+    assert apart[200:220, 310:330].mean() > 0.9
+    assert not apart[:20].any()
+    assert not apart[280:].any()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_phone_in_chinese(open_page: OpenPage, photo: Path, scheme: str) -> None:
+    page = open_page("/?lang=zh-CN", width=390, height=844, color_scheme=scheme)
+    open_tab(page, photo, "修复")
+    page.locator("#repair-run").click()
+    settled(page, "人脸：3 / 3")
+    page.get_by_text("高级选项").click()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    for name in ("input", "run", "stop", "estimate", "slider", "trust", "faces", "ticks", "whose", "fidelity", "info"):
+        box = page.locator(f"#repair-{name}").bounding_box()
+        assert box, name
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= 390
+    text = page.locator("main, .gradio-container").first.inner_text()
+    rest = re.sub(r"\([^()]*\)|\b(JPEG|WebP|PNG|TIFF|GPS|API|Upscale|repairer)\b", "", text)
+    assert not re.findall(r"[A-Za-z]{3,} [a-z]{2,}", rest)
+
+
+def test_the_api(app: App, photo: Path, tmp_path: Path) -> None:
+    client = Client(app.url, verbose=False, download_files=tmp_path / "received")
+    named = client.view_api(return_format="dict", print_info=False)["named_endpoints"]
+    assert set(named) == {"/detect", "/repair"}
+    seen = client.predict(handle_file(photo), api_name="/detect")
+    assert [face["number"] for face in seen["faces"]] == [1, 2, 3]
+    file, facts = client.predict(handle_file(photo), None, "2", api_name="/repair")
+    assert [face["number"] for face in facts["repaired"]] == [2]
+    assert images.read(file).recipe == facts["recipe"]
+    client.close()
