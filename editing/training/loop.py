@@ -123,9 +123,9 @@ def update_average(average: nn.Module, network: nn.Module, decay: float, step: i
 
 
 def learn(optimizer: torch.optim.Optimizer, loss: Tensor, rate: float) -> None:
-    """One step of an optimizer down the slope of ``loss``, at learning rate ``rate``."""
+    """One step of an optimizer down the slope of ``loss``, at learning rate ``rate`` times each group's "factor"."""
     for group in optimizer.param_groups:
-        group["lr"] = rate
+        group["lr"] = rate * group.get("factor", 1.0)
     optimizer.zero_grad(set_to_none=True)
     torch.autograd.backward(loss)
     optimizer.step()

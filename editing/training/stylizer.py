@@ -54,6 +54,7 @@ FRONT = 3  # stages of the loss's network that the encoder begins with
 SHOWN, SHOWN_SIZE = 4, 192  # photos in a grid of samples, and their sides in pixels
 SMALLEST_STYLE = 128  # pixels a side; smaller style pictures are left out
 SHIFT = 3  # pixels that a photo is moved by, at most, for stability
+SLOWER_SCALES, SLOWER_CODES = 0.1, 0.03  # learning rates of what makes scales from codes, and codes from pictures
 SEEN_APART = 8  # pixels at the border that the stability does not look at
 
 
@@ -317,9 +318,17 @@ class StylizerTask:
         self.averaged: dict[str, nn.Module] = (
             {name: averaged_copy(network) for name, network in self.networks.items()} if options.ema else {}
         )
-        learned = [p for network in self.networks.values() for p in network.parameters() if p.requires_grad]
+        # Adam moves every weight alike. Where many inputs add up to one number (896 moments to a number of a code, 128
+        # of those to a scale), that would be much more than a convolution moves: styles came apart at full rate.
+        slow = {"styles": SLOWER_SCALES, "encoder": SLOWER_CODES}
+        parts: dict[float, list[nn.Parameter]] = {}
+        for name, weight in self.stylizer.named_parameters():
+            if weight.requires_grad:
+                parts.setdefault(slow.get(name.partition(".")[0], 1.0), []).append(weight)
+        parts.setdefault(1.0, []).extend(self.gallery.parameters())
+        groups = [{"params": weights, "factor": factor} for factor, weights in parts.items()]
         self.optimizers: dict[str, torch.optim.Optimizer] = {
-            "stylizer": torch.optim.Adam(learned, options.lr, (0.9, 0.99))
+            "stylizer": torch.optim.Adam(groups, options.lr, (0.9, 0.99))
         }
 
     @property
@@ -352,7 +361,10 @@ class StylizerTask:
             made = self.stylizer(photos[whose], codes)
         maps = self.vgg(made)
         loss_c = gatys.content_loss(maps[CONTENT], seen[CONTENT][whose]).mean()
-        loss_s = gatys.style_loss(gatys.style_of(maps), gatys.stacked([style for style, _ in wanted])).mean()
+        apart = gatys.style_loss(gatys.style_of(maps), gatys.stacked([style for style, _ in wanted]))
+        loss_s = (
+            apart.log1p().mean()
+        )  # relative to a nearly even picture anything is far: one such must not push all away
         loss_v = gatys.total_variation(made).mean()
         found = torch.cat([self.targets[key][1] for key in batch.parts])
         truth = self.gallery(torch.tensor([which for _, which, _ in batch.parts], device=self.device)).detach()
@@ -367,8 +379,8 @@ class StylizerTask:
         if batch.shift is not None:
             with self._amp():
                 moved = self.stylizer(photos[:1].roll(batch.shift, (2, 3)), codes[:1])
-            apart = (moved - made[:1].roll(batch.shift, (2, 3))).abs()
-            steady = apart[..., SEEN_APART:-SEEN_APART, SEEN_APART:-SEEN_APART].mean()
+            shaken = (moved - made[:1].roll(batch.shift, (2, 3))).abs()
+            steady = shaken[..., SEEN_APART:-SEEN_APART, SEEN_APART:-SEEN_APART].mean()
             loss = loss + options.stability * steady
             values["stability"] = steady * options.stability_every
         rate = options.rate(batch.step)

@@ -89,8 +89,11 @@ def run(
     # A folder for each version: a browser shows the file that it already has under an address.
     for old in folder.glob("version-*"):
         shutil.rmtree(old, ignore_errors=True)
-    file = Path(tempfile.mkdtemp(prefix="version-", dir=folder)) / target.name
-    target.rename(file)
+    try:
+        file = Path(tempfile.mkdtemp(prefix="version-", dir=folder)) / target.name
+        target.rename(file)
+    except FileNotFoundError as error:  # the visitor has gone, and with them their folder
+        raise Stopped("Stopped.") from error
     return file, result, time.monotonic() - started
 
 
