@@ -23,7 +23,7 @@ from editing.images import Pixels
 
 STRONGEST = 75.0  # of 255: what the denoisers are trained to
 _SIDE = 7  # of a patch, in pixels
-_PATCHES = 24_000  # looked at, however large the picture is
+_PLACES = 12_000  # where patches are taken, however large the picture is
 _FEWEST = 2 * _SIDE**2  # below this a covariance says nothing
 _KEPT = 1_000  # patches that are kept in any case, be there ever so much texture
 _CLASSES = 8  # of brightness
@@ -84,15 +84,15 @@ def _patches(pixels: Pixels, alpha: Pixels | None) -> _Floats:
     """(N, C, side, side) patches evenly spread over the picture, 0 to 255; C is 1 for a gray picture saved as RGB."""
     if min(pixels.shape[:2]) < _SIDE:
         return np.zeros((0, 1, _SIDE, _SIDE))
-    if pixels.shape[2] == 3 and all(np.array_equal(pixels[..., 0], pixels[..., i]) for i in (1, 2)):
-        pixels = pixels[..., :1]
     views = np.lib.stride_tricks.sliding_window_view(pixels, (_SIDE, _SIDE), (0, 1))
-    count = views.shape[0] * views.shape[1] * views.shape[2]
-    step = math.ceil(math.sqrt(count / _PATCHES)) // 2 * 2 + 1 if count > _PATCHES else 1  # odd: JPEG's blocks are 8
+    count = views.shape[0] * views.shape[1]
+    step = math.ceil(math.sqrt(count / _PLACES)) // 2 * 2 + 1 if count > _PLACES else 1  # odd: JPEG's blocks are 8
     patches = views[::step, ::step].reshape(-1, *views.shape[2:])
     if alpha is not None:
         seen = np.lib.stride_tricks.sliding_window_view(alpha, (_SIDE, _SIDE))[::step, ::step]
         patches = patches[seen.min((2, 3)).reshape(-1) > 0]
+    if all(np.array_equal(patches[:, 0], patches[:, i]) for i in range(patches.shape[1])):
+        patches = patches[:, :1]
     return patches * (255 / np.iinfo(pixels.dtype).max)
 
 
@@ -114,7 +114,8 @@ def _differences_of_noise() -> float:
 
 def _smallest(patches: _Floats) -> float:
     """The deviation that the smallest eigenvalues of the patches' covariance agree on: their mean is their median."""
-    values = np.linalg.eigvalsh(np.cov(patches.T))
+    centred = patches - patches.mean(0)
+    values = np.linalg.eigvalsh(centred.T @ centred / max(len(patches) - 1, 1))
     for count in range(len(values), 0, -1):
         if values[:count].mean() <= np.median(values[:count]):
             break
