@@ -102,8 +102,8 @@ def _add_upscale(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--precision", default="auto", choices=("auto", "fp32", "bf16"), help="default: %(default)s")
     parser.add_argument("--no-color-lock", action="store_true", help="keep the network's own colours")
     parser.add_argument(
-        "--steady", type=float, default=0.5, metavar="X",
-        help="of clips: less flicker where nothing moves, 0 none to 1 (default: %(default)s)",
+        "--steady", type=float, metavar="X",
+        help="of clips: less flicker where nothing moves, 0 none to 1 (default: 0.5; 0 with denoisers)",
     )  # fmt: skip
     parser.add_argument(
         "--format", choices=("png", "jpg", "webp", "tif", "mp4", "webm", "gif", "apng"),
@@ -126,7 +126,8 @@ def _upscale(arguments: argparse.Namespace) -> int:
         color_lock=not arguments.no_color_lock,
         sigma=upscale.sigma_of(arguments.sigma),
     )  # fmt: skip
-    steady.check(arguments.steady)
+    if arguments.steady is not None:
+        steady.check(arguments.steady)
     options = upscale.settle(options)  # a wrong model ends it all; a wrong picture only itself
     targets = _targets(
         arguments,

@@ -16,8 +16,9 @@ import torch
 from made_clips import animation
 from ui.test_upscale_tab import Visitor
 
-from editing import images, noise, upscale, weights
+from editing import clip_upscale, images, noise, upscale, weights
 from editing.__main__ import main
+from editing.clip_upscale import ClipOptions
 from editing.errors import OptionError, WeightError
 from editing.images import Picture
 from editing.networks.denoiser import Denoiser, DenoiserConfig
@@ -309,7 +310,7 @@ def test_the_command_cleans_at_the_pictures_own_size(folder: Path, capsys: pytes
 def test_a_clip_has_one_noise_level_that_of_its_first_frame(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     frames = [photo(48, 64, sigma=sigma).pixels for sigma in (12, 30, 20)]
     animation(folder / "clip.png", frames)
-    assert main(["upscale", "clip.png", "-o", "clean.apng", "--model", NAME, "--steady", "0"]) == 0
+    assert main(["upscale", "clip.png", "-o", "clean.apng", "--model", NAME]) == 0
     found = re.search(r"clean\.apng  64x48  3 frames  .* s  sigma ([\d.]+) of 255\n", capsys.readouterr().out)
     assert found
     assert float(found[1]) == upscale.settle(options(), Picture(pixels=frames[0])).sigma
@@ -353,6 +354,14 @@ def test_the_noise_level_is_there_for_denoisers_alone() -> None:
     assert upscale_tab._page_options(*settings("anime-fast", False)).sigma is None
     assert upscale_tab._page_options(*settings(NAME, False)).sigma == 25
     assert upscale_tab._page_options(*settings(NAME)) == UpscaleOptions(model=NAME)
+
+
+def test_clips_are_not_steadied_for_denoisers_unless_one_says_so() -> None:
+    for model, usual in ((NAME, 0), ("anime-fast", 0.5)):
+        assert upscale_tab.show_steady(model, Visitor()) == usual
+        asked = UpscaleOptions(model=model)
+        assert clip_upscale.recipe(ClipOptions(upscale=asked))["options"]["steady"] == usual
+        assert clip_upscale.recipe(ClipOptions(upscale=asked, steady=0.3))["options"]["steady"] == 0.3
 
 
 def test_the_page_says_how_strong_the_noise_is_before_and_after(folder: Path) -> None:

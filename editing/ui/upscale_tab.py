@@ -172,6 +172,7 @@ def build() -> gr.Image:
         [model.change, sigma_auto.change],
         show_controls, [model, sigma_auto], [scale, sigma_auto, sigma], show_progress="hidden", **hidden,
     )  # fmt: skip
+    model.change(show_steady, model, steady, show_progress="hidden", **hidden)
     for tab, name in ((one, "one"), (several, "several"), (clip_tab, "clip")):
         tab.select(
             lambda name=name: (
@@ -255,6 +256,12 @@ def show_controls(model: str, sigma_auto: bool, request: gr.Request) -> tuple[An
     clean = weights.find(model, *upscale.TASKS, paths=False).task == "clean"
     told = upscale.takes_sigma(model)
     return gr.update(visible=not clean), gr.update(visible=told), gr.update(visible=told and not sigma_auto)
+
+
+@guarded
+def show_steady(model: str, request: gr.Request) -> float:
+    """How steady clips are made where nobody says, for another model."""
+    return clip_upscale.usual_steady(model)
 
 
 # Looking at what was given

@@ -63,7 +63,9 @@ def test_resumed_equals_uninterrupted(folder: Path, tmp_path: Path) -> None:
     assert [step for step, _ in read_log(tmp_path / "parts" / "log.csv")["style"]] == [1, 2, 3]
 
 
-def test_it_learns(folder: Path, tmp_path: Path) -> None:
+def test_it_learns(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("SLOWER_SCALES", "SLOWER_CODES"):  # they are for hundreds of inputs; here are few, and few steps
+        monkeypatch.setattr(stylizer, name, 1.0)
     asked = options(folder, tmp_path, steps=60, lr=1e-2, batch=4, others=0.5, ema=0.8, code_weight=1.0)
     sources, styles = load_pictures(asked), load_styles(asked)
     task = StylizerTask(asked, sources, styles, tiny_vgg(), torch.device("cpu"))
