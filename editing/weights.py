@@ -695,6 +695,8 @@ def _describe_repairer(texts: dict[str, str]) -> tuple[str, str] | None:
         config = RepairerConfig.from_json(texts.get("config", ""))
     except (ValueError, TypeError, RecursionError):
         return None
+    if '"coming"' not in texts["config"]:  # another network may have widths, too
+        return None
     return "restore", f"repairing U-Net, {config.size} px"
 
 

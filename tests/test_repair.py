@@ -461,6 +461,13 @@ def pretend(monkeypatch: pytest.MonkeyPatch, name: str, *, texts: dict[str, str]
         monkeypatch.setattr(weights, function, lambda weight, result=result: result)
 
 
+def test_a_repairer_of_ones_own_is_recognised() -> None:
+    config = RepairerConfig(widths=(8, 8)).to_json()
+    assert weights._describe_repairer({"config": config}) == ("restore", "repairing U-Net, 32 px")
+    for other in ("", "{}", '{"widths": [8, 8]}', config.replace("going", "blocks"), config.replace("8", "0")):
+        assert weights._describe_repairer({"config": other}) is None
+
+
 def test_our_repairer_is_loaded_from_its_configuration(monkeypatch: pytest.MonkeyPatch) -> None:
     torch.manual_seed(0)
     config = RepairerConfig(widths=(8, 8))

@@ -30,6 +30,8 @@ CSS = """
 .hint { font-size: var(--text-sm); opacity: .7; }
 #upscale-table * { font-family: var(--font); }
 input[role="combobox"] { text-overflow: ellipsis; margin-right: 1.6em !important; }
+#repair-faces .grid-container { grid-template-columns: repeat(auto-fill, minmax(130px, 1fr)) !important; }
+#repair-faces .thumbnail-lg { aspect-ratio: 5 / 4; }
 .mask-canvas { overflow: visible !important; }
 .mask-canvas p { margin: 0; }
 footer { opacity: .7; }

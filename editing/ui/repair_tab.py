@@ -142,7 +142,9 @@ def build(tabs: gr.Tabs, upscale_picture: gr.Image) -> gr.Image:
             ticks = gr.CheckboxGroup(
                 [], label=T("repair_ticks"), info=T("repair_ticks_info"), visible=False, elem_id="repair-ticks"
             )
-            whose = gr.Dropdown([], label=T("repair_whose"), visible=False, elem_id="repair-whose")
+            whose = gr.Dropdown(
+                [(T("repair_everyone"), 0)], value=0, label=T("repair_whose"), visible=False, elem_id="repair-whose"
+            )
             fidelity = gr.Slider(
                 0, 1, DEFAULTS.fidelity, step=0.01, label=T("fidelity"), info=T("fidelity_info"),
                 elem_id="repair-fidelity",
@@ -257,8 +259,10 @@ def inspect(
         return (gr.skip(),) * 15  # our own preview, put there by the lines below
     if made:
         shutil.rmtree(made.folder, ignore_errors=True)
+    # The choices stay until others are found: Gradio refuses ticks that were sent a moment ago and have no choice now.
     gone = (
-        Found(), None, gr.update(choices=[], value=[], visible=False), gr.update(choices=[], visible=False), None, "",
+        Found(), None, gr.update(value=[], visible=False), gr.update(value=0, visible=False),
+        None, "",
         gr.update(value=None, interactive=False), None, None, {0: _dial(dials, 0)},
     )  # fmt: skip
     closed: tuple[Any, ...] = (mask_canvas.show(NAME, None, "", request), "", gr.update(visible=False), *gone)
@@ -556,8 +560,8 @@ def _dial(dials: Dials, number: int) -> tuple[float, float]:
 
 @guarded
 def turn(
-    whose: int | None, fidelity: float, strength: float, made: Made | None, found: Found, ticks: list[int],
-    dials: Dials, trust: bool, *saving: Any, request: gr.Request,
+    request: gr.Request, whose: int | None, fidelity: float, strength: float, made: Made | None, found: Found,
+    ticks: list[int], dials: Dials, trust: bool, *saving: Any,
 ) -> tuple[Any, ...]:  # fmt: skip
     """A dial was turned, for one face or for all of them; what was made follows."""
     turned = dict(dials) | {whose: (fidelity, strength)} if whose else {0: (fidelity, strength)}
@@ -579,7 +583,7 @@ def pick(dials: Dials, event: gr.SelectData) -> tuple[int, float, float]:
 
 @guarded
 def remix(
-    made: Made | None, found: Found, ticks: list[int], dials: Dials, trust: bool, *saving: Any, request: gr.Request
+    request: gr.Request, made: Made | None, found: Found, ticks: list[int], dials: Dials, trust: bool, *saving: Any
 ) -> tuple[Any, ...]:
     """Other ticks, faces or ways of saving: put the last result together anew, without a network."""
     return _remixed(made, found, ticks, dials, trust, saving, request)

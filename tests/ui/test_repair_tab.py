@@ -93,7 +93,8 @@ def run(
 def remixed(
     made: Made, ticks: list[int], dials: Any = None, trust: bool = False, found: Found | None = None
 ) -> tuple[Any, ...]:
-    outputs = repair_tab.remix(made, found or made.found, ticks, dials or {}, trust, *SAVING, request=Visitor())  # type: ignore[arg-type]
+    values = (made, found or made.found, ticks, dials or {}, trust)
+    outputs = repair_tab.remix(Visitor(), *values, *SAVING)  # type: ignore[arg-type]
     assert isinstance(outputs, tuple)
     return outputs
 
@@ -184,9 +185,7 @@ def test_dials_for_all_and_for_one(photo: Path) -> None:
 
     def turned(whose: int, fidelity: float, strength: float, dials: Any, made: Made | None = None) -> tuple[Any, ...]:
         found = made.found if made else Found()
-        outputs = repair_tab.turn(
-            whose, fidelity, strength, made, found, [1, 2, 3], dials, False, *SAVING, request=visitor
-        )
+        outputs = repair_tab.turn(visitor, whose, fidelity, strength, made, found, [1, 2, 3], dials, False, *SAVING)
         assert isinstance(outputs, tuple)
         return outputs
 
