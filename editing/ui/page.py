@@ -25,8 +25,12 @@ CSS = """
 .drawn .gallery-container, .drawn .grid-wrap { height: auto !important; max-height: none !important; min-height: 0; }
 .drawn .grid-container { grid-template-columns: repeat(var(--grid-cols), minmax(0, 1fr)) !important; }
 #stylize-gallery .caption-label, #stylize-sheet .caption-label {
-  left: 0; right: 0; max-width: 100%; white-space: normal; font-size: 11px; line-height: 1.2; padding: 2px 4px;
+  left: 0; right: 0; bottom: 0; max-width: 100%; margin: 0; padding: 1px 2px; border: 0; border-radius: 0;
+  font-size: 11px; text-align: center; opacity: 1 !important;
 }
+#stylize-gallery .grid-wrap, #stylize-sheet .grid-wrap { padding-top: 24px; }
+.gradio-container { overflow: clip !important; }
+@media (min-width: 800px) { .staying { position: sticky; top: 8px; align-self: flex-start; } }
 .hint { font-size: var(--text-sm); opacity: .7; }
 #upscale-table * { font-family: var(--font); }
 input[role="combobox"] { text-overflow: ellipsis; margin-right: 1.6em !important; }

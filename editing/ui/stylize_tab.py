@@ -51,6 +51,8 @@ def build(tabs: gr.Tabs, upscale_picture: gr.Image) -> None:
     model = available()[0]
     gallery = stylize.styles(model)
     choices = [(_caption(style), style.name) for style in gallery]
+    first = gallery[0].name if gallery else None
+    pictured = [style for style in gallery if _thumbnail(style).exists()]
     with gr.Tab(T("tab_stylize"), id="stylize"), gr.Row():
         with gr.Column(min_width=320):
             picture = any_picture(
@@ -65,13 +67,11 @@ def build(tabs: gr.Tabs, upscale_picture: gr.Image) -> None:
                 picture, label=T("examples"), cache_examples=False,
             )  # fmt: skip
             thumbnails = gr.Gallery(
-                [(str(path), _caption(style)) for style in gallery if (path := _thumbnail(style)).exists()],
-                label=T("style_gallery"), columns=4, object_fit="cover", height="auto", allow_preview=False,
-                interactive=False, buttons=[], elem_id="stylize-gallery", elem_classes="drawn",
+                [(str(_thumbnail(style)), _short(style)) for style in pictured], label=T("style_gallery"), columns=4,
+                object_fit="cover", height="auto", allow_preview=False, interactive=False, buttons=[],
+                visible=bool(pictured), selected_index=0 if pictured else None, elem_id="stylize-gallery", elem_classes="drawn",
             )  # fmt: skip
-            style = gr.Dropdown(
-                choices, value=gallery[0].name if gallery else None, label=T("style"), elem_id="stylize-style"
-            )
+            style = gr.Dropdown(choices, value=first, label=T("style"), elem_id="stylize-style")
             with gr.Accordion(T("style_own"), open=not gallery):
                 own = any_picture(_style_image("stylize-own"))
             with gr.Accordion(T("style_second"), open=False):
@@ -86,9 +86,6 @@ def build(tabs: gr.Tabs, upscale_picture: gr.Image) -> None:
                 0.25, stylize.SCALES[1], 1, step=0.05, label=T("style_scale"), info=T("style_scale_info"),
                 elem_id="stylize-scale",
             )  # fmt: skip
-            with gr.Accordion(T("stylize_mask"), open=False):
-                gr.Markdown(T("stylize_mask_info"), elem_classes="hint")
-                canvas = mask_canvas.build("stylize")
             with gr.Accordion(T("advanced"), open=False):
                 precision = gr.Radio(
                     list(runtime.PRECISIONS), value="auto", label=T("precision"), info=T("precision_info")
@@ -119,8 +116,9 @@ def build(tabs: gr.Tabs, upscale_picture: gr.Image) -> None:
             api_file, api_own, api_own_second, api_mask = (gr.File(visible=False, type="filepath") for _ in range(4))
             api_result, api_facts = gr.File(visible=False), gr.JSON(visible=False)
             api_stylize, api_styles = gr.Button(visible=False), gr.Button(visible=False)
-        with gr.Column(min_width=320, scale=2):
+        with gr.Column(min_width=320, scale=2, elem_classes="staying"):
             slider = gr.ImageSlider(label=T("result"), type="filepath", interactive=False, elem_id="stylize-slider")
+            gr.Markdown(T("stylize_live"), elem_classes="hint")
             strength = gr.Slider(
                 0, 1, value=1, step=0.01, label=T("strength"), info=T("stylize_strength_info"),
                 elem_id="stylize-strength",
@@ -128,6 +126,9 @@ def build(tabs: gr.Tabs, upscale_picture: gr.Image) -> None:
             keep_colors = gr.Checkbox(
                 False, label=T("keep_colors"), info=T("keep_colors_info"), elem_id="stylize-keep-colors"
             )
+            with gr.Accordion(T("stylize_mask"), open=False):
+                gr.Markdown(T("stylize_mask_info"), elem_classes="hint")
+                canvas = mask_canvas.build("stylize")
             info = gr.Markdown(elem_id="stylize-info")
             with gr.Row():
                 download = gr.DownloadButton(T("download"), interactive=False, elem_id="stylize-download")
@@ -141,7 +142,7 @@ def build(tabs: gr.Tabs, upscale_picture: gr.Image) -> None:
             # In here, since Gradio takes what lies beside a tab for a tab.
             source = gr.State()  # the file that was given, and the preview shown where browsers can't show it
             work = gr.State()  # what the live dials need of the last run
-            names = gr.State([entry.name for entry in gallery if _thumbnail(entry).exists()])
+            names = gr.State([entry.name for entry in pictured])
             sheet_names = gr.State([entry.name for entry in gallery])
 
     chosen = [style, own, second, own_second, share]
@@ -159,11 +160,17 @@ def build(tabs: gr.Tabs, upscale_picture: gr.Image) -> None:
         show_progress="hidden", **hidden,
     ).then(**estimating)  # fmt: skip
     gr.on([part.change for part in (style_scale, precision, tile)], **estimating)
-    # A style of the gallery, however it is chosen, takes the place of an own picture.
+    # A style of the gallery, however it is chosen, takes the place of an own picture, and the other way round.
     for view, listed in ((thumbnails, names), (sheet, sheet_names)):
         view.select(choose, listed, [style, own], **quick)
-    style.input(lambda: None, None, own, **quick)
-    second.input(lambda: None, None, own_second, **quick)
+    style.change(
+        lambda name, listed: gr.update(selected_index=listed.index(name) if name in listed else None),
+        [style, names], thumbnails, **quick,
+    )  # fmt: skip
+    for listing, mine, usual in ((style, own, first), (second, own_second, "")):
+        listing.input(lambda: None, None, mine, **quick)
+        mine.upload(lambda: None, None, listing, **quick)
+        mine.clear(lambda usual=usual: usual, None, listing, **quick)
     canvas.load.upload(load_mask, [canvas.load, source], canvas.orders, **quick)
     use_recipe.click(
         settings_of_recipe, source, [style, own, second, own_second, share, style_scale, strength, keep_colors], **quick
@@ -211,6 +218,11 @@ def _style_image(name: str) -> gr.Image:
 
 def _thumbnail(style: Style) -> Path:
     return THUMBNAILS / f"{style.name}.jpg"
+
+
+def _short(style: Style) -> str:
+    """What fits below a thumbnail."""
+    return style.name.replace("-", " ")
 
 
 def _caption(style: Style) -> str:
@@ -276,8 +288,7 @@ def load_mask(path: str | None, source: dict[str, Any] | None, request: gr.Reque
     """A mask file was chosen: show it on the canvas."""
     if not source:
         raise EditingError(say("no_picture", language_of(request)))
-    mask = masks.read(path or "", source["height"], source["width"])
-    return mask_canvas.show_mask("stylize", mask, request)
+    return mask_canvas.load("stylize", path or "", source["height"], source["width"], request)
 
 
 @guarded
@@ -475,7 +486,7 @@ def run_sheet(
             file = folder / f"{style.name}.png"
             with runtime.job():
                 images.write(stylize.stylize(small, options), file, recipe=stylize.recipe(options))
-            shown.append((str(file), _caption(style)))
+            shown.append((str(file), _short(style)))
             yield gr.update(value=shown, visible=True), [entry.name for entry in gallery[: len(shown)]]
     if not shown:
         raise Stopped("Stopped.")

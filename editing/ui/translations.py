@@ -128,18 +128,13 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "stylize_mask": ("Mask: paint only here", "蒙版：只绘制此处"),
     "stylize_mask_info": (
-        "Brush over what shall be painted; without a mask it is everything. Changes the result without another run.",
-        "涂抹要风格化的部分；没有蒙版则为全图。调整后无需重新运行。",
+        "Brush over what shall be painted; without a mask it is everything.",
+        "涂抹要风格化的部分；没有蒙版则为全图。",
     ),
-    "stylize_strength_info": (
-        "0 the photo itself, 1 the painting; changes the result without another run",
-        "0 为原照片，1 为绘画；调整后无需重新运行",
-    ),
+    "stylize_live": ("These change the result without another run:", "调整以下各项无需重新运行："),
+    "stylize_strength_info": ("0 the photo itself, 1 the painting", "0 为原照片，1 为绘画"),
     "keep_colors": ("Keep the photo's colours", "保留照片的颜色"),
-    "keep_colors_info": (
-        "Takes only light and shade from the painting; changes the result without another run",
-        "只采用绘画的明暗；调整后无需重新运行",
-    ),
+    "keep_colors_info": ("Takes only light and shade from the painting", "只采用绘画的明暗"),
     "sheet": ("Try all styles", "试用所有风格"),
     "sheet_info": (
         "Small and quick, so strokes look coarser than in the result; a click chooses the style.",
