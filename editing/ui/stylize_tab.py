@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import itertools
+import logging
 import shutil
 import tempfile
 import time
@@ -16,7 +17,7 @@ import gradio as gr
 import numpy as np
 
 from editing import images, masks, runtime, stylize, tiling, weights
-from editing.errors import EditingError, ImageError, OptionError, Stopped
+from editing.errors import EditingError, ImageError, OptionError, Stopped, WeightError
 from editing.images import Floats, Picture
 from editing.runtime import Estimate
 from editing.stylize import Style, StylizeOptions
@@ -37,20 +38,30 @@ from editing.ui.handlers import (
 from editing.ui.translations import T, language_of, say, translate
 from editing.ui.upscale_tab import EXAMPLES, FORMATS, PREVIEW_PIXELS, SHOWN_BY_BROWSERS, SUFFIXES
 
+log = logging.getLogger(__name__)
 THUMBNAILS = Path(__file__).parent / "styles"
 SHEET_SIDE = 384  # longest side at which "Try all styles" paints, in pixels
 
 
 def available() -> list[str]:
-    """The name of every stylizer that is there; the tab is not shown where there is none."""
-    return [weight.name for weight in weights.weights_for("stylize") if weights.path_of(weight)]
+    """The name of every stylizer that is there and whole; the tab is not shown where there is none."""
+    found = []
+    for weight in weights.weights_for("stylize"):
+        if weights.path_of(weight):
+            try:
+                stylize.styles(weight.name)
+            except WeightError as error:
+                log.warning("%s", error)
+            else:
+                found.append(weight.name)
+    return found
 
 
 def build(tabs: gr.Tabs, upscale_picture: gr.Image) -> None:
     """Add the tab to the page being built; "Send to Upscale" puts a picture into ``upscale_picture``."""
-    model = available()[0]
-    gallery = stylize.styles(model)
-    choices = [(_caption(style), style.name) for style in gallery]
+    models = available()
+    gallery = stylize.styles(models[0])
+    choices = _choices(gallery)
     first = gallery[0].name if gallery else None
     pictured = [style for style in gallery if _thumbnail(style).exists()]
     with gr.Tab(T("tab_stylize"), id="stylize"), gr.Row():
@@ -66,10 +77,14 @@ def build(tabs: gr.Tabs, upscale_picture: gr.Image) -> None:
                 sorted(str(path) for path in EXAMPLES.glob("*.*") if path.suffix != ".md"),
                 picture, label=T("examples"), cache_examples=False,
             )  # fmt: skip
+            model = gr.Dropdown(
+                models, value=models[0], label=T("model"), visible=len(models) > 1, elem_id="stylize-model"
+            )
             thumbnails = gr.Gallery(
                 [(str(_thumbnail(style)), _short(style)) for style in pictured], label=T("style_gallery"), columns=4,
                 object_fit="cover", height="auto", allow_preview=False, interactive=False, buttons=[],
-                visible=bool(pictured), selected_index=0 if pictured else None, elem_id="stylize-gallery", elem_classes="drawn",
+                visible=bool(pictured), selected_index=0 if pictured else None, elem_id="stylize-gallery",
+                elem_classes="drawn",
             )  # fmt: skip
             style = gr.Dropdown(choices, value=first, label=T("style"), elem_id="stylize-style")
             with gr.Accordion(T("style_own"), open=not gallery):
@@ -115,6 +130,7 @@ def build(tabs: gr.Tabs, upscale_picture: gr.Image) -> None:
             # The API's own ends: the page's are made for looking at.
             api_file, api_own, api_own_second, api_mask = (gr.File(visible=False, type="filepath") for _ in range(4))
             api_result, api_facts = gr.File(visible=False), gr.JSON(visible=False)
+            api_style, api_second = gr.Textbox(first, visible=False), gr.Textbox("", visible=False)
             api_stylize, api_styles = gr.Button(visible=False), gr.Button(visible=False)
         with gr.Column(min_width=320, scale=2, elem_classes="staying"):
             slider = gr.ImageSlider(label=T("result"), type="filepath", interactive=False, elem_id="stylize-slider")
@@ -146,7 +162,7 @@ def build(tabs: gr.Tabs, upscale_picture: gr.Image) -> None:
             sheet_names = gr.State([entry.name for entry in gallery])
 
     chosen = [style, own, second, own_second, share]
-    settings = [*chosen, style_scale, precision, tile]
+    settings = [*chosen, style_scale, precision, tile, model]
     live = [strength, keep_colors, canvas.value]
     saving = [file_format, strip, keep_gps]
     hidden: dict[str, Any] = {"api_visibility": "private"}
@@ -159,7 +175,8 @@ def build(tabs: gr.Tabs, upscale_picture: gr.Image) -> None:
         inspect, [picture, source], [source, picture, use_recipe, canvas.orders, canvas.value],
         show_progress="hidden", **hidden,
     ).then(**estimating)  # fmt: skip
-    gr.on([part.change for part in (style_scale, precision, tile)], **estimating)
+    gr.on([part.change for part in (style_scale, precision, tile, model)], **estimating)
+    model.input(show_styles, model, [thumbnails, names, style, own, second, own_second, sheet, sheet_names], **quick)
     # A style of the gallery, however it is chosen, takes the place of an own picture, and the other way round.
     for view, listed in ((thumbnails, names), (sheet, sheet_names)):
         view.select(choose, listed, [style, own], **quick)
@@ -173,7 +190,10 @@ def build(tabs: gr.Tabs, upscale_picture: gr.Image) -> None:
         mine.clear(lambda usual=usual: usual, None, listing, **quick)
     canvas.load.upload(load_mask, [canvas.load, source], canvas.orders, **quick)
     use_recipe.click(
-        settings_of_recipe, source, [style, own, second, own_second, share, style_scale, strength, keep_colors], **quick
+        settings_of_recipe,
+        [source, model],
+        [style, own, second, own_second, share, style_scale, strength, keep_colors],
+        **quick,
     )
 
     shown = [slider, info, download, send, recipe, work]
@@ -186,12 +206,12 @@ def build(tabs: gr.Tabs, upscale_picture: gr.Image) -> None:
         show_progress_on=slider, **COMPUTE, **hidden,
     )  # fmt: skip
     sheet_button.click(
-        run_sheet, [source, keep_colors], [sheet, sheet_names], show_progress="minimal", show_progress_on=sheet,
+        run_sheet, [source, keep_colors, model], [sheet, sheet_names], show_progress="minimal", show_progress_on=sheet,
         **COMPUTE, **hidden,
     )  # fmt: skip
     # Strength, kept colours, the mask and the ways of saving need no second run.
     gr.on(
-        [strength.release, keep_colors.change, canvas.value.change, file_format.change, strip.change, keep_gps.change],
+        [strength.change, keep_colors.change, canvas.value.change, file_format.change, strip.change, keep_gps.change],
         remix, [work, *live, *saving], shown,
         show_progress="minimal", trigger_mode="always_last", concurrency_id="mix", concurrency_limit=2, **hidden,
     )  # fmt: skip
@@ -201,12 +221,12 @@ def build(tabs: gr.Tabs, upscale_picture: gr.Image) -> None:
     api_stylize.click(
         stylize_endpoint,
         [
-            api_file, style, api_own, second, api_own_second, share, style_scale, strength, keep_colors, api_mask,
-            precision, tile, *saving,
+            api_file, api_style, api_second, share, style_scale, strength, keep_colors, precision, tile, model, *saving,
+            api_own, api_own_second, api_mask,
         ],
         [api_result, api_facts], api_name="stylize", **COMPUTE,
     )  # fmt: skip
-    api_styles.click(styles_endpoint, None, api_facts, api_name="styles")
+    api_styles.click(styles_endpoint, model, api_facts, api_name="styles")
 
 
 def _style_image(name: str) -> gr.Image:
@@ -220,6 +240,10 @@ def _thumbnail(style: Style) -> Path:
     return THUMBNAILS / f"{style.name}.jpg"
 
 
+def _choices(gallery: Sequence[Style]) -> list[tuple[str, str]]:
+    return [(_caption(style), style.name) for style in gallery]
+
+
 def _short(style: Style) -> str:
     """What fits below a thumbnail."""
     return style.name.replace("-", " ")
@@ -231,14 +255,13 @@ def _caption(style: Style) -> str:
 
 def _options(
     style: str | None, own: str | None, second: str | None, own_second: str | None, share: float, style_scale: float,
-    precision: str, tile: float, strength: float = 1, keep_colors: bool = False,
+    precision: str, tile: float, model: str, strength: float = 1, keep_colors: bool = False,
 ) -> StylizeOptions:  # fmt: skip
     """The page's values as options; an own picture comes before the gallery.
 
     Names from a request are looked for in the gallery alone: it must not choose which of the machine's files is opened.
     """
-    model = available()[0]
-    known = [entry.name for entry in stylize.styles(model)]
+    known = [entry.name for entry in _gallery(model)]
     for name in ([] if own else [style or ""]) + ([] if own_second or not second else [second]):
         if name not in known:
             raise OptionError(f"There is no style called '{name[:60]}'. Choices: {', '.join(known) or 'none'}.")
@@ -249,7 +272,31 @@ def _options(
     )  # fmt: skip
 
 
+def _gallery(model: str) -> tuple[Style, ...]:
+    """The styles of a model that a request names."""
+    weights.find(model, "stylize", paths=False)  # a request must not choose which of the machine's files is opened
+    return stylize.styles(model)
+
+
 # Looking at what was given
+
+
+@guarded
+def show_styles(model: str, request: gr.Request) -> tuple[Any, ...]:
+    """Another model was chosen: its gallery takes the place of the one before."""
+    gallery = _gallery(model)
+    pictured = [style for style in gallery if _thumbnail(style).exists()]
+    first = gallery[0].name if gallery else None
+    return (
+        gr.update(value=[(str(_thumbnail(style)), _short(style)) for style in pictured], visible=bool(pictured)),
+        [style.name for style in pictured],
+        gr.update(choices=_choices(gallery), value=first),
+        None,
+        gr.update(choices=[(T("style_none"), ""), *_choices(gallery)], value=""),
+        None,
+        gr.update(visible=False),
+        [style.name for style in gallery],
+    )
 
 
 @guarded
@@ -299,7 +346,7 @@ def choose(listed: list[str], event: gr.SelectData, request: gr.Request) -> tupl
 
 
 @guarded
-def settings_of_recipe(source: dict[str, Any] | None, request: gr.Request) -> list[Any]:
+def settings_of_recipe(source: dict[str, Any] | None, model: str, request: gr.Request) -> list[Any]:
     """The settings with which the given picture was made; styles that were own pictures have to be given again."""
     if not source or not source["recipe"]:
         raise EditingError(say("no_picture", language_of(request)))
@@ -309,7 +356,7 @@ def settings_of_recipe(source: dict[str, Any] | None, request: gr.Request) -> li
         made = StylizeOptions(**kept)
     except TypeError as error:
         raise EditingError("The recipe in this picture is damaged: choose the settings by hand.") from error
-    gallery = {entry.name for entry in stylize.styles(available()[0])}
+    gallery = {entry.name for entry in stylize.styles(model)}
     for name in (made.style, made.second):
         if name is not None and name not in gallery:
             gr.Info(_plain(say("style_missing", language_of(request), name=name)))
@@ -343,7 +390,7 @@ def _memory_warning(result: Estimate, language: str) -> str:
 @guarded
 def run_page(request: gr.Request, progress: gr.Progress = gr.Progress(), *values: Any) -> tuple[Any, ...]:
     """The Run button."""
-    source, settings, live, saving, last = values[0], values[1:9], values[9:12], values[12:15], values[15]
+    source, settings, live, saving, last = values[0], values[1:10], values[10:13], values[13:16], values[16]
     if not source:
         raise EditingError(say("no_picture", language_of(request)))
     options = _options(*settings)
@@ -361,7 +408,7 @@ def run_page(request: gr.Request, progress: gr.Progress = gr.Progress(), *values
 def run_optimise(request: gr.Request, progress: gr.Progress = gr.Progress(), *values: Any) -> Iterator[tuple[Any, ...]]:
     """The Optimise button: shows what there is every few steps; Stop keeps it."""
     source, settings, steps, live, saving, last = (
-        values[0], values[1:9], values[9], values[10:13], values[13:16], values[16]
+        values[0], values[1:10], values[10], values[11:14], values[14:17], values[17]
     )  # fmt: skip
     if not source:
         raise EditingError(say("no_picture", language_of(request)))
@@ -462,14 +509,17 @@ def _save(
 
 @guarded
 def run_sheet(
-    source: dict[str, Any] | None, keep_colors: bool, request: gr.Request, progress: gr.Progress = gr.Progress()
+    source: dict[str, Any] | None,
+    keep_colors: bool,
+    model: str,
+    request: gr.Request,
+    progress: gr.Progress = gr.Progress(),
 ) -> Iterator[tuple[Any, ...]]:
     """Paint a small copy of the picture in every style of the gallery, one after the other; a click chooses one."""
     language = language_of(request)
     if not source:
         raise EditingError(say("no_picture", language))
-    model = available()[0]
-    gallery = stylize.styles(model)
+    gallery = _gallery(model)
     small = _small(images.read(source["path"]))
     folder = new_folder(request)
     shown: list[tuple[str, str]] = []
@@ -523,9 +573,10 @@ def _plain(text: str) -> str:
 
 @guarded
 def stylize_endpoint(
-    file: str | None, style: str, style_file: str | None, second: str, second_file: str | None, mix: float,
-    style_scale: float, strength: float, keep_colors: bool, mask_file: str | None, precision: str, tile: float,
-    file_format: str, strip: bool, keep_gps: bool, request: gr.Request, progress: gr.Progress = gr.Progress(),
+    file: str | None, style: str, second: str, mix: float, style_scale: float, strength: float, keep_colors: bool,
+    precision: str, tile: float, model: str, file_format: str, strip: bool, keep_gps: bool, request: gr.Request,
+    style_file: str | None = None, second_file: str | None = None, mask_file: str | None = None,
+    progress: gr.Progress = gr.Progress(),
 ) -> tuple[str, dict[str, Any]]:  # fmt: skip
     """Repaint one picture; returns the file and the facts: size, seconds, recipe.
 
@@ -533,7 +584,9 @@ def stylize_endpoint(
     """
     if not file:
         raise EditingError("No picture was sent: give a file.")
-    options = _options(style, style_file, second, second_file, mix, style_scale, precision, tile, strength, keep_colors)
+    options = _options(
+        style, style_file, second, second_file, mix, style_scale, precision, tile, model, strength, keep_colors
+    )
     started = time.monotonic()
     with job(request, progress) as work:
         picture = images.read(file)
@@ -551,6 +604,6 @@ def stylize_endpoint(
 
 
 @guarded
-def styles_endpoint(request: gr.Request) -> list[dict[str, str]]:
-    """The styles of the gallery: name, title, artist, year of each."""
-    return [asdict(style) for style in stylize.styles(available()[0])]
+def styles_endpoint(model: str, request: gr.Request) -> list[dict[str, str]]:
+    """The styles of a model's gallery: name, title, artist, year of each."""
+    return [asdict(style) for style in _gallery(model)]

@@ -6,6 +6,7 @@ request to any other machine, an error on the console, or an exception in a scri
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -25,6 +26,7 @@ import torch
 from playwright.sync_api import Browser, Page, Playwright, sync_playwright
 
 from editing.networks.denoiser import Denoiser, DenoiserConfig
+from editing.networks.stylizer import Stylizer, StylizerConfig
 from editing.training.loop import write_weights
 
 ROOT = Path(__file__).parent.parent.parent
@@ -32,6 +34,7 @@ FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage", "--force-prefers-reduced-motion",
 ]  # fmt: skip
+STYLIZER, STYLES = "tiny-stylizer.safetensors", ("waves", "night")  # a random one, beside those that ship
 STARTS_WITHIN = 90.0  # seconds; about 8 on an idle machine
 LOCAL = re.compile(r"(https?|ws)://(localhost|127\.0\.0\.1)[:/]|(data|blob|about):")
 # A tab that runs for long is a slow machine, not a wrong page.
@@ -96,6 +99,13 @@ def launched(folder: Path, *command: str) -> Iterator[App]:
     torch.manual_seed(0)
     denoiser = Denoiser(DenoiserConfig(widths=(16, 16), blocks=1))
     write_weights(folder / "weights" / "tiny.safetensors", denoiser.state_dict(), config=denoiser.config.to_json())
+    small = StylizerConfig(widths=(4, 6, 8), blocks=1, code=6, encoder=((4,), (6,)), hidden=8)
+    gallery = [{"name": name, "title": name.title(), "artist": "A. Painter", "year": "1900"} for name in STYLES]
+    write_weights(
+        folder / "weights" / STYLIZER,
+        Stylizer(small).state_dict() | {"gallery": torch.randn(len(STYLES), small.code)},
+        config=small.to_json(), styles=json.dumps(gallery),
+    )  # fmt: skip
     environment["ATELIER_WEIGHTS"] = str(folder / "weights")
     running = App(f"http://127.0.0.1:{port}", folder / "gradio", folder / "log.txt")
     with running.log.open("wb") as log:

@@ -22,7 +22,18 @@ from editing import images, runtime, stylize, weights
 from editing.ui import handlers, stylize_tab
 
 ROOT = Path(__file__).parent.parent.parent
-SETTINGS = ("waves", None, "", None, 0.5, 4.0, "fp32", 0)  # style, own, second, own, mix, scale, precision, tile
+MODEL = "small.safetensors"
+SETTINGS = (
+    "waves",
+    None,
+    "",
+    None,
+    0.5,
+    4.0,
+    "fp32",
+    0,
+    MODEL,
+)  # style, own, second, own, mix, scale, precision, tile, model
 LIVE = (1.0, False, "")  # strength, kept colours, mask
 SAVING = ("PNG", False, False)
 
@@ -36,12 +47,11 @@ class Visitor(gr.Request):
 
 @pytest.fixture
 def source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """A photo as the tab remembers it; small.safetensors is the only stylizer there is."""
+    """A photo as the tab remembers it, with small.safetensors among the models."""
     (tmp_path / "weights").mkdir()
     make(tmp_path / "weights" / "small.safetensors")
     monkeypatch.setenv("ATELIER_WEIGHTS", str(tmp_path / "weights"))
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "gradio"))
-    monkeypatch.setattr(stylize_tab, "available", lambda: ["small.safetensors"])
     monkeypatch.setattr(runtime, "_job_lock", threading.RLock())  # one that stays taken ends with its test
     monkeypatch.setattr(runtime, "cores", lambda: 1)
     images.write(photo(), tmp_path / "photo.png")
@@ -109,18 +119,42 @@ def test_a_name_from_a_request_opens_no_file(place: int, name: str, source: dict
     assert message.endswith("Choices: waves, night.")
 
 
+def test_a_model_from_a_request_opens_no_file(source: dict[str, Any], tmp_path: Path) -> None:
+    make(tmp_path / "mine.safetensors")
+    message = said(lambda: run(source, (*SETTINGS[:8], str(tmp_path / "mine.safetensors"))))
+    assert "small.safetensors" in message
+    assert not message.endswith("or the path of a file.")
+    with pytest.raises(gr.Error, match=r"small\.safetensors"):
+        stylize_tab.styles_endpoint(str(tmp_path / "mine.safetensors"), Visitor())
+
+
+def test_another_model_brings_its_own_gallery(source: dict[str, Any]) -> None:
+    thumbnails, names, style, _, second, _, _, listed = stylize_tab.show_styles(MODEL, Visitor())
+    assert (thumbnails["visible"], names) == (False, [])
+    assert style["choices"] == [("Waves · A. Painter, 1831", "waves"), ("Night · B. Painter, c. 1900", "night")]
+    assert style["value"] == "waves"
+    assert second["value"] == ""
+    assert listed == ["waves", "night"]
+
+
+def test_a_damaged_stylizer_keeps_no_page_from_opening(source: dict[str, Any], tmp_path: Path) -> None:
+    make(tmp_path / "weights" / "broken.safetensors", styles="[1]")
+    assert MODEL in stylize_tab.available()
+    assert "broken.safetensors" not in stylize_tab.available()
+
+
 def test_what_is_missing_is_said_in_chinese(source: dict[str, Any]) -> None:
     visitor = Visitor(language="zh")
     assert "没有名为“wave”的风格。可选：waves, night。" in said(
         lambda: stylize_tab.run_page(visitor, gr.Progress(), source, "wave", *SETTINGS[1:], *LIVE, *SAVING, None)  # type: ignore[arg-type]
     )
     assert said(lambda: stylize_tab.run_page(visitor, gr.Progress(), None, *SETTINGS, *LIVE, *SAVING, None))  # type: ignore[arg-type]
-    estimate = stylize_tab.show_estimate(visitor, source, "waves", None, "", None, 0.5, 9.0, "fp32", 0)  # type: ignore[arg-type]
+    estimate = stylize_tab.show_estimate(visitor, source, "waves", None, "", None, 0.5, 9.0, "fp32", 0, MODEL)  # type: ignore[arg-type]
     assert estimate == "⚠ 笔触大小为 9.0，应在 0.1 到 4.0 之间。"
 
 
 def test_all_styles_on_a_sheet_one_after_the_other(source: dict[str, Any]) -> None:
-    steps = list(stylize_tab.run_sheet(source, False, Visitor(), gr.Progress()))  # type: ignore[arg-type]
+    steps = list(stylize_tab.run_sheet(source, False, MODEL, Visitor(), gr.Progress()))  # type: ignore[arg-type]
     assert [names for _, names in steps] == [["waves"], ["waves", "night"]]
     shown = steps[-1][0]["value"]
     assert [caption for _, caption in shown] == ["waves", "night"]
@@ -129,7 +163,7 @@ def test_all_styles_on_a_sheet_one_after_the_other(source: dict[str, Any]) -> No
 
 
 def test_stop_ends_the_sheet_and_keeps_what_is_there(source: dict[str, Any]) -> None:
-    steps = stylize_tab.run_sheet(source, False, Visitor(), gr.Progress())  # type: ignore[arg-type]
+    steps = stylize_tab.run_sheet(source, False, MODEL, Visitor(), gr.Progress())  # type: ignore[arg-type]
     next(steps)
     handlers.request_stop(Visitor())  # type: ignore[arg-type]
     assert list(steps) == []
@@ -141,7 +175,7 @@ def test_the_recipe_gives_the_dials_back(source: dict[str, Any], tmp_path: Path)
     visitor = Visitor()
     again, _, button, _, _ = stylize_tab.inspect(made["file"], None, visitor)  # type: ignore[arg-type]
     assert button["visible"]
-    back = stylize_tab.settings_of_recipe(again, visitor)  # type: ignore[arg-type]
+    back = stylize_tab.settings_of_recipe(again, MODEL, visitor)  # type: ignore[arg-type]
     assert back == ["night", None, "", None, 0.25, 2.0, 0.5, True]  # the own picture has to be given again
 
 
@@ -170,14 +204,14 @@ def test_optimising_wants_a_picture_of_ones_own(source: dict[str, Any]) -> None:
 
 def test_the_endpoints(source: dict[str, Any], tmp_path: Path) -> None:
     images.write(images.Picture(pixels=np.zeros((60, 80, 1), np.uint8)), tmp_path / "mask.png")
-    style = ("waves", None, "night", None, 0.5, 4.0, 1.0, False)
+    settings = ("waves", "night", 0.5, 4.0, 1.0, False, "fp32", 0, MODEL)
     file, facts = stylize_tab.stylize_endpoint(
-        source["path"], *style, str(tmp_path / "mask.png"), "fp32", 0, *SAVING, Visitor(), gr.Progress()  # type: ignore[arg-type]
-    )  # fmt: skip
+        source["path"], *settings, *SAVING, Visitor(), mask_file=str(tmp_path / "mask.png"), progress=gr.Progress()
+    )
     np.testing.assert_array_equal(images.read(file).pixels, photo().pixels)  # nothing is masked
     assert (facts["width"], facts["height"], facts["notices"]) == (80, 60, [])
     assert images.read(file).recipe == facts["recipe"]
-    assert stylize_tab.styles_endpoint(Visitor())[0] == {  # type: ignore[arg-type]
+    assert stylize_tab.styles_endpoint(MODEL, Visitor())[0] == {  # type: ignore[arg-type]
         "name": "waves", "title": "Waves", "artist": "A. Painter", "year": "1831"
     }  # fmt: skip
 

@@ -1,0 +1,161 @@
+"""The Stylize tab as people use it, with a tiny random network; and its two endpoints as programs do."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from gradio_client import Client, handle_file
+from gradio_client.exceptions import AppError
+from PIL import Image
+from playwright.sync_api import Page, expect
+
+from browser.conftest import PATIENCE, STYLES, STYLIZER, App, OpenPage
+from editing import images
+
+pytestmark = pytest.mark.filterwarnings("default:unclosed:ResourceWarning")  # gradio_client's event loops
+expect.set_options(timeout=PATIENCE)
+NAMES = {"en": ("Stylize", "Mask: paint only here"), "zh": ("风格化", "蒙版：只绘制此处")}
+
+
+def photo(folder: Path, name: str = "photo.png", width: int = 96, height: int = 64) -> Path:
+    down, across = np.mgrid[0:height, 0:width]
+    pixels = np.dstack([across * 2, down * 3, (across + down) % 256]).astype(np.uint8)
+    Image.fromarray(pixels).save(folder / name)
+    return folder / name
+
+
+def opened(page: Page, language: str = "en") -> Page:
+    """The tab with the tiny stylizer chosen; without one that ships it is the only one, and there is no choice."""
+    page.get_by_role("tab", name=NAMES[language][0], exact=True).click()
+    expect(page.locator("#stylize-style input")).to_be_visible()
+    models = page.locator("#stylize-model input")
+    if models.count():
+        models.click()
+        page.get_by_role("option", name=STYLIZER).click()
+        expect(page.locator("#stylize-style input")).to_have_value(f"{STYLES[0].title()} · A. Painter, 1900")
+    return page
+
+
+def give(page: Page, file: Path, place: str = "#stylize-input") -> None:
+    page.locator(f"{place} input[type=file]").set_input_files(file)
+
+
+def choose(page: Page, dropdown: str, style: str) -> None:
+    page.locator(f"{dropdown} input").click()
+    page.get_by_role("option", name=style.title()).click()
+
+
+def download(page: Page, folder: Path) -> Path:
+    expect(page.locator("#stylize-download")).to_be_enabled()
+    with page.expect_download() as waiting:
+        page.locator("#stylize-download").click()
+    target = folder / waiting.value.suggested_filename
+    waiting.value.save_as(target)
+    return target
+
+
+def test_a_photo_painted_mixed_and_masked(page: Page, tmp_path: Path) -> None:
+    opened(page)
+    given = photo(tmp_path)
+    give(page, given)
+    expect(page.locator("#stylize-estimate")).to_contain_text("96 × 64 · about")
+    page.get_by_text("Mix with a second style").click()
+    choose(page, "#stylize-second", STYLES[1])
+    page.locator("#stylize-run").click()
+    info = page.locator("#stylize-info")
+    expect(info).to_contain_text("96 × 64 in")
+    saved = download(page, tmp_path)
+    assert saved.name == "photo-waves-night.png"
+    found, before = images.read(saved), images.read(given).pixels
+    assert (found.recipe or {})["options"]["second"] == "night"
+    assert not np.array_equal(found.pixels, before)
+
+    # The mask and the strength need no second run, and leave the rest as it was to the last bit.
+    page.get_by_text(NAMES["en"][1]).click()
+    canvas = page.locator("#stylize-mask mask-canvas .view")
+    expect(canvas).to_have_css("cursor", "crosshair")
+    box = canvas.bounding_box()
+    assert box is not None
+    canvas.click(position={"x": box["width"] / 2, "y": box["height"] / 2})
+    page.get_by_text("Recipe", exact=True).click()
+    recipe = page.locator("#stylize-recipe")
+    expect(recipe).to_contain_text("masked")
+    masked = images.read(download(page, tmp_path)).pixels
+    np.testing.assert_array_equal(masked[:, :8], before[:, :8])
+    np.testing.assert_array_equal(masked[32, 48], found.pixels[32, 48])
+
+    strength = page.locator("#stylize-strength input[type=range]")
+    strength.focus()
+    strength.press("Home")
+    expect(recipe).to_contain_text(re.compile(r'"strength"\s*:\s*0\s*,'))
+    plain = download(page, tmp_path)
+    assert plain.name == "photo-waves-night-s0.png"
+    np.testing.assert_array_equal(images.read(plain).pixels, before)
+
+    # The file gives the settings back.
+    page.locator("#stylize-input").get_by_label("Remove Image").click()
+    give(page, saved)
+    page.locator("#stylize-use-recipe").click()
+    expect(page.locator("#stylize-strength input[type=number]")).to_have_value("1")
+    page.locator("#stylize-send").click()
+    expect(page.get_by_role("tab", name="Upscale", exact=True)).to_have_attribute("aria-selected", "true")
+
+
+def test_an_own_style_and_all_styles_on_a_sheet(page: Page, tmp_path: Path) -> None:
+    opened(page)
+    give(page, photo(tmp_path))
+    page.get_by_text("Or a style picture of your own").click()
+    give(page, photo(tmp_path, "mine.png", 80, 80), "#stylize-own")
+    expect(page.locator("#stylize-style input")).to_have_value("")
+    page.locator("#stylize-run").click()
+    expect(page.locator("#stylize-info")).to_contain_text("96 × 64 in")
+    assert download(page, tmp_path).name == "photo-mine.png"
+
+    page.locator("#stylize-sheet-run").click()
+    sheet = page.locator("#stylize-sheet .thumbnail-item")
+    expect(sheet).to_have_count(len(STYLES))
+    sheet.nth(1).click()
+    expect(page.locator("#stylize-style input")).to_have_value("Night · A. Painter, 1900")
+    page.locator("#stylize-run").click()
+    page.get_by_text("Recipe", exact=True).click()
+    expect(page.locator("#stylize-recipe")).to_contain_text("night")
+    assert download(page, tmp_path).name == "photo-night.png"
+
+
+def test_what_is_wrong_is_said_in_chinese_on_a_phone(open_page: OpenPage, tmp_path: Path) -> None:
+    page = opened(open_page(width=390, height=844, locale="zh-CN"), "zh")
+    (tmp_path / "broken.jpg").write_bytes(b"\xff\xd8\xff\xe0 nothing")
+    give(page, tmp_path / "broken.jpg")
+    expect(page.locator(".toast-body").first).to_contain_text("broken.jpg")
+    page.get_by_text("慢而精细：优化").click()
+    expect(page.locator("#stylize-optimise-missing")).to_contain_text("VGG19")
+    expect(page.locator("#stylize-optimise")).to_be_disabled()
+    give(page, photo(tmp_path))
+    expect(page.locator("#stylize-estimate")).to_contain_text("96 × 64")
+    page.locator("#stylize-run").click()
+    expect(page.locator("#stylize-info")).to_contain_text("96 × 64")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+@pytest.fixture
+def client(app: App) -> Iterator[Client]:
+    connected = Client(app.url, verbose=False)
+    yield connected
+    connected.close()
+
+
+def test_the_endpoints(client: Client, tmp_path: Path) -> None:
+    listed = client.predict(model=STYLIZER, api_name="/styles")
+    assert [style["name"] for style in listed] == list(STYLES)
+    given = photo(tmp_path)
+    file, facts = client.predict(
+        file=handle_file(given), style="night", strength=0, model=STYLIZER, api_name="/stylize"
+    )
+    np.testing.assert_array_equal(images.read(file).pixels, images.read(given).pixels)
+    assert facts["recipe"]["options"]["style"] == "night"
+    with pytest.raises(AppError, match="Choices: waves, night"):
+        client.predict(file=handle_file(given), style="dusk", model=STYLIZER, api_name="/stylize")
