@@ -348,8 +348,8 @@ def test_a_weight_of_another_task_is_not_taken(folder: Path) -> None:
     torch.save(compact(1), folder / "clean.pth")
     with pytest.raises(WeightError, match=r"no weight for 'upscale' called 'clean\.pth'\. Choices: photo"):
         weights.find("clean.pth", "upscale")
-    with pytest.raises(WeightError, match=r"no weight for 'restore' called 'photo'\. Choices: none"):
-        weights.find("photo", "restore")
+    with pytest.raises(WeightError, match=r"no weight for 'knitting' called 'photo'\. Choices: none"):
+        weights.find("photo", "knitting")
 
 
 def test_a_file_that_has_gone_since(folder: Path) -> None:
