@@ -211,6 +211,15 @@ CATALOGUE: tuple[Weight, ...] = (
         source=Shipped("denoise-camera.safetensors"),
     ),
     Weight(
+        name="stylizer",
+        task="stylize",
+        title="Stylizer, trained here",
+        architecture="stylizer, 24-48-128 channels, with its encoder",
+        licence="CC BY-NC-SA 4.0",
+        sha256="5d2e6b762da395824ad3539afee8f2718f7a69b03e4b92ae983e0ac33652233b",
+        source=Shipped("stylizer.safetensors"),
+    ),
+    Weight(
         name="vgg19",
         task="optimise",
         title="VGG19 of ImageNet, for stylizing by optimisation",
