@@ -265,6 +265,15 @@ CATALOGUE: tuple[Weight, ...] = (
         source=Download(f"{_FACEXLIB}/v0.2.2/parsing_parsenet.pth", megabytes=85),
     ),
     Weight(
+        name="repairer",
+        task="restore",
+        title="Trained here",
+        architecture="repairing U-Net, 256 px",
+        licence="CC BY-NC-SA 4.0",
+        sha256="69615804ce2f2d3ad6f51a68b0ecbeaa804bab74aa33c35851a1bc9f514563a3",
+        source=Shipped("repairer.safetensors"),
+    ),
+    Weight(
         name="gfpgan",
         task="restore",
         title="GFPGAN v1.4",
