@@ -175,8 +175,11 @@ def build(tabs: gr.Tabs, upscale_picture: gr.Image) -> None:
         inspect, [picture, source], [source, picture, use_recipe, canvas.orders, canvas.value],
         show_progress="hidden", **hidden,
     ).then(**estimating)  # fmt: skip
-    gr.on([part.change for part in (style_scale, precision, tile, model)], **estimating)
-    model.input(show_styles, model, [thumbnails, names, style, own, second, own_second, sheet, sheet_names], **quick)
+    gr.on([part.change for part in (style_scale, precision, tile)], **estimating)
+    # One after the other: the server would take the style that is still on the page for one of the new model's.
+    model.input(
+        show_styles, model, [thumbnails, names, style, own, second, own_second, sheet, sheet_names], **quick
+    ).then(**estimating)
     # A style of the gallery, however it is chosen, takes the place of an own picture, and the other way round.
     for view, listed in ((thumbnails, names), (sheet, sheet_names)):
         view.select(choose, listed, [style, own], **quick)

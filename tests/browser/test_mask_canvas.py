@@ -16,6 +16,19 @@ from editing import masks
 
 expect.set_options(timeout=PATIENCE)
 HERE = Path(__file__).parent
+# Only when the page has moved nothing for ten frames do points of the screen stay points of the picture.
+AT_REST = """() => new Promise((done) => {
+  const canvas = document.querySelector("mask-canvas").firstChild.shadowRoot.querySelector("canvas");
+  let before = "", frames = 0;
+  const look = () => {
+    const now = JSON.stringify(canvas.getBoundingClientRect());
+    frames = now === before ? frames + 1 : 0;
+    before = now;
+    if (frames < 10) requestAnimationFrame(look);
+    else done();
+  };
+  look();
+})"""
 SIZE = (640, 480)  # of the picture drawn on: as small as that its preview has the same pixels
 
 
@@ -36,6 +49,7 @@ def picture(folder: Path, width: int, height: int) -> Path:
 def give(page: Page, file: Path) -> None:
     page.locator("#picture input[type=file]").set_input_files(file)
     expect(view(page)).to_have_css("cursor", "crosshair")
+    page.evaluate(AT_REST)
 
 
 @pytest.fixture
