@@ -23,6 +23,7 @@ import gradio as gr
 from editing import images, runtime
 from editing.errors import EditingError, Stopped
 from editing.images import Picture, Pixels
+from editing.runtime import Estimate
 from editing.ui.translations import language_of, say, translate
 
 log = logging.getLogger(__name__)
@@ -160,7 +161,7 @@ def toast(error: Exception, language: str) -> gr.Error:
     """The toast for an exception; what isn't meant for users goes to the log under an id."""
     if isinstance(error, gr.Error):
         return error
-    message = html.escape(explain(error, language), quote=False)  # quotes stay: programs read this, too
+    message = as_text(explain(error, language))  # quotes stay: programs read this, too
     return gr.Error(message, print_exception=False, title=say("error_title", language))
 
 
@@ -208,6 +209,16 @@ def size_text(count: float) -> str:
             break
         count, unit = count / 1000, larger
     return f"{count:.1f} {unit}" if count < 9.95 and unit != "B" else f"{count:.0f} {unit}"
+
+
+def as_text(text: str) -> str:
+    """Text for a toast or Markdown, which both take HTML: names of files may hold anything."""
+    return html.escape(text, quote=False)
+
+
+def memory_warning(cost: Estimate, language: str) -> str:
+    """Words to put after an estimate when a run may need more memory than there is; else ""."""
+    return say("estimate_memory", language) if cost.memory > cost.free + runtime.resident_memory() else ""
 
 
 def preview(picture: Picture, folder: Path, side: int = 2048, suffix: str = ".png") -> Path:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import shutil
 import tempfile
 import time
@@ -16,7 +15,7 @@ import cv2
 import gradio as gr
 import numpy as np
 
-from editing import faces, generate, images, masks, repair, runtime, upscale, weights
+from editing import faces, generate, images, masks, repair, upscale, weights
 from editing.errors import EditingError, ImageError, OptionError
 from editing.faces import Box, Face
 from editing.generate import GenerateOptions
@@ -28,10 +27,12 @@ from editing.ui.handlers import (
     COMPUTE,
     Job,
     any_picture,
+    as_text,
     duration,
     explain,
     guarded,
     job,
+    memory_warning,
     new_folder,
     preview,
     request_stop,
@@ -272,10 +273,10 @@ def inspect(
     try:
         picture = images.read(path)
     except ImageError as error:
-        gr.Warning(_plain(explain(error, language)), title=say("error_title", language))
+        gr.Warning(as_text(explain(error, language)), title=say("error_title", language))
         return None, None, *closed
     for notice in picture.notices:
-        gr.Info(_plain(translate(str(notice), language)))
+        gr.Info(as_text(translate(str(notice), language)))
     source = {
         "path": path,
         "preview": None,
@@ -422,13 +423,13 @@ def show_estimate(
                 more, seconds=cost.seconds + more.seconds, memory=max(cost.memory, more.memory), tiles=cost.tiles
             )
     except Exception as error:
-        return "⚠ " + _plain(explain(error, language))
+        return "⚠ " + as_text(explain(error, language))
     percent = 100 * masked / (source["width"] * source["height"])
     text = say(
         "repair_estimate", language, faces=len(ticks), percent=f"{percent:.1f}",
         seconds=duration(cost.seconds), memory=size_text(cost.memory), free=size_text(cost.free),
     )  # fmt: skip
-    return text + (say("estimate_memory", language) if cost.memory > cost.free + runtime.resident_memory() else "")
+    return text + memory_warning(cost, language)
 
 
 # Running
@@ -637,7 +638,7 @@ def _show(
     remarks += [translate(str(notice), language) for notice in notices]
     if after != file:
         remarks.append(say("preview_note", language))
-    text += "".join(f"<br>{_plain(remark)}" for remark in remarks)
+    text += "".join(f"<br>{as_text(remark)}" for remark in remarks)
     if made.version:
         shutil.rmtree(made.version, ignore_errors=True)
     return (
@@ -716,11 +717,6 @@ def send_to_upscale(made: Made | None, request: gr.Request) -> tuple[Any, Any]:
     if file is None:
         raise EditingError("The result is no longer kept: press Run to make it again.")
     return str(file), gr.update(selected="upscale")
-
-
-def _plain(text: str) -> str:
-    """Text for a toast or Markdown, which both take HTML: names of files may hold anything."""
-    return html.escape(text, quote=False)
 
 
 # The API

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import itertools
 import logging
 import shutil
@@ -19,16 +18,17 @@ import numpy as np
 from editing import images, masks, runtime, stylize, tiling, weights
 from editing.errors import EditingError, ImageError, OptionError, Stopped, WeightError
 from editing.images import Floats, Picture
-from editing.runtime import Estimate
 from editing.stylize import Style, StylizeOptions
 from editing.ui import mask_canvas
 from editing.ui.handlers import (
     COMPUTE,
     any_picture,
+    as_text,
     duration,
     explain,
     guarded,
     job,
+    memory_warning,
     new_folder,
     preview,
     request_stop,
@@ -313,10 +313,10 @@ def inspect(path: str | None, source: dict[str, Any] | None, request: gr.Request
     try:
         picture = images.read(path)
     except ImageError as error:
-        gr.Warning(_plain(explain(error, language)), title=say("error_title", language))
+        gr.Warning(as_text(explain(error, language)), title=say("error_title", language))
         return None, None, gr.update(visible=False), mask_canvas.show("stylize", None, "", request), ""
     for notice in picture.notices:
-        gr.Info(_plain(translate(str(notice), language)))
+        gr.Info(as_text(translate(str(notice), language)))
     source = {
         "path": path,
         "preview": None,
@@ -362,7 +362,7 @@ def settings_of_recipe(source: dict[str, Any] | None, model: str, request: gr.Re
     gallery = {entry.name for entry in stylize.styles(model)}
     for name in (made.style, made.second):
         if name is not None and name not in gallery:
-            gr.Info(_plain(say("style_missing", language_of(request), name=name)))
+            gr.Info(as_text(say("style_missing", language_of(request), name=name)))
     style = made.style if made.style in gallery else gr.skip()
     second = made.second if made.second in gallery else ""
     return [style, None, second, None, made.mix, made.style_scale, made.strength, made.keep_colors]
@@ -376,15 +376,11 @@ def show_estimate(request: gr.Request, source: dict[str, Any] | None, *settings:
     try:
         result = stylize.estimate(source["width"], source["height"], _options(*settings))
     except Exception as error:
-        return "⚠ " + _plain(explain(error, language))
+        return "⚠ " + as_text(explain(error, language))
     return say(
         "stylize_estimate", language, width=source["width"], height=source["height"], seconds=duration(result.seconds),
         memory=size_text(result.memory), free=size_text(result.free), tiles=result.tiles,
-    ) + _memory_warning(result, language)  # fmt: skip
-
-
-def _memory_warning(result: Estimate, language: str) -> str:
-    return say("estimate_memory", language) if result.memory > result.free + runtime.resident_memory() else ""
+    ) + memory_warning(result, language)  # fmt: skip
 
 
 # Running
@@ -491,7 +487,7 @@ def _show(
     remarks = [translate(str(notice), language) for notice in (*result.notices[len(picture.notices) :], *notices)]
     if after != file:
         remarks.append(say("preview_note", language))
-    info += "".join(f"<br>{_plain(remark)}" for remark in remarks)
+    info += "".join(f"<br>{as_text(remark)}" for remark in remarks)
     if "version" in made:
         shutil.rmtree(made["version"], ignore_errors=True)
     slider = gr.update(value=(before, str(after)), label=T("result"))
@@ -564,11 +560,6 @@ def send_to_upscale(made: dict[str, Any] | None, request: gr.Request) -> tuple[A
     if not made or not Path(made["file"]).exists():
         raise EditingError("The result is no longer kept: press Run to make it again.")
     return made["file"], gr.update(selected="upscale")
-
-
-def _plain(text: str) -> str:
-    """Text for a toast or Markdown, which both take HTML: names of files may hold anything."""
-    return html.escape(text, quote=False)
 
 
 # The API

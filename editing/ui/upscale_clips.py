@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import html
 import os
 import shutil
 import tempfile
@@ -18,7 +17,7 @@ from editing import clip_reader, clip_upscale, clip_writer, runtime, upscale
 from editing.clip_upscale import ClipOptions, ClipResult
 from editing.errors import EditingError, ImageError, Stopped
 from editing.report import Report
-from editing.ui.handlers import duration, explain, guarded, job, lasting_folder, size_text
+from editing.ui.handlers import as_text, duration, explain, guarded, job, lasting_folder, size_text
 from editing.ui.translations import language_of, say, translate
 from editing.upscale import UpscaleOptions
 
@@ -38,10 +37,10 @@ def look(path: str | None, request: gr.Request) -> Any:
             raise EditingError("This is a still picture, or no picture at all: give a video or an animated picture.")
         header = clip_reader.probe(path)
     except EditingError as error:
-        gr.Warning(html.escape(explain(error, language), quote=False), title=say("error_title", language))
+        gr.Warning(as_text(explain(error, language)), title=say("error_title", language))
         return None, None
     for notice in header.notices:
-        gr.Info(html.escape(translate(str(notice), language), quote=False))
+        gr.Info(as_text(translate(str(notice), language)))
     return {"path": path, "header": header}, gr.skip()
 
 
@@ -150,9 +149,7 @@ def run_page(
         )  # fmt: skip
         if result.sigma is not None:
             info += say("noise_level", language, sigma=f"{result.sigma:.1f}")
-        info += "".join(
-            "<br>" + html.escape(translate(str(notice), language), quote=False) for notice in result.notices
-        )
+        info += "".join("<br>" + as_text(translate(str(notice), language)) for notice in result.notices)
     video = file.suffix in clip_writer.VIDEOS
     shown = str(file) if size <= SHOWN_BYTES else None
     return (

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import shutil
 import tempfile
 import time
@@ -19,16 +18,17 @@ from editing import clip_reader, clip_upscale, images, noise, runtime, upscale, 
 from editing.clip_upscale import ClipOptions
 from editing.errors import EditingError, ImageError, Stopped
 from editing.images import Picture
-from editing.runtime import Estimate
 from editing.ui import upscale_clips
 from editing.ui.handlers import (
     COMPUTE,
     Job,
     any_picture,
+    as_text,
     duration,
     explain,
     guarded,
     job,
+    memory_warning,
     new_folder,
     preview,
     request_stop,
@@ -278,10 +278,10 @@ def inspect(path: str | None, source: dict[str, Any] | None, request: gr.Request
     try:
         picture = images.read(path)
     except ImageError as error:
-        gr.Warning(_plain(explain(error, language)), title=say("error_title", language))
+        gr.Warning(as_text(explain(error, language)), title=say("error_title", language))
         return None, None, None, T("patch_info"), gr.update(visible=False)
     for notice in picture.notices:
-        gr.Info(_plain(translate(str(notice), language)))
+        gr.Info(as_text(translate(str(notice), language)))
     if clip_reader.is_clip(path):
         gr.Info(say("clip_hint", language))
     source = {
@@ -342,7 +342,7 @@ def show_estimate(
         options = _page_options(*settings)
         if mode == "clip" and clip:
             line, result = upscale_clips.estimate(clip, options, language)
-            return line + _memory_warning(result, language)
+            return line + memory_warning(result, language)
         if mode == "several":
             return _estimate_many(files or [], options, language)
         assert source is not None
@@ -350,12 +350,12 @@ def show_estimate(
         if upscale.takes_sigma(options.model):
             options = upscale.settle(options, images.read(source["path"]))
     except Exception as error:
-        return "⚠ " + _plain(explain(error, language))
+        return "⚠ " + as_text(explain(error, language))
     return say(
         "estimate", language, width=source["width"], height=source["height"], out_width=result.width,
         out_height=result.height, seconds=duration(result.seconds), memory=size_text(result.memory),
         free=size_text(result.free), tiles=result.tiles,
-    ) + _noise(options, language) + _memory_warning(result, language)  # fmt: skip
+    ) + _noise(options, language) + memory_warning(result, language)  # fmt: skip
 
 
 def _noise(options: UpscaleOptions, language: str) -> str:
@@ -380,11 +380,7 @@ def _estimate_many(files: list[str], options: UpscaleOptions, language: str) -> 
     return say(
         "estimate_many", language, count=len(files), seconds=duration(sum(result.seconds for result in results)),
         memory=size_text(most.memory), free=size_text(most.free),
-    ) + _memory_warning(most, language)  # fmt: skip
-
-
-def _memory_warning(result: Estimate, language: str) -> str:
-    return say("estimate_memory", language) if result.memory > result.free + runtime.resident_memory() else ""
+    ) + memory_warning(most, language)  # fmt: skip
 
 
 # Running
@@ -481,7 +477,7 @@ def _show(
     remarks = [translate(str(notice), language) for notice in notices]
     if after != file:
         remarks.append(say("preview_note", language))
-    info += "".join(f"<br>{_plain(remark)}" for remark in remarks)
+    info += "".join(f"<br>{as_text(remark)}" for remark in remarks)
     if "version" in made:
         shutil.rmtree(made["version"], ignore_errors=True)
     slider = gr.update(value=(before, str(after)), label=T("result"))
@@ -611,11 +607,6 @@ def _crop(picture: Picture, point: tuple[float, float]) -> Picture:
     rows, columns = slice(top, top + PATCH), slice(left, left + PATCH)
     alpha = None if picture.alpha is None else picture.alpha[rows, columns]
     return replace(picture, pixels=picture.pixels[rows, columns], alpha=alpha)
-
-
-def _plain(text: str) -> str:
-    """Text for a toast or Markdown, which both take HTML: names of files may hold anything."""
-    return html.escape(text, quote=False)
 
 
 # The API
