@@ -17,7 +17,7 @@ from editing.errors import EditingError, ImageError, OptionError
 from editing.generate import GenerateOptions, LoadedGenerator, Sample, WalkOptions
 from editing.report import Report, silent
 from editing.ui import run_viewer
-from editing.ui.handlers import COMPUTE, Job, explain, guarded, job, new_folder, request_stop
+from editing.ui.handlers import COMPUTE, QUICK, Job, explain, guarded, job, new_folder, request_stop
 from editing.ui.translations import T, language_of, say
 from editing.upscale import UpscaleOptions
 
@@ -161,7 +161,6 @@ def build(tabs: gr.Tabs, upscale_picture: gr.Image) -> None:
     settings = [model, size, truncation, *directions]
     in_panel = [panel, picture, info, download, recipe, chosen]
     results = [gallery, drawn, trio, mixed, player, webp, mp4, scrubber, walked, *in_panel]
-    quick: dict[str, Any] = {"queue": False, "show_progress": "hidden", **hidden}
     drawing: dict[str, Any] = {
         "fn": run_page, "inputs": [chosen, *own, *settings], "outputs": results,
         "show_progress_on": [gallery, trio, player], **COMPUTE, **hidden,
@@ -175,30 +174,30 @@ def build(tabs: gr.Tabs, upscale_picture: gr.Image) -> None:
     for tab, name in zip((grid_tab, mix_tab, walk_tab, runs_tab), names, strict=True):
         tab.select(
             show_way, [name, chosen, size],
-            [mode, grid_result, mix_result, walk_result, runs_result, settings_column, *in_panel], **quick,
+            [mode, grid_result, mix_result, walk_result, runs_result, settings_column, *in_panel], **QUICK,
         )  # fmt: skip
     run.click(**drawing).then(**enlarging)
-    stop.click(request_stop, None, None, **quick)
-    dice.click(lambda: _dice(1)[0], None, seed, **quick).then(**drawing).then(**enlarging)
-    dice_pair.click(lambda: tuple(_dice(2)), None, [first, second], **quick).then(**drawing).then(**enlarging)
-    dice_walk.click(lambda: ", ".join(map(str, _dice(4))), None, seeds, **quick)
+    stop.click(request_stop, None, None, queue=False, show_progress="hidden", **hidden)
+    dice.click(lambda: _dice(1)[0], None, seed, **QUICK).then(**drawing).then(**enlarging)
+    dice_pair.click(lambda: tuple(_dice(2)), None, [first, second], **QUICK).then(**drawing).then(**enlarging)
+    dice_walk.click(lambda: ", ".join(map(str, _dice(4))), None, seeds, **QUICK)
     gr.on(
         [seed.submit, first.submit, second.submit, seeds.submit, amount.release], **drawing
     ).then(**enlarging)  # fmt: skip
     # Sliders redraw what is shown already; a walk waits for the button.
     redrawing = drawing | {"fn": redraw, "show_progress": "hidden"}
     gr.on([slider.release for slider in (truncation, *directions)], **redrawing).then(**enlarging)
-    level.click(lambda: [0.0] * DIRECTIONS, None, directions, **quick).then(**redrawing).then(**enlarging)
-    model.change(show_model, model, [note, *directions], **quick)
-    restore.upload(restore_settings, restore, [ways, *own[1:], *settings], **quick)
+    level.click(lambda: [0.0] * DIRECTIONS, None, directions, **QUICK).then(**redrawing).then(**enlarging)
+    model.change(show_model, model, [note, *directions], **QUICK)
+    restore.upload(restore_settings, restore, [ways, *own[1:], *settings], **QUICK)
     for view, state in ((gallery, drawn), (trio, mixed)):
-        view.select(choose, [state, mode, chosen, size], in_panel, **quick).then(**enlarging)
-    size.change(show_chosen, [mode, chosen, size], in_panel, **quick).then(**enlarging)
+        view.select(choose, [state, mode, chosen, size], in_panel, **QUICK).then(**enlarging)
+    size.change(show_chosen, [mode, chosen, size], in_panel, **QUICK).then(**enlarging)
     scrubber.input(
-        scrub, [walked, scrubber, chosen, size], in_panel, trigger_mode="always_last", **quick
+        scrub, [walked, scrubber, chosen, size], in_panel, trigger_mode="always_last", **QUICK
     ).then(**enlarging)  # fmt: skip
-    send.click(send_to_upscale, [mode, chosen, size], [upscale_picture, tabs], **quick)
-    gr.on(None, lambda: gr.update(visible=bool(run_viewer.names())), None, runs_tab, **quick)
+    send.click(send_to_upscale, [mode, chosen, size], [upscale_picture, tabs], **QUICK)
+    gr.on(None, lambda: gr.update(visible=bool(run_viewer.names())), None, runs_tab, **QUICK)
 
     api_generate.click(
         generate_endpoint, [seed, count, truncation, model, size, api_directions, api_mix_seed, api_mix],

@@ -31,6 +31,9 @@ Result = TypeVar("Result")
 
 # Every heavy event of every tab: one job at a time, the rest queue (the default is one per function).
 COMPUTE: dict[str, Any] = {"concurrency_id": "compute", "concurrency_limit": 1}
+# For events that take no time. They go through the queue: Gradio 6.31 shows no toast for what is raised, said or warned
+# of outside of it. Only Stop goes round it, which says nothing and has to come through when the queue is full.
+QUICK: dict[str, Any] = {"concurrency_limit": None, "show_progress": "hidden", "api_visibility": "private"}
 
 KEPT_SECONDS = 3600  # how long a result stays on disk for its download
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import html
 import json
 import re
+import shutil
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -22,11 +23,11 @@ import numpy as np
 from PIL import Image
 
 from editing import masks
-from editing.errors import ImageError
+from editing.errors import EditingError, ImageError
 from editing.images import Picture
 from editing.masks import Mask
-from editing.ui.handlers import new_folder, preview
-from editing.ui.translations import T, say
+from editing.ui.handlers import QUICK, guarded, new_folder, preview
+from editing.ui.translations import T, language_of, say
 
 SIDE = 1024  # the preview's longest side in pixels, and so the mask's, until it is resized to the picture
 LONGEST_ANSWER = 8_000_000  # characters; a drawn mask takes some ten thousand, one of pure noise two million
@@ -41,10 +42,25 @@ class MaskCanvas:
     orders: gr.Markdown
     box: gr.Textbox  # its change event: a face was drawn by hand, for read_box()
     load: gr.UploadButton  # its upload event: a mask file was chosen
+    send: gr.Button  # for connect(); hidden without
+    sent: gr.State  # the mask that comes with the next picture from another tab, for show(); else None
 
 
-def build(name: str, *, boxes: bool = False) -> MaskCanvas:
-    """Add a canvas to the page being built; with ``boxes`` it has a tool to draw a box round a face."""
+@dataclass(frozen=True, kw_only=True)
+class MaskedTab:
+    """The parts of a tab that give a picture with its mask to another tab, and take one."""
+
+    id: str
+    picture: gr.Image
+    source: gr.State  # None, or a mapping with "path", "width" and "height" of the picture given
+    canvas: MaskCanvas
+
+
+def build(name: str, *, boxes: bool = False, send: Any = "") -> MaskCanvas:
+    """Add a canvas to the page being built.
+
+    With ``boxes`` it has a tool to draw a box round a face, with ``send`` a button of that label for :func:`connect`.
+    """
     element = f'<mask-canvas name="{name}"{" boxes" if boxes else ""}></mask-canvas>'
     # Markdown, since gr.HTML needs 'unsafe-eval'. Nothing of a visitor's goes into it but what _order() has escaped.
     gr.Markdown(element, sanitize_html=False, elem_id=f"{name}-mask", elem_classes="mask-canvas")
@@ -54,7 +70,27 @@ def build(name: str, *, boxes: bool = False) -> MaskCanvas:
         box=gr.Textbox("", lines=1, max_lines=1, show_label=False, elem_id=f"{name}-mask-box", **hidden),
         orders=gr.Markdown("", sanitize_html=False, elem_id=f"{name}-mask-orders", **hidden),
         load=gr.UploadButton(T("mask_load"), file_types=["image"], elem_id=f"{name}-mask-load", **hidden),
+        send=gr.Button(send, visible=bool(send), size="sm", elem_id=f"{name}-mask-send"),
+        sent=gr.State(),
     )
+
+
+def connect(here: MaskedTab, there: MaskedTab, tabs: gr.Tabs) -> None:
+    """Let the canvas ``here`` send the picture given, with the mask drawn on it, to the tab ``there``."""
+
+    @guarded
+    def send(source: Mapping[str, Any] | None, drawn: str, request: gr.Request) -> tuple[Any, ...]:
+        if not source:
+            raise EditingError(say("no_picture", language_of(request)))
+        mask = read(drawn, *_reduced(source["height"], source["width"]))
+        # A file of its own: Gradio tells nothing when a component is given what it has already.
+        file = new_folder(request) / Path(source["path"]).name
+        shutil.copyfile(source["path"], file)
+        return str(file), mask, gr.update(selected=there.id)
+
+    here.canvas.send.click(
+        send, [here.source, here.canvas.value], [there.picture, there.canvas.sent, tabs], **QUICK
+    )  # fmt: skip
 
 
 def head() -> str:
@@ -97,15 +133,16 @@ def _labels(language: str) -> dict[str, str]:
 # To the browser
 
 
-def show(name: str, picture: Picture | None, source: str, request: gr.Request) -> str:
+def show(name: str, picture: Picture | None, source: str, request: gr.Request, sent: Mask | None = None) -> str:
     """The order for canvas ``name`` to start anew over ``picture`` (None: over nothing); ``source`` is its file's name.
 
-    The handler sets ``value`` to "" beside it.
+    ``sent`` is the mask that came with it from another tab. The handler sets ``value`` to "" and ``sent`` to None.
     """
     if picture is None:
         return _order(name, image="")
     file = preview(picture, new_folder(request), SIDE, ".jpg")
-    return _order(name, image=_address(file), stem=re.sub(r"[^\w.-]+", "_", Path(source).stem)[:80])
+    mask = {} if sent is None else {"mask": _address(_written(sent, request))}
+    return _order(name, image=_address(file), stem=re.sub(r"[^\w.-]+", "_", Path(source).stem)[:80], **mask)
 
 
 def show_faces(name: str, outlines: Mapping[int, Outline]) -> str:
@@ -122,19 +159,26 @@ def load(name: str, file: str, height: int, width: int, request: gr.Request) -> 
 
     Raises ImageError when it can't be read or is of another shape than the picture.
     """
-    factor = min(1.0, SIDE / max(height, width))
-    mask = masks.read(file, *(max(1, round(side * factor)) for side in (height, width)))
-    return show_mask(name, mask, request)
+    return show_mask(name, masks.read(file, *_reduced(height, width)), request)
 
 
 def show_mask(name: str, mask: Mask, request: gr.Request) -> str:
     """As :func:`load`, for a mask that is at hand, as large as the picture or its preview."""
-    factor = min(1.0, SIDE / max(mask.shape))
-    height, width = (max(1, round(side * factor)) for side in mask.shape)
-    alpha = np.rint(np.clip(masks.resized(mask, height, width), 0, 1) * 255).astype(np.uint8)
+    return _order(name, mask=_address(_written(mask, request)))
+
+
+def _reduced(height: int, width: int) -> tuple[int, int]:
+    """Height and width of the preview of a picture of this size."""
+    factor = min(1.0, SIDE / max(height, width))
+    return max(1, round(height * factor)), max(1, round(width * factor))
+
+
+def _written(mask: Mask, request: gr.Request) -> Path:
+    """A file with the mask as the canvas takes one: white, as opaque as it masks."""
+    alpha = np.rint(np.clip(masks.resized(mask, *_reduced(*mask.shape)), 0, 1) * 255).astype(np.uint8)
     file = new_folder(request) / f"mask-{uuid.uuid4().hex[:12]}.png"
     Image.fromarray(np.dstack([np.full_like(alpha, 255), alpha]), "LA").save(file)
-    return _order(name, mask=_address(file))
+    return file
 
 
 def _order(name: str, **values: str) -> str:

@@ -71,10 +71,15 @@ def build() -> gr.Blocks:
         gr.Markdown(T("tagline"))
         with gr.Tabs() as tabs:
             upscale_picture = upscale_tab.build()
+            both = bool(repair_tab.models() and stylize_tab.available())
+            repairing = stylizing = None
             if repair_tab.models():
-                repair_tab.build(tabs, upscale_picture)
+                repairing = repair_tab.build(tabs, upscale_picture, send_mask=both)
             if stylize_tab.available():
-                stylize_tab.build(tabs, upscale_picture)
+                stylizing = stylize_tab.build(tabs, upscale_picture, send_mask=both)
+            if repairing and stylizing:
+                mask_canvas.connect(repairing, stylizing, tabs)
+                mask_canvas.connect(stylizing, repairing, tabs)
             if generate_tab.available():
                 generate_tab.build(tabs, upscale_picture)
         machine = gr.Markdown(elem_id="machine")

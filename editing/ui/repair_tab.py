@@ -25,6 +25,7 @@ from editing.repair import Choice, Repaired, RepairedFace, RepairOptions
 from editing.ui import generate_tab, mask_canvas
 from editing.ui.handlers import (
     COMPUTE,
+    QUICK,
     Job,
     any_picture,
     as_text,
@@ -38,6 +39,7 @@ from editing.ui.handlers import (
     request_stop,
     size_text,
 )
+from editing.ui.mask_canvas import MaskedTab
 from editing.ui.translations import T, language_of, say, translate
 from editing.ui.upscale_tab import FORMATS, PREVIEW_PIXELS, SHOWN_BY_BROWSERS, SUFFIXES
 from editing.upscale import UpscaleOptions
@@ -83,14 +85,13 @@ def models() -> list[tuple[str, str]]:
     ]
 
 
-def build(tabs: gr.Tabs, upscale_picture: gr.Image) -> gr.Image:
-    """Add the tab to the page being built; gives the component that takes a picture, for other tabs to send one.
+def build(tabs: gr.Tabs, upscale_picture: gr.Image, *, send_mask: bool = False) -> MaskedTab:
+    """Add the tab to the page being built; "Send to Upscale" puts the result into ``upscale_picture``.
 
-    "Send to Upscale" puts the result into ``upscale_picture``.
+    With ``send_mask`` there is a button that sends the mask to the Stylize tab: for :func:`mask_canvas.connect`.
     """
     known = models()
     hidden: dict[str, Any] = {"api_visibility": "private"}
-    quick: dict[str, Any] = {"queue": False, "show_progress": "hidden", **hidden}
     with gr.Tab(T("tab_repair"), id="repair"), gr.Row():
         with gr.Column(min_width=320):
             picture = any_picture(
@@ -100,7 +101,7 @@ def build(tabs: gr.Tabs, upscale_picture: gr.Image) -> gr.Image:
                 )
             )  # fmt: skip
             use_recipe = gr.Button(T("recipe_use"), visible=False, size="sm", elem_id="repair-use-recipe")
-            canvas = mask_canvas.build(NAME, boxes=True)
+            canvas = mask_canvas.build(NAME, boxes=True, send=T("mask_to_stylize") if send_mask else "")
             model = gr.Dropdown(
                 known, value=known[0][1] if known else None, label=T("model"), visible=len(known) > 1,
                 elem_id="repair-model",
@@ -184,8 +185,8 @@ def build(tabs: gr.Tabs, upscale_picture: gr.Image) -> gr.Image:
     mixed = [made, found, ticks, dials, trust, *saving]
 
     picture.change(
-        inspect, [picture, source, dials, made],
-        [source, picture, canvas.orders, canvas.value, use_recipe, *of_faces[:4], *shown[:4], made, dials],
+        inspect, [picture, source, dials, made, canvas.sent],
+        [source, picture, canvas.orders, canvas.value, canvas.sent, use_recipe, *of_faces[:4], *shown[:4], made, dials],
         show_progress="hidden", **hidden,
     ).then(find, seeking, of_faces, **finding).then(**estimating)  # fmt: skip
     # Another bar for what is a face: look anew.
@@ -195,10 +196,10 @@ def build(tabs: gr.Tabs, upscale_picture: gr.Image) -> gr.Image:
     canvas.box.change(add_box, [canvas.box, *seeking], [canvas.box, *of_faces], **finding).then(
         remix, mixed, shown, **mixing
     ).then(**estimating)  # fmt: skip
-    canvas.load.upload(load_mask, [canvas.load, source], canvas.orders, **quick)
+    canvas.load.upload(load_mask, [canvas.load, source], canvas.orders, **QUICK)
     gr.on([ticks.change, canvas.value.change, size.change, model.change, anonymise.change], **estimating)
     use_recipe.click(
-        settings_of_recipe, source, [model, fidelity, strength, min_size, score, anonymise, dials], **quick
+        settings_of_recipe, source, [model, fidelity, strength, min_size, score, anonymise, dials], **QUICK
     )
 
     run.click(
@@ -211,10 +212,10 @@ def build(tabs: gr.Tabs, upscale_picture: gr.Image) -> gr.Image:
         [fidelity.input, strength.input, fidelity.release, strength.release], turn, [whose, fidelity, strength, *mixed],
         [dials, *shown], **mixing,
     )  # fmt: skip
-    whose.input(show_dials, [whose, dials], [fidelity, strength], **quick)
-    strip_of_faces.select(pick, dials, [whose, fidelity, strength], **quick)
-    stop.click(request_stop, None, None, **quick)
-    send.click(send_to_upscale, made, [upscale_picture, tabs], **quick)
+    whose.input(show_dials, [whose, dials], [fidelity, strength], **QUICK)
+    strip_of_faces.select(pick, dials, [whose, fidelity, strength], **QUICK)
+    stop.click(request_stop, None, None, queue=False, show_progress="hidden", **hidden)
+    send.click(send_to_upscale, made, [upscale_picture, tabs], **QUICK)
 
     api_detect.click(detect_endpoint, [api_file, min_size, score], api_facts, api_name="detect", **COMPUTE)
     api_repair.click(
@@ -222,7 +223,7 @@ def build(tabs: gr.Tabs, upscale_picture: gr.Image) -> gr.Image:
         [api_file, api_mask, api_faces, api_boxes, fidelity, strength, size, *searching, *saving],
         [api_result, api_facts], api_name="repair", **COMPUTE,
     )  # fmt: skip
-    return picture
+    return MaskedTab(id=NAME, picture=picture, source=source, canvas=canvas)
 
 
 def _sizes() -> list[tuple[Any, int]]:
@@ -250,14 +251,15 @@ def _options(model: str | None, min_size: float | None, score: float, anonymise:
 
 @guarded
 def inspect(
-    path: str | None, source: dict[str, Any] | None, dials: Dials, made: Made | None, request: gr.Request
-) -> tuple[Any, ...]:
+    path: str | None, source: dict[str, Any] | None, dials: Dials, made: Made | None, sent: Mask | None,
+    request: gr.Request,
+) -> tuple[Any, ...]:  # fmt: skip
     """Look at a new picture: refuse it with a reason, or remember it and lay it under the mask canvas.
 
     The last picture's faces and result go; the dial of all faces stays where it was.
     """
     if path and source and Path(path).name == source["preview"]:
-        return (gr.skip(),) * 15  # our own preview, put there by the lines below
+        return (gr.skip(),) * 16  # our own preview, put there by the lines below
     if made:
         shutil.rmtree(made.folder, ignore_errors=True)
     # The choices stay until others are found: Gradio refuses ticks that were sent a moment ago and have no choice now.
@@ -266,7 +268,9 @@ def inspect(
         None, "",
         gr.update(value=None, interactive=False), None, None, {0: _dial(dials, 0)},
     )  # fmt: skip
-    closed: tuple[Any, ...] = (mask_canvas.show(NAME, None, "", request), "", gr.update(visible=False), *gone)
+    closed: tuple[Any, ...] = (
+        mask_canvas.show(NAME, None, "", request), "", None, gr.update(visible=False), *gone
+    )  # fmt: skip
     if not path:
         return None, gr.skip(), *closed
     language = language_of(request)
@@ -289,8 +293,8 @@ def inspect(
     if images.probe(path).format not in SHOWN_BY_BROWSERS:
         small = preview(picture, new_folder(request))
         source["preview"], shown = small.name, str(small)
-    order = mask_canvas.show(NAME, picture, path, request)
-    return source, shown, order, "", gr.update(visible=source["recipe"] is not None), *gone
+    order = mask_canvas.show(NAME, picture, path, request, sent)
+    return source, shown, order, "", None, gr.update(visible=source["recipe"] is not None), *gone
 
 
 @guarded

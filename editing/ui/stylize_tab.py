@@ -18,10 +18,12 @@ import numpy as np
 from editing import images, masks, runtime, stylize, tiling, weights
 from editing.errors import EditingError, ImageError, OptionError, Stopped, WeightError
 from editing.images import Floats, Picture
+from editing.masks import Mask
 from editing.stylize import Style, StylizeOptions
 from editing.ui import mask_canvas
 from editing.ui.handlers import (
     COMPUTE,
+    QUICK,
     any_picture,
     as_text,
     duration,
@@ -35,6 +37,7 @@ from editing.ui.handlers import (
     size_text,
     stoppable,
 )
+from editing.ui.mask_canvas import MaskedTab
 from editing.ui.translations import T, language_of, say, translate
 from editing.ui.upscale_tab import EXAMPLES, FORMATS, PREVIEW_PIXELS, SHOWN_BY_BROWSERS, SUFFIXES
 
@@ -57,8 +60,11 @@ def available() -> list[str]:
     return found
 
 
-def build(tabs: gr.Tabs, upscale_picture: gr.Image) -> None:
-    """Add the tab to the page being built; "Send to Upscale" puts a picture into ``upscale_picture``."""
+def build(tabs: gr.Tabs, upscale_picture: gr.Image, *, send_mask: bool = False) -> MaskedTab:
+    """Add the tab to the page being built; "Send to Upscale" puts a picture into ``upscale_picture``.
+
+    With ``send_mask`` there is a button that sends the mask to the Repair tab: for :func:`mask_canvas.connect`.
+    """
     models = available()
     gallery = stylize.styles(models[0])
     choices = _choices(gallery)
@@ -142,9 +148,9 @@ def build(tabs: gr.Tabs, upscale_picture: gr.Image) -> None:
             keep_colors = gr.Checkbox(
                 False, label=T("keep_colors"), info=T("keep_colors_info"), elem_id="stylize-keep-colors"
             )
-            with gr.Accordion(T("stylize_mask"), open=False):
+            with gr.Accordion(T("stylize_mask"), open=False) as masking:
                 gr.Markdown(T("stylize_mask_info"), elem_classes="hint")
-                canvas = mask_canvas.build("stylize")
+                canvas = mask_canvas.build("stylize", send=T("mask_to_repair") if send_mask else "")
             info = gr.Markdown(elem_id="stylize-info")
             with gr.Row():
                 download = gr.DownloadButton(T("download"), interactive=False, elem_id="stylize-download")
@@ -166,37 +172,37 @@ def build(tabs: gr.Tabs, upscale_picture: gr.Image) -> None:
     live = [strength, keep_colors, canvas.value]
     saving = [file_format, strip, keep_gps]
     hidden: dict[str, Any] = {"api_visibility": "private"}
-    quick: dict[str, Any] = {"queue": False, "show_progress": "hidden", **hidden}
     estimating: dict[str, Any] = {
         "fn": show_estimate, "inputs": [source, *settings], "outputs": cost, "show_progress": "minimal", **hidden
     }  # fmt: skip
 
     picture.change(
-        inspect, [picture, source], [source, picture, use_recipe, canvas.orders, canvas.value],
+        inspect, [picture, source, canvas.sent],
+        [source, picture, use_recipe, canvas.orders, canvas.value, canvas.sent, masking],
         show_progress="hidden", **hidden,
     ).then(**estimating)  # fmt: skip
     gr.on([part.change for part in (style_scale, precision, tile)], **estimating)
     # One after the other: the server would take the style that is still on the page for one of the new model's.
     model.input(
-        show_styles, model, [thumbnails, names, style, own, second, own_second, sheet, sheet_names], **quick
+        show_styles, model, [thumbnails, names, style, own, second, own_second, sheet, sheet_names], **QUICK
     ).then(**estimating)
     # A style of the gallery, however it is chosen, takes the place of an own picture, and the other way round.
     for view, listed in ((thumbnails, names), (sheet, sheet_names)):
-        view.select(choose, listed, [style, own], **quick)
+        view.select(choose, listed, [style, own], **QUICK)
     style.change(
         lambda name, listed: gr.update(selected_index=listed.index(name) if name in listed else None),
-        [style, names], thumbnails, **quick,
+        [style, names], thumbnails, **QUICK,
     )  # fmt: skip
     for listing, mine, usual in ((style, own, first), (second, own_second, "")):
-        listing.input(lambda: None, None, mine, **quick)
-        mine.upload(lambda: None, None, listing, **quick)
-        mine.clear(lambda usual=usual: usual, None, listing, **quick)
-    canvas.load.upload(load_mask, [canvas.load, source], canvas.orders, **quick)
+        listing.input(lambda: None, None, mine, **QUICK)
+        mine.upload(lambda: None, None, listing, **QUICK)
+        mine.clear(lambda usual=usual: usual, None, listing, **QUICK)
+    canvas.load.upload(load_mask, [canvas.load, source], canvas.orders, **QUICK)
     use_recipe.click(
         settings_of_recipe,
         [source, model],
         [style, own, second, own_second, share, style_scale, strength, keep_colors],
-        **quick,
+        **QUICK,
     )
 
     shown = [slider, info, download, send, recipe, work]
@@ -218,8 +224,8 @@ def build(tabs: gr.Tabs, upscale_picture: gr.Image) -> None:
         remix, [work, *live, *saving], shown,
         show_progress="minimal", trigger_mode="always_last", concurrency_id="mix", concurrency_limit=2, **hidden,
     )  # fmt: skip
-    stop.click(request_stop, None, None, **quick)
-    send.click(send_to_upscale, work, [upscale_picture, tabs], **quick)
+    stop.click(request_stop, None, None, queue=False, show_progress="hidden", **hidden)
+    send.click(send_to_upscale, work, [upscale_picture, tabs], **QUICK)
 
     api_stylize.click(
         stylize_endpoint,
@@ -230,6 +236,7 @@ def build(tabs: gr.Tabs, upscale_picture: gr.Image) -> None:
         [api_result, api_facts], api_name="stylize", **COMPUTE,
     )  # fmt: skip
     api_styles.click(styles_endpoint, model, api_facts, api_name="styles")
+    return MaskedTab(id="stylize", picture=picture, source=source, canvas=canvas)
 
 
 def _style_image(name: str) -> gr.Image:
@@ -303,18 +310,22 @@ def show_styles(model: str, request: gr.Request) -> tuple[Any, ...]:
 
 
 @guarded
-def inspect(path: str | None, source: dict[str, Any] | None, request: gr.Request) -> tuple[Any, ...]:
+def inspect(
+    path: str | None, source: dict[str, Any] | None, sent: Mask | None, request: gr.Request
+) -> tuple[Any, ...]:  # fmt: skip
     """Look at a new picture: refuse it with a reason, or remember it and show a preview where browsers can't."""
     if path and source and Path(path).name == source["preview"]:
-        return (gr.skip(),) * 5  # our own preview, put there by the lines below
+        return (gr.skip(),) * 7  # our own preview, put there by the lines below
+    none: tuple[Any, ...] = (gr.update(visible=False), mask_canvas.show("stylize", None, "", request))
+    settled: tuple[Any, ...] = ("", None, gr.skip() if sent is None else gr.update(open=True))
     if not path:
-        return None, gr.skip(), gr.update(visible=False), mask_canvas.show("stylize", None, "", request), ""
+        return None, gr.skip(), *none, *settled
     language = language_of(request)
     try:
         picture = images.read(path)
     except ImageError as error:
         gr.Warning(as_text(explain(error, language)), title=say("error_title", language))
-        return None, None, gr.update(visible=False), mask_canvas.show("stylize", None, "", request), ""
+        return None, None, *none, *settled
     for notice in picture.notices:
         gr.Info(as_text(translate(str(notice), language)))
     source = {
@@ -329,8 +340,8 @@ def inspect(path: str | None, source: dict[str, Any] | None, request: gr.Request
         small = preview(picture, new_folder(request))
         source["preview"] = small.name
         shown = str(small)
-    orders = mask_canvas.show("stylize", picture, path, request)
-    return source, shown, gr.update(visible=source["recipe"] is not None), orders, ""
+    order = mask_canvas.show("stylize", picture, path, request, sent)
+    return source, shown, gr.update(visible=source["recipe"] is not None), order, *settled
 
 
 @guarded

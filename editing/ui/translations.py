@@ -220,6 +220,8 @@ TEXTS: dict[str, tuple[str, str]] = {
     "draw": ("Draw", "绘制"),
     "generate_restore": ("Settings from a drawn picture", "读取已生成图片中的设置"),
     "generate_chosen": ("Chosen picture", "所选图片"),
+    "mask_to_repair": ("Picture and mask to Repair", "将图片和蒙版发送到“修复”"),
+    "mask_to_stylize": ("Picture and mask to Stylize", "将图片和蒙版发送到“风格化”"),
     "send_upscale": ("Send to Upscale", "发送到“放大”"),
     "generate_note_faces": (
         "**These people do not exist.** The generator was trained from scratch for Atelier, on two CPU cores, with 854 "

@@ -21,6 +21,7 @@ from editing.images import Picture
 from editing.ui import upscale_clips
 from editing.ui.handlers import (
     COMPUTE,
+    QUICK,
     Job,
     any_picture,
     as_text,
@@ -180,12 +181,12 @@ def build() -> gr.Image:
                 *[gr.update(visible=name == other) for other in ("several", "clip")],
                 gr.update(info=T("strength_info") if name == "one" else T("strength_info_many")),
             ),
-            None, [mode, one_result, one_facts, patch_box, many_result, clip_result, strength], queue=False, **hidden,
+            None, [mode, one_result, one_facts, patch_box, many_result, clip_result, strength], **QUICK,
         ).then(
             show_estimate, [mode, source, files, clip_source, *settings], cost, show_progress="minimal", **hidden
         )  # fmt: skip
-    picture.select(remember_point, source, [point, patch_at], queue=False, show_progress="hidden", **hidden)
-    use_recipe.click(settings_of_recipe, source, settings, queue=False, **hidden)
+    picture.select(remember_point, source, [point, patch_at], **QUICK)
+    use_recipe.click(settings_of_recipe, source, settings, **QUICK)
 
     run.click(
         run_page, [mode, source, files, *settings, *saving, work],

@@ -58,6 +58,18 @@ def download(page: Page, folder: Path) -> Path:
     return target
 
 
+def draw(page: Page, name: str, at: float = 0.5) -> str:
+    """Dab at the height ``at`` of a canvas; gives what the canvas then says is masked."""
+    canvas, state = (page.locator(f"#{name}-mask mask-canvas {part}") for part in (".view", ".state"))
+    expect(canvas).to_have_css("cursor", "crosshair")
+    before = state.inner_text()
+    box = canvas.bounding_box()
+    assert box is not None
+    canvas.click(position={"x": box["width"] / 2, "y": box["height"] * at})
+    expect(state).not_to_have_text(before)
+    return state.inner_text()
+
+
 def test_a_photo_painted_mixed_and_masked(page: Page, tmp_path: Path) -> None:
     opened(page)
     given = photo(tmp_path)
@@ -159,3 +171,22 @@ def test_the_endpoints(client: Client, tmp_path: Path) -> None:
     assert facts["recipe"]["options"]["style"] == "night"
     with pytest.raises(AppError, match="Choices: waves, night"):
         client.predict(file=handle_file(given), style="dusk", model=STYLIZER, api_name="/stylize")
+
+
+def test_a_mask_goes_to_the_repair_tab_and_back(page: Page, tmp_path: Path) -> None:
+    opened(page)
+    page.get_by_text(NAMES["en"][1]).click()
+    page.locator("#stylize-mask-send").click()
+    expect(page.locator(".toast-body")).to_contain_text("There is no picture yet")
+    give(page, photo(tmp_path))
+    drawn = draw(page, "stylize")
+    page.locator("#stylize-mask-send").click()
+    expect(page.locator("#repair-mask mask-canvas .state")).to_have_text(drawn)
+    expect(page.locator("#repair-estimate")).to_contain_text("about")
+    # There more is drawn; the other tab takes the picture anew, though it has the same.
+    more = draw(page, "repair", at=0.9)
+    page.locator("#repair-mask-send").click()
+    expect(page.locator("#stylize-mask mask-canvas .state")).to_have_text(more)
+    # It is gone with that picture: the next one begins without a mask.
+    give(page, photo(tmp_path, "other.png", 80, 60))
+    expect(page.locator("#stylize-mask mask-canvas .state")).to_have_text("Nothing is masked.")

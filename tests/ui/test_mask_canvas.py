@@ -167,3 +167,17 @@ def test_the_head_is_one_script_that_evaluates_nothing() -> None:
     assert "eval(" not in head
     assert "new Function" not in head
     assert "画笔" in head
+
+
+def test_a_mask_sent_from_another_tab_comes_with_its_picture() -> None:
+    picture = Picture(pixels=np.zeros((500, 2000, 3), np.uint8))
+    mask = np.zeros((256, 1024), np.float32)
+    mask[:, :512] = 1
+    order = attributes(mask_canvas.show("one", picture, "photo.png", Visitor(), mask))  # type: ignore[arg-type]
+    assert order["image"].endswith(".jpg")
+    with Image.open(order["mask"].removeprefix("gradio_api/file=")) as found:
+        alpha = np.asarray(found.getchannel("A"))
+    assert alpha.shape == (256, 1024)
+    assert alpha[:, :500].min() == 255
+    assert alpha[:, 524:].max() == 0
+    assert "mask" not in attributes(mask_canvas.show("one", picture, "photo.png", Visitor()))  # type: ignore[arg-type]

@@ -69,7 +69,7 @@ def photo(tmp_path: Path) -> Path:
 
 
 def given(photo: Path, visitor: Any = None) -> dict[str, Any]:
-    source = repair_tab.inspect(str(photo), None, {}, None, visitor or Visitor())[0]
+    source = repair_tab.inspect(str(photo), None, {}, None, None, visitor or Visitor())[0]
     assert isinstance(source, dict)
     return source
 
@@ -118,9 +118,9 @@ def changed_columns(outputs: tuple[Any, ...], photo: Path) -> set[int]:
 
 
 def test_a_picture_is_laid_under_the_canvas_and_its_faces_are_numbered(photo: Path) -> None:
-    outputs = repair_tab.inspect(str(photo), None, {0: (0.9, 1.0), 2: (0.1, 1.0)}, None, Visitor())  # type: ignore[arg-type]
-    assert len(outputs) == 15
-    assert outputs[14] == {0: (0.9, 1.0)}, "what was chosen for all stays, another picture's faces are gone"
+    outputs = repair_tab.inspect(str(photo), None, {0: (0.9, 1.0), 2: (0.1, 1.0)}, None, None, Visitor())  # type: ignore[arg-type]
+    assert len(outputs) == 16
+    assert outputs[15] == {0: (0.9, 1.0)}, "what was chosen for all stays, another picture's faces are gone"
     assert attributes(outputs[2])["stem"] == "group"
     assert outputs[3] == ""
     source = outputs[0]
@@ -215,8 +215,8 @@ def test_a_face_drawn_after_the_run_moves_the_numbers_and_nothing_else(photo: Pa
     assert "Not repaired in this run: 2." in outputs[1]
     assert "⚠ Face 4 may" in outputs[1]
     # Another picture: nothing of this one is left.
-    again = repair_tab.inspect(str(photo), source, {}, outputs[5], Visitor())  # type: ignore[arg-type]
-    assert again[9:14] == (None, "", gr.update(value=None, interactive=False), None, None)
+    again = repair_tab.inspect(str(photo), source, {}, outputs[5], None, Visitor())  # type: ignore[arg-type]
+    assert again[10:15] == (None, "", gr.update(value=None, interactive=False), None, None)
     assert not Path(made.folder).exists()
 
 
@@ -325,7 +325,7 @@ def test_a_broken_picture_is_refused_and_the_canvas_closed(tmp_path: Path, monke
     (tmp_path / "broken.png").write_bytes(b"no picture")
     said: list[str] = []
     monkeypatch.setattr(gr, "Warning", lambda text, **_: said.append(text))
-    outputs = repair_tab.inspect(str(tmp_path / "broken.png"), None, {}, None, Visitor())  # type: ignore[arg-type]
+    outputs = repair_tab.inspect(str(tmp_path / "broken.png"), None, {}, None, None, Visitor())  # type: ignore[arg-type]
     assert "not a picture of a known kind" in said[0]
     assert outputs[:2] == (None, None)
     assert attributes(outputs[2])["image"] == ""
@@ -386,8 +386,8 @@ def test_wrong_boxes_are_refused(boxes: Any) -> None:
 def test_another_visitors_files_are_elsewhere(photo: Path) -> None:
     one, other = Visitor(), Visitor()
     other.session_hash = "two"
-    first = attributes(repair_tab.inspect(str(photo), None, {}, None, one)[2])["image"]  # type: ignore[arg-type]
-    second = attributes(repair_tab.inspect(str(photo), None, {}, None, other)[2])["image"]  # type: ignore[arg-type]
+    first = attributes(repair_tab.inspect(str(photo), None, {}, None, None, one)[2])["image"]  # type: ignore[arg-type]
+    second = attributes(repair_tab.inspect(str(photo), None, {}, None, None, other)[2])["image"]  # type: ignore[arg-type]
     assert Path(first).parts[-3] != Path(second).parts[-3]
 
 

@@ -56,7 +56,7 @@ def source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     monkeypatch.setattr(runtime, "cores", lambda: 1)
     images.write(photo(), tmp_path / "photo.png")
     images.write(photo(90, 70), tmp_path / "mine.png")
-    found, *_ = stylize_tab.inspect(str(tmp_path / "photo.png"), None, Visitor())  # type: ignore[arg-type]
+    found, *_ = stylize_tab.inspect(str(tmp_path / "photo.png"), None, None, Visitor())  # type: ignore[arg-type]
     return dict(found)
 
 
@@ -173,7 +173,7 @@ def test_the_recipe_gives_the_dials_back(source: dict[str, Any], tmp_path: Path)
     settings = ("night", None, "", str(tmp_path / "mine.png"), 0.25, 2.0, *SETTINGS[6:])
     *_, made, _ = run(source, settings, (0.5, True, ""))
     visitor = Visitor()
-    again, _, button, _, _ = stylize_tab.inspect(made["file"], None, visitor)  # type: ignore[arg-type]
+    again, _, button, *_ = stylize_tab.inspect(made["file"], None, None, visitor)  # type: ignore[arg-type]
     assert button["visible"]
     back = stylize_tab.settings_of_recipe(again, MODEL, visitor)  # type: ignore[arg-type]
     assert back == ["night", None, "", None, 0.25, 2.0, 0.5, True]  # the own picture has to be given again
