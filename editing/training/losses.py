@@ -62,9 +62,11 @@ def gradient_penalty(
     return (slopes - 1).square().mean()
 
 
-def l1(output: Tensor, target: Tensor) -> Tensor:
-    """Mean absolute difference of two (N, C, H, W)."""
-    return F.l1_loss(output.float(), target.float())
+def l1(output: Tensor, target: Tensor, counted: Tensor | None = None) -> Tensor:
+    """Mean absolute difference of two (N, C, H, W), each pixel multiplied by ``counted`` (N, 1, H, W)."""
+    if counted is None:
+        return F.l1_loss(output.float(), target.float())
+    return (counted * (output.float() - target.float()).abs()).mean()
 
 
 def ssim(output: Tensor, target: Tensor, reach: float = 2.0) -> Tensor:

@@ -58,6 +58,7 @@ class RepairerTrainOptions(PhotoTrainOptions):
     coming: int = 2  # residual blocks at each size, coming up
     masked: float = 0.5  # share of faces with a mask
     degraded: float = 0.8  # share of faces that are degraded
+    hole: float = 1.0  # of the mean absolute difference, how many times a masked pixel counts
     pixel: float = 0.5  # weight of the clean result's mean absolute difference; the faithful one's is 1
     perceptual: float = 0.2  # weight of the difference of EfficientNet-lite0's features; needs its wheel
     gan: float = 0.0  # weight of the discriminator, which needs the same wheel; 0 is without
@@ -66,7 +67,7 @@ class RepairerTrainOptions(PhotoTrainOptions):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name in ("pixel", "perceptual", "gan", "d_lr"):
+        for name in ("hole", "pixel", "perceptual", "gan", "d_lr"):
             at_least(self, name, 0)
         for name in ("masked", "degraded"):
             if not 0 <= getattr(self, name) <= 1:
@@ -273,10 +274,12 @@ class RepairerTask:
         """One step of the repairer, and of the discriminator where there is one."""
         options = self.options
         rate = options.rate(batch.step)
-        truth = batch.truth.to(self.device)
+        truth, mask = batch.truth.to(self.device), batch.mask.to(self.device)
         with self._amp():
-            faithful, clean = self.repairer.both(batch.picture.to(self.device), batch.mask.to(self.device))
-        values = {"l1": losses.l1(faithful, truth), "l1_clean": losses.l1(clean, truth)}
+            faithful, clean = self.repairer.both(batch.picture.to(self.device), mask)
+        # Masks are small: without a weight the network would learn to sharpen long before it drew an eye.
+        counted = 1 + (options.hole - 1) * mask
+        values = {"l1": losses.l1(faithful, truth, counted), "l1_clean": losses.l1(clean, truth, counted)}
         loss = values["l1"] + options.pixel * values["l1_clean"]
         if self.backbone is not None:
             own = self._maps(self.backbone, clean)

@@ -11,6 +11,7 @@ import tempfile
 import threading
 import time
 import uuid
+from abc import ABCMeta
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -177,19 +178,17 @@ def explain(error: Exception, language: str) -> str:
     return say("error_internal", language, id=number)
 
 
-def any_picture(image: gr.Image) -> gr.Image:
-    """Let our own reader judge the files of ``image``: Gradio opens them with Pillow first, and fails without a word.
+def _unopened(self: gr.Image, payload: Any) -> Any:
+    plain = payload is not None and payload.path and not str(payload.url or "").startswith("data:")
+    return payload.path if plain else gr.Image.preprocess(self, payload)
 
-    Set on the component and not in a class of its own, since Gradio writes a stub file beside every such class.
-    """
-    usual = image.preprocess
 
-    def preprocess(payload: Any) -> Any:
-        plain = payload is not None and payload.path and not str(payload.url or "").startswith("data:")
-        return payload.path if plain else usual(payload)
-
-    image.preprocess = preprocess  # type: ignore[method-assign]
-    return image
+# A gr.Image that lets our own reader judge the files: Gradio's opens them with Pillow first, and fails without a word.
+# A class, since Gradio makes every visitor a new instance with each update; made round Gradio's metaclass, which would
+# write a stub file beside this one. As a template it is an Image to the browser.
+AnyImage: type[gr.Image] = ABCMeta.__new__(
+    type(gr.Image), "AnyImage", (gr.Image,), {"__module__": __name__, "is_template": True, "preprocess": _unopened}
+)
 
 
 def duration(seconds: float) -> str:

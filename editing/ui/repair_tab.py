@@ -26,8 +26,8 @@ from editing.ui import generate_tab, mask_canvas
 from editing.ui.handlers import (
     COMPUTE,
     QUICK,
+    AnyImage,
     Job,
-    any_picture,
     as_text,
     duration,
     explain,
@@ -94,11 +94,9 @@ def build(tabs: gr.Tabs, upscale_picture: gr.Image, *, send_mask: bool = False) 
     hidden: dict[str, Any] = {"api_visibility": "private"}
     with gr.Tab(T("tab_repair"), id="repair"), gr.Row():
         with gr.Column(min_width=320):
-            picture = any_picture(
-                gr.Image(
-                    label=T("input"), type="filepath", image_mode=None, height=200, elem_id="repair-input",
-                    sources=["upload", "clipboard", "webcam"],
-                )
+            picture = AnyImage(
+                label=T("input"), type="filepath", image_mode=None, height=200, elem_id="repair-input",
+                sources=["upload", "clipboard", "webcam"],
             )  # fmt: skip
             use_recipe = gr.Button(T("recipe_use"), visible=False, size="sm", elem_id="repair-use-recipe")
             canvas = mask_canvas.build(NAME, boxes=True, send=T("mask_to_stylize") if send_mask else "")

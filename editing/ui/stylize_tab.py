@@ -24,7 +24,7 @@ from editing.ui import mask_canvas
 from editing.ui.handlers import (
     COMPUTE,
     QUICK,
-    any_picture,
+    AnyImage,
     as_text,
     duration,
     explain,
@@ -72,11 +72,9 @@ def build(tabs: gr.Tabs, upscale_picture: gr.Image, *, send_mask: bool = False) 
     pictured = [style for style in gallery if _thumbnail(style).exists()]
     with gr.Tab(T("tab_stylize"), id="stylize"), gr.Row():
         with gr.Column(min_width=320):
-            picture = any_picture(
-                gr.Image(
-                    label=T("stylize_input"), type="filepath", image_mode=None, height=280, elem_id="stylize-input",
-                    sources=["upload", "clipboard", "webcam"],
-                )
+            picture = AnyImage(
+                label=T("stylize_input"), type="filepath", image_mode=None, height=280, elem_id="stylize-input",
+                sources=["upload", "clipboard", "webcam"],
             )  # fmt: skip
             use_recipe = gr.Button(T("recipe_use"), visible=False, size="sm", elem_id="stylize-use-recipe")
             gr.Examples(
@@ -94,12 +92,12 @@ def build(tabs: gr.Tabs, upscale_picture: gr.Image, *, send_mask: bool = False) 
             )  # fmt: skip
             style = gr.Dropdown(choices, value=first, label=T("style"), elem_id="stylize-style")
             with gr.Accordion(T("style_own"), open=not gallery):
-                own = any_picture(_style_image("stylize-own"))
+                own = _style_image("stylize-own")
             with gr.Accordion(T("style_second"), open=False):
                 second = gr.Dropdown(
                     [(T("style_none"), ""), *choices], value="", label=T("style_second_name"), elem_id="stylize-second"
                 )
-                own_second = any_picture(_style_image("stylize-own-second"))
+                own_second = _style_image("stylize-own-second")
                 share = gr.Slider(
                     0, 1, 0.5, step=0.01, label=T("style_mix"), info=T("style_mix_info"), elem_id="stylize-mix"
                 )
@@ -240,7 +238,7 @@ def build(tabs: gr.Tabs, upscale_picture: gr.Image, *, send_mask: bool = False) 
 
 
 def _style_image(name: str) -> gr.Image:
-    return gr.Image(
+    return AnyImage(
         label=T("style_picture"), type="filepath", image_mode=None, height=180, elem_id=name,
         sources=["upload", "clipboard"],
     )  # fmt: skip

@@ -22,8 +22,8 @@ from editing.ui import upscale_clips
 from editing.ui.handlers import (
     COMPUTE,
     QUICK,
+    AnyImage,
     Job,
-    any_picture,
     as_text,
     duration,
     explain,
@@ -53,11 +53,9 @@ def build() -> gr.Image:
         with gr.Column(min_width=320):
             with gr.Tabs():
                 with gr.Tab(T("one_picture"), id="one") as one:
-                    picture = any_picture(
-                        gr.Image(
-                            label=T("input"), type="filepath", image_mode=None, height=320, elem_id="upscale-input",
-                            sources=["upload", "clipboard", "webcam"],
-                        )
+                    picture = AnyImage(
+                        label=T("input"), type="filepath", image_mode=None, height=320, elem_id="upscale-input",
+                        sources=["upload", "clipboard", "webcam"],
                     )  # fmt: skip
                     use_recipe = gr.Button(T("recipe_use"), visible=False, size="sm", elem_id="upscale-use-recipe")
                     gr.Examples(

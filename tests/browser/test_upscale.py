@@ -244,6 +244,12 @@ def test_a_broken_file_is_refused_with_a_sentence_and_the_page_goes_on(
     assert "/tmp" not in toast(page).inner_text()  # no folder of the server's
     expect(estimate(page)).to_have_text("Drop a picture to see what it will take.")
     give_and_wait(page, photo)
+    # Again: by then Gradio has made this visitor a new instance of the component.
+    expect(toast(page)).to_have_count(0)
+    page.locator("#upscale-input").get_by_label("Remove Image").click()
+    expect(estimate(page)).to_have_text("Drop a picture to see what it will take.")
+    give(page, tmp_path / name)
+    expect(toast(page)).to_contain_text(sentence)
 
 
 def test_running_without_a_picture_says_what_is_missing(page: Page) -> None:

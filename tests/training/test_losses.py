@@ -83,3 +83,6 @@ def test_feature_distance_is_relative() -> None:
 
 def test_l1_is_the_mean_difference() -> None:
     assert losses.l1(torch.zeros(2, 3, 4, 4), torch.full((2, 3, 4, 4), -0.25)).item() == pytest.approx(0.25)
+    counted = torch.ones(2, 1, 4, 4)
+    counted[1] = 5
+    assert losses.l1(torch.zeros(2, 3, 4, 4), torch.full((2, 3, 4, 4), -0.25), counted).item() == pytest.approx(0.75)

@@ -82,6 +82,19 @@ def test_it_learns(folder: Path, tmp_path: Path) -> None:
         assert float(seen[-1][name]) < 0.6 * float(seen[0][name])
 
 
+def test_a_masked_pixel_counts_as_often_as_asked(folder: Path, tmp_path: Path) -> None:
+    given = torch.full((1, 3, 16, 16), 0.5)
+    truth, mask = given.clone(), torch.zeros(1, 1, 16, 16)
+    mask[..., 4:8, 4:8] = 1
+    truth[..., 4:8, 4:8] = 0.6
+    seen = []
+    for hole in (1.0, 6.0):
+        task = RepairerTask(asked := options(folder, tmp_path, hole=hole), sources(asked), CPU)
+        seen.append(float(task.step(Faces(step=0, picture=given, mask=mask, truth=truth))["l1"]))
+    assert seen[0] > 0
+    assert seen[1] == pytest.approx(6 * seen[0], rel=1e-3)  # a fresh network leaves the rest as it was
+
+
 def test_measuring_compares_with_what_was_given(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A fresh network leaves degraded faces alone, and its fill is near Telea's; warnings come for what got worse."""
     monkeypatch.setattr(repairer, "FeatureRuler", absent)
