@@ -256,8 +256,9 @@ def inspect(
 
     The last picture's faces and result go; the dial of all faces stays where it was.
     """
-    if path and source and Path(path).name == source["preview"]:
-        return (gr.skip(),) * 16  # our own preview, put there by the lines below
+    if path and source and (path == source["path"] or Path(path).name == source["preview"]):
+        # Told again, as Gradio does when a tab is shown for the first time; or our own preview, put there below.
+        return (gr.skip(),) * 16
     if made:
         shutil.rmtree(made.folder, ignore_errors=True)
     # The choices stay until others are found: Gradio refuses ticks that were sent a moment ago and have no choice now.

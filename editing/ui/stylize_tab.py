@@ -312,8 +312,9 @@ def inspect(
     path: str | None, source: dict[str, Any] | None, sent: Mask | None, request: gr.Request
 ) -> tuple[Any, ...]:  # fmt: skip
     """Look at a new picture: refuse it with a reason, or remember it and show a preview where browsers can't."""
-    if path and source and Path(path).name == source["preview"]:
-        return (gr.skip(),) * 7  # our own preview, put there by the lines below
+    if path and source and (path == source["path"] or Path(path).name == source["preview"]):
+        # Told again, as Gradio does when a tab is shown for the first time; or our own preview, put there below.
+        return (gr.skip(),) * 7
     none: tuple[Any, ...] = (gr.update(visible=False), mask_canvas.show("stylize", None, "", request))
     settled: tuple[Any, ...] = ("", None, gr.skip() if sent is None else gr.update(open=True))
     if not path:

@@ -190,3 +190,14 @@ def test_a_mask_goes_to_the_repair_tab_and_back(page: Page, tmp_path: Path) -> N
     # It is gone with that picture: the next one begins without a mask.
     give(page, photo(tmp_path, "other.png", 80, 60))
     expect(page.locator("#stylize-mask mask-canvas .state")).to_have_text("Nothing is masked.")
+
+
+def test_a_mask_comes_to_a_tab_that_was_never_opened(page: Page, tmp_path: Path) -> None:
+    page.get_by_role("tab", name="Repair", exact=True).click()
+    give(page, photo(tmp_path), "#repair-input")
+    drawn = draw(page, "repair")
+    page.locator("#repair-mask-send").click()
+    # Gradio tells of a picture once more when its tab is shown for the first time: that must not take the mask away.
+    expect(page.locator("#stylize-estimate")).to_contain_text("96 × 64 · about")
+    page.wait_for_timeout(3000)
+    expect(page.locator("#stylize-mask mask-canvas .state")).to_have_text(drawn)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -214,8 +215,11 @@ def test_a_face_drawn_after_the_run_moves_the_numbers_and_nothing_else(photo: Pa
     assert [caption.split()[0] for _, caption in outputs[4]] == ["1", "2", "3", "4"]
     assert "Not repaired in this run: 2." in outputs[1]
     assert "⚠ Face 4 may" in outputs[1]
-    # Another picture: nothing of this one is left.
+    # Told of the same picture again: nothing changes. Another picture: nothing of this one is left.
     again = repair_tab.inspect(str(photo), source, {}, outputs[5], None, Visitor())  # type: ignore[arg-type]
+    assert all(value == gr.skip() for value in again)
+    other = shutil.copy(photo, photo.with_name("other.png"))
+    again = repair_tab.inspect(str(other), source, {}, outputs[5], None, Visitor())  # type: ignore[arg-type]
     assert again[10:15] == (None, "", gr.update(value=None, interactive=False), None, None)
     assert not Path(made.folder).exists()
 
