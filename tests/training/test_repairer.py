@@ -133,14 +133,13 @@ def test_only_the_clean_result_follows_features_and_discriminator(folder: Path, 
     assert torch.allclose(heads[0][faithful], heads[1][faithful])
 
 
-@needs_lite0
 def test_the_discriminator_learns_without_the_repairer(folder: Path, tmp_path: Path) -> None:
     asked = options(folder, tmp_path, size=32, gan=1.0, lr=0.0, d_lr=5e-3, batch=8, degraded=1.0)
     pictures = sources(asked)
     task = RepairerTask(asked, pictures, CPU)
     before = [p.detach().clone() for p in task.repairer.parameters()]
     faces = make_faces(pictures, asked, 0)
-    seen = [task.step(faces) for _ in range(16)]
+    seen = [task.step(faces) for _ in range(24)]
     losses = [float(values["loss_d"]) for values in seen]
     assert np.mean(losses[-3:]) < 0.9 * losses[0]
     assert all(torch.equal(a, b) for a, b in zip(before, task.repairer.parameters(), strict=True))
@@ -277,7 +276,6 @@ def test_samples_show_input_results_and_truth(folder: Path, tmp_path: Path, hold
         ({"size": 64}, "--widths 16,16 has too few numbers for --size 64"),
         ({"widths": "a,b"}, "--widths is 'a,b'"),
         ({"coming": 0}, "--coming 0"),
-        ({"gan": 0.1}, "--size is 16, wanted 32 or more with --gan"),
         ({"masked": 2.0}, "--masked is 2.0"),
         ({"pixel": -1.0}, "--pixel is -1.0"),
     ],
