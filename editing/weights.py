@@ -270,7 +270,7 @@ CATALOGUE: tuple[Weight, ...] = (
         title="Trained here",
         architecture="repairing U-Net, 256 px",
         licence="CC BY-NC-SA 4.0",
-        sha256="69615804ce2f2d3ad6f51a68b0ecbeaa804bab74aa33c35851a1bc9f514563a3",
+        sha256="c95143e41720a648455e45d201879e7dbef6ad088b81d144872e583774761655",
         source=Shipped("repairer.safetensors"),
     ),
     Weight(
