@@ -100,24 +100,3 @@ def feature_distance(output: Sequence[Tensor], target: Sequence[Tensor]) -> Tens
         for o, t in zip(output, target, strict=True)
     ]
     return torch.stack(parts).mean()
-
-
-def texture_distance(output: Sequence[Tensor], target: Sequence[Tensor]) -> Tensor:
-    """As :func:`feature_distance`, but of each picture's means and deviations of channels, wherever things are in it.
-
-    A texture loss (EnhanceNet, Sajjadi et al. 2017) with the statistics of "Demystifying neural style transfer" (Li et
-    al. 2017) in the place of Gram matrices: fine structure that can't be put where it was may still look as it did.
-    """
-    parts = []
-    for o, t in zip(output, target, strict=True):
-        (own, own_std), (true, true_std) = (_statistics(x) for x in (o, t))
-        parts.append((own - true).abs().mean() / true.abs().mean().clamp_min(1e-6))
-        parts.append((own_std - true_std).abs().mean() / true_std.mean().clamp_min(1e-6))
-    return torch.stack(parts).mean()
-
-
-def _statistics(maps: Tensor) -> tuple[Tensor, Tensor]:
-    flat = maps.float().flatten(2)
-    mean = flat.mean(2, keepdim=True)
-    # Under the root a little, else its slope has no end where a channel is even.
-    return mean[..., 0], ((flat - mean).square().mean(2) + 1e-5).sqrt()

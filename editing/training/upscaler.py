@@ -80,7 +80,6 @@ class UpscalerTrainOptions(PhotoTrainOptions):
     bank: int = 2000  # degraded crops made before the training begins, each with the teacher's result
     bank_size: int = 256  # side of those crops, enlarged; a step takes a part of each
     perceptual: float = 0.2  # weight of the difference of EfficientNet-lite0's features; needs its wheel
-    texture: float = 0.0  # weight of the difference of these features' statistics from the teacher's, or the truth's
     gan: float = 0.0  # weight of the discriminator; 0 is without
     d_lr: float = 2e-4  # learning rate of the discriminator (Adam)
     real: str = "truth"  # what the discriminator takes as real: truth or teacher (whose results are cleaner)
@@ -93,7 +92,7 @@ class UpscalerTrainOptions(PhotoTrainOptions):
         one_of(self, "real", ("truth", "teacher"))
         if self.real == "teacher" and not self.teacher:
             raise OptionError("--real teacher needs a --teacher")
-        for name in ("depth", "expansion", "teacher_share", "perceptual", "texture", "gan", "d_lr"):
+        for name in ("depth", "expansion", "teacher_share", "perceptual", "gan", "d_lr"):
             at_least(self, name, 0)
         at_least(self, "width", 27)
         at_least(self, "bank", self.batch)
@@ -252,7 +251,7 @@ class UpscalerTask:
     """
 
     columns: tuple[str, ...] = (
-        "rate", "l1", "teacher_l1", "perceptual", "texture", "loss_g", "loss_d", "real", "fake",
+        "rate", "l1", "teacher_l1", "perceptual", "loss_g", "loss_d", "real", "fake",
         "psnr", "psnr_bicubic", "ssim", "ssim_bicubic", "test_psnr", "test_ssim", "to_teacher", "to_truth",
     )  # fmt: skip
 
@@ -280,7 +279,7 @@ class UpscalerTask:
             self.networks["discriminator"] = self.judge
             self.optimizers["discriminator"] = torch.optim.Adam(self.judge.parameters(), options.d_lr, (0.5, 0.99))
         self.backbone: Lite0 | None = None
-        if (options.perceptual or options.texture) and not options.exact:
+        if options.perceptual and not options.exact:
             self.backbone = load_lite0().to(device)
         self.test = load_photos(Path(options.test), 16, options.cache_folder) if options.test else None
         self._features: nn.Module | None = None
@@ -311,9 +310,6 @@ class UpscalerTask:
             if taught is not None:
                 values["perceptual"] = values["perceptual"] + share * losses.feature_distance(own, taught)
             loss = loss + options.perceptual * values["perceptual"]
-            if options.texture:
-                values["texture"] = losses.texture_distance(own, true if taught is None else taught)
-                loss = loss + options.texture * values["texture"]
         if self.judge is not None:
             real = teacher if options.real == "teacher" and teacher is not None else truth
             values |= self._teach_judge(self.judge, made.detach(), real)
