@@ -30,7 +30,8 @@ from editing.errors import OptionError, TrainingError
 from editing.networks.repairer import SMALLEST, Repairer, RepairerConfig, blend
 from editing.networks.unet_discriminator import UNetDiscriminator
 from editing.training import holes, losses, metrics
-from editing.training.backbones import Lite0, imagenet_input, load_lite0, load_mobilenet
+from editing.training.backbones import Lite0, load_lite0, load_mobilenet
+from editing.training.critics import frozen_maps, judged, new_judge
 from editing.training.degradations import Floats, degrade_face, to_bytes
 from editing.training.loop import (
     averaged_copy,
@@ -255,9 +256,8 @@ class RepairerTask:
         }
         self.judge: UNetDiscriminator | None = None
         if options.gan:
-            self.judge = UNetDiscriminator().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+            self.judge, self.optimizers["discriminator"] = new_judge(device, options.d_lr)
             self.networks["discriminator"] = self.judge
-            self.optimizers["discriminator"] = torch.optim.Adam(self.judge.parameters(), options.d_lr, (0.5, 0.99))
         self.backbone: Lite0 | None = load_lite0().to(device) if options.perceptual else None
         self.exams = make_exams(sources.held_out, options.size) if sources.held_out.arrays else {}
         shown = self.exams or make_exams(sources.main.subset(range(8)), options.size)
@@ -280,33 +280,17 @@ class RepairerTask:
         values = {"l1": losses.l1(faithful, truth, counted), "l1_clean": losses.l1(clean, truth, counted)}
         loss = values["l1"] + options.pixel * values["l1_clean"]
         if self.backbone is not None:
-            own = self._maps(self.backbone, clean)
+            own = frozen_maps(self.backbone, clean, self._amp())
             with torch.no_grad():
-                wanted = self._maps(self.backbone, truth)
+                wanted = frozen_maps(self.backbone, truth, self._amp())
             values["perceptual"] = losses.feature_distance(own, wanted)
             loss = loss + options.perceptual * values["perceptual"]
         if self.judge is not None:
-            values |= self._teach_judge(self.judge, clean.detach(), truth)
-            self.judge.requires_grad_(False)
-            with self._amp():
-                values["loss_g"] = losses.generator_loss("nonsaturating", self.judge(clean))
-            self.judge.requires_grad_(True)
+            optimizer = self.optimizers["discriminator"]
+            values |= judged(self.judge, optimizer, clean, truth, options.d_lr, self._amp())
             loss = loss + options.gan * values["loss_g"]
         learn(self.optimizers["repairer"], loss, rate)
         return {"rate": rate, **{name: value.detach() for name, value in values.items()}}
-
-    def _maps(self, backbone: Lite0, pictures: Tensor) -> list[Tensor]:
-        """The frozen features of pictures in [0, 1], fine to coarse."""
-        with self._amp():
-            maps: list[Tensor] = backbone(imagenet_input(pictures * 2 - 1, self.options.size))
-        return maps
-
-    def _teach_judge(self, judge: UNetDiscriminator, made: Tensor, true: Tensor) -> dict[str, Tensor]:
-        with self._amp():
-            real, fake = judge(torch.cat([true, made])).chunk(2)
-        loss = losses.discriminator_loss("nonsaturating", real, fake)
-        learn(self.optimizers["discriminator"], loss, self.options.d_lr)
-        return {"loss_d": loss, "real": real.mean(), "fake": fake.mean()}
 
     @property
     def shown(self) -> Repairer:

@@ -35,7 +35,8 @@ from editing.errors import OptionError, TrainingError
 from editing.networks.compact import Compact, CompactConfig
 from editing.networks.unet_discriminator import UNetDiscriminator
 from editing.training import losses, metrics
-from editing.training.backbones import Lite0, imagenet_input, load_lite0, load_mobilenet
+from editing.training.backbones import Lite0, load_lite0, load_mobilenet
+from editing.training.critics import frozen_maps, judged, new_judge
 from editing.training.degradations import bicubic, degrade
 from editing.training.loop import (
     averaged_copy,
@@ -275,9 +276,8 @@ class UpscalerTask:
         self.averaged: dict[str, nn.Module] = {"upscaler": averaged_copy(self.upscaler)} if options.ema else {}
         self.judge: UNetDiscriminator | None = None
         if options.gan and not options.exact:
-            self.judge = UNetDiscriminator().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+            self.judge, self.optimizers["discriminator"] = new_judge(device, options.d_lr)
             self.networks["discriminator"] = self.judge
-            self.optimizers["discriminator"] = torch.optim.Adam(self.judge.parameters(), options.d_lr, (0.5, 0.99))
         self.backbone: Lite0 | None = None
         if options.perceptual and not options.exact:
             self.backbone = load_lite0().to(device)
@@ -302,37 +302,21 @@ class UpscalerTask:
             values["teacher_l1"] = losses.l1(made, teacher)
             loss = loss + share * values["teacher_l1"]
         if self.backbone is not None:
-            own = self._maps(self.backbone, made)
+            own = frozen_maps(self.backbone, made, self._amp())
             with torch.no_grad():
-                true = self._maps(self.backbone, truth)
-                taught = None if teacher is None else self._maps(self.backbone, teacher)
+                true = frozen_maps(self.backbone, truth, self._amp())
+                taught = None if teacher is None else frozen_maps(self.backbone, teacher, self._amp())
             values["perceptual"] = (1 - share) * losses.feature_distance(own, true)
             if taught is not None:
                 values["perceptual"] = values["perceptual"] + share * losses.feature_distance(own, taught)
             loss = loss + options.perceptual * values["perceptual"]
         if self.judge is not None:
             real = teacher if options.real == "teacher" and teacher is not None else truth
-            values |= self._teach_judge(self.judge, made.detach(), real)
-            self.judge.requires_grad_(False)
-            with self._amp():
-                values["loss_g"] = losses.generator_loss("nonsaturating", self.judge(made))
-            self.judge.requires_grad_(True)
+            optimizer = self.optimizers["discriminator"]
+            values |= judged(self.judge, optimizer, made, real, options.d_lr, self._amp())
             loss = loss + options.gan * values["loss_g"]
         learn(self.optimizers["upscaler"], loss, rate)
         return {"rate": rate, **{name: value.detach() for name, value in values.items()}}
-
-    def _maps(self, backbone: Lite0, pictures: Tensor) -> list[Tensor]:
-        """The frozen features of pictures in [0, 1], fine to coarse."""
-        with self._amp():
-            found: list[Tensor] = backbone(imagenet_input(pictures * 2 - 1, pictures.shape[-1]))
-        return found
-
-    def _teach_judge(self, judge: UNetDiscriminator, made: Tensor, wanted: Tensor) -> dict[str, Tensor]:
-        with self._amp():
-            real, fake = judge(torch.cat([wanted, made])).chunk(2)
-        loss = losses.discriminator_loss("nonsaturating", real, fake)
-        learn(self.optimizers["discriminator"], loss, self.options.d_lr)
-        return {"loss_d": loss, "real": real.mean(), "fake": fake.mean()}
 
     @property
     def shown(self) -> Compact:

@@ -71,12 +71,10 @@ def build() -> gr.Blocks:
         gr.Markdown(T("tagline"))
         with gr.Tabs() as tabs:
             upscale_picture = upscale_tab.build()
-            both = bool(repair_tab.models() and stylize_tab.available())
-            repairing = stylizing = None
-            if repair_tab.models():
-                repairing = repair_tab.build(tabs, upscale_picture, send_mask=both)
-            if stylize_tab.available():
-                stylizing = stylize_tab.build(tabs, upscale_picture, send_mask=both)
+            repairs, stylizes = bool(repair_tab.models()), bool(stylize_tab.available())
+            both = repairs and stylizes
+            repairing = repair_tab.build(tabs, upscale_picture, send_mask=both) if repairs else None
+            stylizing = stylize_tab.build(tabs, upscale_picture, send_mask=both) if stylizes else None
             if repairing and stylizing:
                 mask_canvas.connect(repairing, stylizing, tabs)
                 mask_canvas.connect(stylizing, repairing, tabs)

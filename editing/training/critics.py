@@ -1,0 +1,43 @@
+"""What the enlarger's and the repairer's results are judged by: frozen features, and a discriminator of every pixel."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from editing.networks.unet_discriminator import UNetDiscriminator
+from editing.training import losses
+from editing.training.backbones import Lite0, imagenet_input
+from editing.training.loop import learn
+
+
+def new_judge(device: torch.device, rate: float) -> tuple[UNetDiscriminator, torch.optim.Optimizer]:
+    """A discriminator that knows nothing yet, and what teaches it (Adam) at learning rate ``rate``."""
+    judge = UNetDiscriminator().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return judge, torch.optim.Adam(judge.parameters(), rate, (0.5, 0.99))
+
+
+def frozen_maps(backbone: Lite0, pictures: Tensor, amp: torch.autocast) -> list[Tensor]:
+    """The frozen features of pictures (N, 3, side, side) in [0, 1], fine to coarse."""
+    with amp:
+        maps: list[Tensor] = backbone(imagenet_input(pictures * 2 - 1, pictures.shape[-1]))
+    return maps
+
+
+def judged(
+    judge: UNetDiscriminator, optimizer: torch.optim.Optimizer, made: Tensor, true: Tensor, rate: float,
+    amp: torch.autocast,
+) -> dict[str, Tensor]:  # fmt: skip
+    """One step of the discriminator at learning rate ``rate``, then its word on ``made``, both (N, 3, H, W) in [0, 1].
+
+    Of the four values "loss_g" is what the generator has to lower; the discriminator is left out of its slopes.
+    """
+    with amp:
+        real, fake = judge(torch.cat([true, made.detach()])).chunk(2)
+    loss_d = losses.discriminator_loss("nonsaturating", real, fake)
+    learn(optimizer, loss_d, rate)
+    judge.requires_grad_(False)
+    with amp:
+        loss_g = losses.generator_loss("nonsaturating", judge(made))
+    judge.requires_grad_(True)
+    return {"loss_d": loss_d, "real": real.mean(), "fake": fake.mean(), "loss_g": loss_g}
