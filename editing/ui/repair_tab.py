@@ -186,7 +186,7 @@ def build(tabs: gr.Tabs, upscale_picture: gr.Image, *, send_mask: bool = False) 
         inspect, [picture, source, dials, made, canvas.sent],
         [source, picture, canvas.orders, canvas.value, canvas.sent, use_recipe, *of_faces[:4], *shown[:4], made, dials],
         show_progress="hidden", **hidden,
-    ).then(find, seeking, of_faces, **finding).then(**estimating)  # fmt: skip
+    ).then(announce, source, cost, **QUICK).then(find, seeking, of_faces, **finding).then(**estimating)  # fmt: skip
     # Another bar for what is a face: look anew.
     gr.on([min_size.submit, min_size.blur, score.release], find, seeking, of_faces, **finding).then(
         remix, mixed, shown, **mixing
@@ -403,6 +403,11 @@ def settings_of_recipe(source: dict[str, Any] | None, request: gr.Request) -> li
     weights.find(used.model, "restore", paths=False)
     return [used.model, used.fidelity, used.strength, used.min_size or 0, used.score, used.anonymise,
             {0: (used.fidelity, used.strength)}]  # fmt: skip
+
+
+def announce(source: dict[str, Any] | None, request: gr.Request) -> Any:
+    """What stands in the estimate's place while a new picture is searched for faces: the first time takes seconds."""
+    return say("repair_looking", language_of(request)) if source else T("waiting")
 
 
 def show_estimate(

@@ -384,6 +384,7 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Not repaired in this run: {numbers}. Press Run for them.",
         "本次运行未修复：{numbers}。请点“运行”。",
     ),
+    "repair_looking": ("Looking for faces…", "正在寻找人脸……"),
     "progress_looking": ("Looking for faces: {done} of {total}", "寻找人脸：{done} / {total}"),
     "progress_faces": ("Faces: {done} of {total}", "人脸：{done} / {total}"),
     "progress_filling": ("Filled parts: {done} of {total}", "填补：{done} / {total}"),

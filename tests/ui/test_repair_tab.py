@@ -345,6 +345,7 @@ def test_a_mask_file_is_laid_on_the_canvas(photo: Path, tmp_path: Path) -> None:
 
 def test_the_estimate_counts_faces_and_masked_pixels(photo: Path) -> None:
     source = given(photo)
+    assert repair_tab.announce(source, Visitor()) == "Looking for faces…"  # type: ignore[arg-type]
     found = found_in(source)
     values = (source, found, [1, 2], sent(np.full((200, 360), 255, np.uint8)), 1, *SEARCHING)
     text = repair_tab.show_estimate(Visitor(), *values)  # type: ignore[arg-type]
