@@ -180,7 +180,7 @@ CATALOGUE: tuple[Weight, ...] = (
         title="Fast, for damaged photographs, trained here",
         architecture="SRVGGNetCompact x4, 16 convolutions",
         licence="CC BY-NC-SA 4.0",
-        sha256="dd9007813be90a03f96810b37bfe6d724f594fb09890e3cafa96b08276871454",
+        sha256="e70de60498ee5631731f675bf79fb9929fa7dffc28feb0f55fbc9ec756321038",
         source=Shipped("photo-fast.safetensors"),
     ),
     Weight(
