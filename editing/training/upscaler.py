@@ -303,12 +303,12 @@ class UpscalerTask:
             loss = loss + share * values["teacher_l1"]
         if self.backbone is not None:
             own = frozen_maps(self.backbone, made, self._amp())
-            with torch.no_grad():
-                true = frozen_maps(self.backbone, truth, self._amp())
-                taught = None if teacher is None else frozen_maps(self.backbone, teacher, self._amp())
-            values["perceptual"] = (1 - share) * losses.feature_distance(own, true)
-            if taught is not None:
-                values["perceptual"] = values["perceptual"] + share * losses.feature_distance(own, taught)
+            values["perceptual"] = torch.zeros((), device=self.device)
+            for part, wanted in ((1 - share, truth), (share, teacher)):
+                if part and wanted is not None:  # what has no share is not looked at
+                    with torch.no_grad():
+                        theirs = frozen_maps(self.backbone, wanted, self._amp())
+                    values["perceptual"] = values["perceptual"] + part * losses.feature_distance(own, theirs)
             loss = loss + options.perceptual * values["perceptual"]
         if self.judge is not None:
             real = teacher if options.real == "teacher" and teacher is not None else truth
