@@ -22,9 +22,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
-from editing import images
 from editing.errors import ImageError, OptionError
-from editing.images import Notice, Pixels
+from editing.pictures.picture import Notice, Pixels, check_input_size
+from editing.pictures.read import probe_picture
 
 if TYPE_CHECKING:
     from av import Packet, VideoFrame
@@ -116,7 +116,7 @@ def _check_size(name: str, header: ClipHeader) -> None:
 def is_clip(path: str | Path) -> bool:
     """Whether a file is a video or an animated picture."""
     try:
-        header = images.probe(path)
+        header = probe_picture(path)
     except ImageError:
         return is_video(path)
     return header.frames > 1 and header.format in _ANIMATED
@@ -126,7 +126,7 @@ def is_video(path: str | Path) -> bool:
     """Whether a file is a video: told by its content, or by its name where that is damaged."""
     path = Path(path)
     try:
-        images.probe(path)
+        probe_picture(path)
         return False
     except ImageError:
         if path.suffix.lower() in VIDEO_SUFFIXES:
@@ -138,16 +138,16 @@ def is_video(path: str | Path) -> bool:
         return False
 
 
-def probe(path: str | Path) -> ClipHeader:
+def probe_clip(path: str | Path) -> ClipHeader:
     """Look at a clip: reads the whole file, decodes the first frame. Raises ImageError, OptionError for a bad limit."""
     path = Path(path)
     header = _probe_video(path) if is_video(path) else _probe_animation(path)
-    images.check_input_size(path.name, header.width, header.height)
+    check_input_size(path.name, header.width, header.height)
     _check_size(path.name, header)
     return header
 
 
-def read(path: str | Path, notices: list[Notice]) -> Iterator[Frame]:
+def read_frames(path: str | Path, notices: list[Notice]) -> Iterator[Frame]:
     """The frames of a clip in order; what is wrong with it is added to ``notices`` at the end. Raises ImageError."""
     path = Path(path)
     return _read_video(path, notices) if is_video(path) else _read_animation(path, notices)
@@ -338,8 +338,8 @@ def _undecodable(name: str) -> ImageError:
 
 
 def _probe_animation(path: Path) -> ClipHeader:
-    header = images.probe(path)
-    images.check_input_size(path.name, header.width, header.height)  # before anything is decoded
+    header = probe_picture(path)
+    check_input_size(path.name, header.width, header.height)  # before anything is decoded
     first = next(_read_animation(path, []))
     with path.open("rb") as file, Image.open(file) as image:
         loop = image.info.get("loop")

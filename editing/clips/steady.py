@@ -30,7 +30,7 @@ import numpy as np
 import numpy.typing as npt
 
 from editing.errors import OptionError
-from editing.images import Floats
+from editing.pictures.picture import Floats
 
 LONGEST = 16  # frames averaged at most, at strength 1
 _WINDOW = 1.5  # sigma in pixels of the window in which differences are judged

@@ -17,14 +17,14 @@ import numpy as np
 from PIL import Image
 
 from editing.errors import ImageError, OptionError
-from editing.images import Pixels
+from editing.pictures.picture import Pixels
 
-SUFFIXES = (".webp", ".mp4")
+WALK_SUFFIXES = (".webp", ".mp4")
 FASTEST = 60  # frames a second
 _IMAGE_HISTORY = 0x9213  # the recipe's place in EXIF, as in images.py
 
 
-def write(
+def write_walk(
     frames: Sequence[Pixels],
     path: str | Path,
     *,
@@ -39,7 +39,7 @@ def write(
     be encoded or the file can't be written.
     """
     path = Path(path)
-    check(path, fps)
+    check_walk(path, fps)
     if not frames or any(frame.shape != frames[0].shape or frame.dtype != np.uint8 for frame in frames):
         raise ValueError("frames must be uint8, at least one, and all of one shape")
     text = None if recipe is None else json.dumps({"atelier": recipe}, separators=(",", ":"), allow_nan=False)
@@ -59,10 +59,10 @@ def write(
         ) from error
 
 
-def check(path: Path, fps: float) -> None:
-    """Raise OptionError unless :func:`write` knows the suffix and the speed, to be asked before frames are made."""
-    if path.suffix.lower() not in SUFFIXES:
-        raise OptionError(f"{path.name!r} has no known suffix; clips are saved as {', '.join(SUFFIXES)}.")
+def check_walk(path: Path, fps: float) -> None:
+    """Raise OptionError unless :func:`write_walk` knows the suffix and the speed; ask before making frames."""
+    if path.suffix.lower() not in WALK_SUFFIXES:
+        raise OptionError(f"{path.name!r} has no known suffix; clips are saved as {', '.join(WALK_SUFFIXES)}.")
     if not 1 <= fps <= FASTEST:  # also refuses NaN
         raise OptionError(f"{fps} frames a second were asked for; 1 to {FASTEST} are possible.")
 

@@ -34,16 +34,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
-from editing import clip_reader, images
+from editing.clips.read import ACCURATE, has_alpha_track, is_clip, is_video, opened, origin
 from editing.errors import ImageError, OptionError
-from editing.images import Notice, Pixels
+from editing.pictures.picture import Notice, Pixels
+from editing.pictures.read import probe_picture
 
 if TYPE_CHECKING:
     from av import Packet, VideoFrame
     from av.container import InputContainer, OutputContainer
     from av.video.stream import VideoStream
 
-SUFFIXES = (".mp4", ".webm", ".webp", ".gif", ".apng")
+CLIP_SUFFIXES = (".mp4", ".webm", ".webp", ".gif", ".apng")
 VIDEOS = (".mp4", ".webm")
 _LONGEST = {".mp4": 8192, ".webm": 16384, ".webp": 16383, ".gif": 65535, ".apng": 65535}  # pixels a side
 _CONTAINERS = {".mp4": "mp4", ".webm": "webm", ".webp": "matroska", ".gif": "matroska", ".apng": "matroska"}  # of parts
@@ -68,19 +69,19 @@ _IMAGE_HISTORY = 0x9213  # the recipe's place in EXIF, as in images.py
 _MILLISECOND, _HUNDREDTH = Fraction(1, 1000), Fraction(1, 100)
 
 
-def check(path: Path) -> None:
+def check_target(path: Path) -> None:
     """Raise OptionError unless clips can be saved under such a name."""
-    if path.suffix.lower() not in SUFFIXES:
-        raise OptionError(f"{path.name!r} has no known suffix; clips are saved as {', '.join(SUFFIXES)}.")
+    if path.suffix.lower() not in CLIP_SUFFIXES:
+        raise OptionError(f"{path.name!r} has no known suffix; clips are saved as {', '.join(CLIP_SUFFIXES)}.")
 
 
 def usual_suffix(source: Path) -> str | None:
     """What a clip is saved as where nobody says: what it was, or the nearest to it; None for a picture."""
-    if not clip_reader.is_clip(source):
+    if not is_clip(source):
         return None
-    if clip_reader.is_video(source):
+    if is_video(source):
         return ".webm" if source.suffix.lower() == ".webm" else ".mp4"
-    return {"GIF": ".gif", "PNG": ".apng"}.get(images.probe(source).format, ".webp")
+    return {"GIF": ".gif", "PNG": ".apng"}.get(probe_picture(source).format, ".webp")
 
 
 def check_size(path: Path, width: int, height: int) -> None:
@@ -156,7 +157,7 @@ class Part:
         pixels = np.pad(pixels, self.padding, "edge")
         frame = av.VideoFrame.from_ndarray(pixels, format="rgba" if self.alpha else "rgb24")
         frame = frame.reformat(
-            format=self.format, dst_colorspace=_BT709, dst_color_range=_LIMITED, interpolation=clip_reader.ACCURATE
+            format=self.format, dst_colorspace=_BT709, dst_color_range=_LIMITED, interpolation=ACCURATE
         )
         frame.time_base, frame.pts, frame.duration = (
             self.tick,
@@ -190,7 +191,7 @@ def writing(path: Path) -> Iterator[None]:
 # ---- joining ---------------------------------------------------------------------------------------------------------
 
 
-def join(
+def join_parts(
     parts: Sequence[PartFile],
     target: Path,
     *,
@@ -249,15 +250,15 @@ def _join_video(
         output.metadata.update(texts)
         with av.open(str(parts[0].path)) as first:
             pictures = output.add_stream_from_template(first.streams.video[0])
-            if clip_reader.has_alpha_track(first.streams.video[0]):
+            if has_alpha_track(first.streams.video[0]):
                 pictures.metadata["alpha_mode"] = "1"
         pictures.time_base = tick
         tracks = [_pictures(parts, pictures, end)]
         if sound_of is not None:
-            with clip_reader.opened(sound_of) as source:
+            with opened(sound_of) as source:
                 count = len(source.streams.audio)
             for number in range(count):
-                source = stack.enter_context(clip_reader.opened(sound_of))  # each its own, to be read side by side
+                source = stack.enter_context(opened(sound_of))  # each its own, to be read side by side
                 tracks.append(_sound(source, number, output, target, notices))
         for packet in heapq.merge(*tracks, key=_when):
             if until is None or packet.stream is pictures or _when(packet) < until:
@@ -312,7 +313,7 @@ def _sound(
         named = {"libopus": "Opus", "aac": "AAC"}[new]
         values = {"format": format_of(target), "codec": codec, "new": named}
         notices.append(Notice(key="sound_encoded", values=values))
-    zero = clip_reader.origin(source)
+    zero = origin(source)
 
     def packets() -> Iterator[Packet[Any]]:
         for packet in source.demux(stream):

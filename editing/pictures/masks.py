@@ -15,9 +15,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from editing import images
 from editing.errors import ImageError
-from editing.images import Picture, Pixels
+from editing.pictures.picture import Picture, Pixels, to_float
+from editing.pictures.read import read_picture
 
 Mask = npt.NDArray[np.float32]
 _STRIP = 256  # rows blended at once, so that a picture of 48 megapixels is never held in floats
@@ -30,7 +30,7 @@ def read(path: Path | str, height: int, width: int) -> Mask:
     A file with transparency counts by its alpha (opaque: change), any other by its brightness (white: change). Raises
     ImageError when the file can't be read or is of another shape than the picture.
     """
-    return of_picture(images.read(path), height, width)
+    return of_picture(read_picture(path), height, width)
 
 
 def from_png(data: bytes | str, height: int, width: int) -> Mask:
@@ -55,8 +55,8 @@ def of_picture(picture: Picture, height: int, width: int) -> Mask:
             f"{width}x{height}. Draw it anew, or crop it to the picture."
         )
     if picture.alpha is not None and int(picture.alpha.min()) < np.iinfo(picture.alpha.dtype).max:
-        return resized(images.to_float(picture.alpha), height, width)
-    bright = images.to_float(picture.pixels)
+        return resized(to_float(picture.alpha), height, width)
+    bright = to_float(picture.pixels)
     if not picture.gray:
         bright = np.asarray(cv2.cvtColor(bright, cv2.COLOR_RGB2GRAY)[..., None], np.float32)
     return resized(bright[..., 0], height, width)
@@ -68,7 +68,7 @@ def from_polygon(points: npt.ArrayLike, height: int, width: int) -> Mask:
     corners = np.rint((np.asarray(points, np.float64) - 0.5) * 2**bits).astype(np.int32)
     drawn = np.zeros((height, width), np.uint8)
     cv2.fillPoly(drawn, [corners], 255, cv2.LINE_AA, bits)
-    return images.to_float(drawn)
+    return to_float(drawn)
 
 
 def resized(mask: Mask, height: int, width: int) -> Mask:

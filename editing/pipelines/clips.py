@@ -23,15 +23,16 @@ from typing import Any
 import numpy as np
 from filelock import FileLock, Timeout
 
-from editing import clip_reader, clip_writer, steady, upscale
-from editing.clip_reader import ClipHeader, Frame
-from editing.clip_writer import Part, PartFile
+from editing.clips import steady
+from editing.clips.read import ClipHeader, Frame, opened, probe_clip, read_frames
+from editing.clips.steady import Steady
+from editing.clips.write import KEPT, Part, PartFile, check_size, check_target, format_of, join_parts, writing
 from editing.errors import EditingError, ImageError, Stopped
-from editing.images import Notice, Picture, Pixels
+from editing.pictures.picture import Notice, Picture, Pixels
+from editing.pipelines import upscale
+from editing.pipelines.upscale import UpscaleOptions, Upscaler
 from editing.report import Report, silent
 from editing.runtime import Estimate
-from editing.steady import Steady
-from editing.upscale import UpscaleOptions, Upscaler
 
 PART_FRAMES = 250  # x264 begins a new group of pictures as often, so that parts cost nothing
 PART_SECONDS = 300  # what is lost at most when the machine goes down
@@ -107,17 +108,17 @@ def upscale_clip(
     ``strip`` leaves out all metadata, the recipe too; ``keep_gps`` keeps the place. Raises OptionError, ImageError
     (unreadable, too large, not to be written), WeightError, OutOfMemoryError, and whatever ``report`` raises.
     """
-    clip_writer.check(target)
+    check_target(target)
     if not target.parent.is_dir():
         raise ImageError(
             f"{target.name!r} was not saved: the folder {target.parent.name!r} does not exist. "
             "Make it, or choose another."
         )
-    header = clip_reader.probe(source)
+    header = probe_clip(source)
     network = network or upscale.load(options.upscale.model, options.upscale.precision)
     options = _settled(source, options, network)
     width, height = upscale.target_size(header.width, header.height, options.upscale, network.scale)
-    clip_writer.check_size(target, width, height)
+    check_size(target, width, height)
     made = recipe(options)
     backend = [network.sha256, network.backend.device, network.backend.precision]
     work = _Work(target, {"source": _sha256(source), "recipe": made, "backend": backend}, header)
@@ -140,11 +141,11 @@ def upscale_clip(
             with suppress(ImageError):  # what stopped us may be a full disk
                 work.finish_part()
                 if isinstance(error, Stopped) and work.parts:
-                    clip_writer.join(work.parts, partial(target), end=work.end, complete=False, **finish)
+                    join_parts(work.parts, partial(target), end=work.end, complete=False, **finish)
             raise
         work.finish_part()
         notices += work.notices
-        notices += clip_writer.join(work.parts, target, end=work.end, **finish)
+        notices += join_parts(work.parts, target, end=work.end, **finish)
         if target.suffix.lower() == ".mp4" and (width % 2 or height % 2):
             notices.append(Notice(key="clip_padded", values={"format": "MP4"}))
         partial(target).unlink(missing_ok=True)
@@ -159,7 +160,7 @@ def _settled(source: Path, options: ClipOptions, network: Upscaler) -> ClipOptio
     """What the options leave open, by the first frame: another noise level for each would flicker."""
     settled = upscale.settle(options.upscale, network=network)
     if network.denoiser and settled.sigma is None:
-        first = next(clip_reader.read(source, []), None)
+        first = next(read_frames(source, []), None)
         settled = upscale.settle(settled, _picture(first, None) if first else None, network=network)
     return replace(options, upscale=settled)
 
@@ -174,7 +175,7 @@ def _do_frames(
     result: Picture | None = None
     flattened = False
     report(work.frames, header.frames)
-    for index, frame in enumerate(clip_reader.read(source, notices)):
+    for index, frame in enumerate(read_frames(source, notices)):
         total = max(header.frames, index + 1)
         # GIFs and screen recordings hold many frames twice: nothing of them is computed again.
         same = previous is not None and _equal(frame, previous)
@@ -193,7 +194,7 @@ def _do_frames(
         flattened |= not work.add(pixels, alpha, frame, size)
         report(index + 1, total)
     if flattened:
-        notices.append(Notice(key="alpha_flattened", values={"format": clip_writer.format_of(work.target)}))
+        notices.append(Notice(key="alpha_flattened", values={"format": format_of(work.target)}))
 
 
 def _equal(one: Frame, other: Frame) -> bool:
@@ -218,8 +219,8 @@ def _eight_bits(array: Pixels) -> Pixels:
 def _metadata(source: Path, header: ClipHeader, keep_gps: bool) -> dict[str, str]:
     if header.animation:
         return {}
-    with clip_reader.opened(source) as container:
-        kept = (*clip_writer.KEPT, "location") if keep_gps else clip_writer.KEPT
+    with opened(source) as container:
+        kept = (*KEPT, "location") if keep_gps else KEPT
         return {key: value for key, value in container.metadata.items() if key in kept}
 
 
@@ -311,7 +312,7 @@ class _Work:
         part, self.part = self.part, None
         part.close()
         self.parts.append(PartFile(path=part.path, start=self.part_start))
-        with clip_writer.writing(self.target):
+        with writing(self.target):
             self._note()
 
     def _note(self) -> None:

@@ -22,12 +22,16 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from editing import images, masks, runtime, weights
+from editing import runtime
 from editing.errors import OptionError
-from editing.images import Floats, Pixels
-from editing.masks import Mask
+from editing.pictures import masks
+from editing.pictures.masks import Mask
+from editing.pictures.picture import Floats, Pixels, from_float, to_float
 from editing.report import Report, silent
 from editing.runtime import Backend
+from editing.weights.files import digest, path_of
+from editing.weights.find import find_weight
+from editing.weights.load import load_network
 
 FILLERS = ("auto", "patches", "lama")
 
@@ -48,13 +52,13 @@ def load(name: str = "auto") -> Filler:
     """
     if name not in FILLERS:
         raise OptionError(f"The filler '{name}' is not known; choose one of {', '.join(FILLERS)}.")
-    weight = weights.find("lama", "inpaint")
-    if name == "patches" or (name == "auto" and weights.path_of(weight) is None):
+    weight = find_weight("lama", "inpaint")
+    if name == "patches" or (name == "auto" and path_of(weight) is None):
         return Filler(name="patches", sha256=None, run=fill_by_patches)
-    backend, sha256 = Backend(runtime.choose_backend("fp32").device, "fp32"), weights.digest(weight)  # it takes FFTs
+    backend, sha256 = Backend(runtime.choose_backend("fp32").device, "fp32"), digest(weight)  # it takes FFTs
 
     def build() -> Filler:
-        network = weights.load_network(weight)
+        network = load_network(weight)
         backend.place(network.model)
 
         def run(picture: Floats, hole: npt.NDArray[np.bool_]) -> Floats:
@@ -97,11 +101,11 @@ def fill(pixels: Pixels, mask: Mask, *, filler: Filler | None = None, report: Re
         hole = share > 0
         share[~inner] = 0  # another part's turn comes, or came; both are unknown to this one
         known = ~hole | (_done_before(parts[: done - 1], area) & hole & ~inner)
-        floats = images.to_float(crop)
+        floats = to_float(crop)
         gray = floats.shape[2] == 1
         filled = filler.run(np.repeat(floats, 3, axis=2) if gray else floats, ~known)
         filled = filled.mean(2, keepdims=True) if gray else filled
-        new = images.from_float(np.asarray(filled, np.float32), 8 if pixels.dtype == np.uint8 else 16)
+        new = from_float(np.asarray(filled, np.float32), 8 if pixels.dtype == np.uint8 else 16)
         result[area] = masks.blend(crop, new, share)
         report(done, len(parts), "fill")
     return result

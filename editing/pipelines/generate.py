@@ -19,13 +19,16 @@ import numpy.typing as npt
 import torch
 from torch.nn import functional as F
 
-from editing import __version__, images, runtime, weights
+from editing import __version__, runtime
 from editing.errors import EditingError, OptionError, WeightError
-from editing.images import Picture, Pixels
 from editing.networks.generator import Generator, GeneratorConfig
+from editing.pictures.picture import Picture, Pixels, from_float
 from editing.report import Report, silent
 from editing.runtime import Backend
-from editing.weights import Weight
+from editing.weights.catalogue import Weight
+from editing.weights.files import digest
+from editing.weights.find import find_weight
+from editing.weights.load import load_state, metadata_of
 
 LAST_SEED = 2**32 - 1
 MOST_PICTURES = 1000
@@ -169,7 +172,7 @@ class LoadedGenerator:
                 f"The generator '{self.name}' gave values that are not numbers: its file is damaged, or its training "
                 "failed. Choose another generator."
             )
-        return images.from_float(((drawn + 1) / 2).permute(1, 2, 0).numpy(), 8)
+        return from_float(((drawn + 1) / 2).permute(1, 2, 0).numpy(), 8)
 
     def novelty(self, pixels: Pixels) -> float | None:
         """How far a drawn picture is from its nearest training picture, mirrored ones too.
@@ -206,14 +209,14 @@ def load(model: str = "faces") -> LoadedGenerator:
 
     Raises WeightError for an unknown, missing or damaged weight, or one that is no generator.
     """
-    weight = weights.find(model, "generate")
-    sha256 = weights.digest(weight)
+    weight = find_weight(model, "generate")
+    sha256 = digest(weight)
     return runtime.cached_network(sha256, _BACKEND, lambda: _build(weight, sha256))
 
 
 def _build(weight: Weight, sha256: str) -> LoadedGenerator:
-    state = weights.load_state(weight)
-    metadata = weights.metadata(weight)
+    state = load_state(weight)
+    metadata = metadata_of(weight)
     known = state.pop("descriptors", None)
     try:
         config = GeneratorConfig.from_json(metadata["config"])
@@ -321,12 +324,12 @@ def recipe(options: GenerateOptions | WalkOptions) -> dict[str, Any]:
 
     Plain JSON: lists where the options have tuples.
     """
-    weight = weights.find(options.model, "generate")
+    weight = find_weight(options.model, "generate")
     plain = {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(options).items()}
     return {
         "task": "walk" if isinstance(options, WalkOptions) else "generate",
         "options": plain | {"model": weight.name},
-        "weights": [{"name": weight.name, "sha256": weights.digest(weight)}],
+        "weights": [{"name": weight.name, "sha256": digest(weight)}],
         "version": __version__,
     }
 

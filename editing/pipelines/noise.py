@@ -19,7 +19,7 @@ from functools import cache
 import numpy as np
 import numpy.typing as npt
 
-from editing.images import Pixels
+from editing.pictures.picture import Pixels
 
 STRONGEST = 75.0  # of 255: what the denoisers are trained to
 _SIDE = 7  # of a patch, in pixels

@@ -18,24 +18,23 @@ from typing import Any, Literal
 import cv2
 import numpy as np
 import numpy.typing as npt
-import torch
-from torch import Tensor, nn
 
-from editing import __version__, faces, fill, images, runtime, weights
-from editing.errors import EditingError, ImageError, OptionError, WeightError
-from editing.faces import SIDE, Box, Detector, Face, Transform
-from editing.fill import Filler
-from editing.images import Floats, Picture, Pixels
-from editing.masks import Mask
-from editing.networks.repairer import Repairer, RepairerConfig
+from editing import __version__, runtime
+from editing.errors import ImageError, OptionError
+from editing.faces import align, detect, likeness, restore
+from editing.faces.align import SIDE, Box, Face, Transform
+from editing.faces.detect import Detector
+from editing.faces.restore import Restorer
+from editing.pictures.masks import Mask
+from editing.pictures.picture import Floats, Picture, Pixels, from_float, to_float
+from editing.pipelines import fill
+from editing.pipelines.fill import Filler
 from editing.report import Report, silent
-from editing.runtime import Backend, Estimate
-from editing.weights import Weight
+from editing.runtime import Estimate
+from editing.weights.files import digest
+from editing.weights.find import find_weight
 
 ANONYMISE = ("no", "blur", "pixels", "person")
-# Of likeness(): 99 of 100 degraded faces are above it beside their originals, all of other people are below, and so are
-# 95 of 100 with another's eyes and 99 of 100 with another's mouth (120 faces, four strengths of degradation).
-ALIKE = 0.83
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,20 +123,18 @@ class RepairedFace:
         """The repaired face: faithful at 1, clean at 0, a straight mix between."""
         if fidelity in (0, 1):
             return self.faithful if fidelity else self.clean
-        clean, faithful = images.to_float(self.clean), images.to_float(self.faithful)
-        return images.from_float(
-            clean + np.float32(fidelity) * (faithful - clean), 8 if self.clean.itemsize == 1 else 16
-        )
+        clean, faithful = to_float(self.clean), to_float(self.faithful)
+        return from_float(clean + np.float32(fidelity) * (faithful - clean), 8 if self.clean.itemsize == 1 else 16)
 
     def likeness(self, fidelity: float) -> float | None:
         """:func:`likeness` of before and after; None for an anonymised face, which is not to be like anyone."""
         if self.anonymised:
             return None
-        before, after = images.to_float(self.before), images.to_float(self.after(fidelity))
+        before, after = to_float(self.before), to_float(self.after(fidelity))
         if self.hole is not None:
-            gone = images.to_float(self.hole)[..., None]
+            gone = to_float(self.hole)[..., None]
             before = before + gone * (after - before)  # what nobody saw proves nothing
-        return likeness(before, after)
+        return likeness.likeness(before, after)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -151,168 +148,6 @@ class Repaired:
     found: int  # faces in the picture, repaired or not
     options: RepairOptions
     filled_by: str | None  # the filler's name, if anything was filled
-
-
-# ---- networks --------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Restorer:
-    """A loaded network for aligned faces.
-
-    ``run`` takes (1, 3, side, side) RGB and (1, 1, side, side), 1 = fill, both float32 in [0, 1], and returns the clean
-    and the faithful result, float32 of the first shape. ``fills`` is whether it minds the second.
-    """
-
-    name: str
-    sha256: str
-    licence: str
-    backend: Backend
-    side: int
-    fills: bool
-    run: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
-
-    def __call__(self, aligned: Floats, hole: Mask) -> tuple[Floats, Floats]:
-        """(512, 512, 3) and (512, 512) in [0, 1] -> the clean and the faithful face, (512, 512, 3) in [0, 1]."""
-        small = _resized(aligned, self.side)
-        picture = torch.from_numpy(small).permute(2, 0, 1)[None].to(self.backend.device)
-        mask = torch.from_numpy(_resized(hole[..., None], self.side)).permute(2, 0, 1)[None].to(self.backend.device)
-        with torch.inference_mode():
-            results = self.run(picture, mask)
-        if not all(bool(torch.isfinite(result).all()) for result in results):
-            raise EditingError(
-                f"The model '{self.name}' gave values that are not numbers, so nothing was kept. "
-                "Run it again with precision fp32."
-            )
-        clean, faithful = (
-            _resized(result[0].float().clamp(0, 1).permute(1, 2, 0).cpu().numpy(), SIDE) for result in results
-        )
-        # What is too fine for the network's size is no news to it: the faithful result keeps that of the input.
-        fine = (aligned - _resized(small, SIDE)) * (1 - hole[..., None])
-        return clean, np.clip(faithful + fine, 0, 1)
-
-    def seconds(self) -> float:
-        """What a face takes on this machine; measured at the first call."""
-        cost = runtime.measured_cost(self.sha256, self.backend, self._blank, side=self.side)
-        return cost.seconds * self.side**2
-
-    def _blank(self, side: int) -> None:
-        self(np.full((SIDE, SIDE, 3), 0.5, np.float32), np.zeros((SIDE, SIDE), np.float32))
-
-
-def _resized(array: Floats, side: int) -> Floats:
-    how = cv2.INTER_AREA if side < len(array) else cv2.INTER_CUBIC
-    resized = array if side == len(array) else cv2.resize(array, (side, side), interpolation=how)
-    return np.asarray(resized, np.float32).reshape(side, side, -1)
-
-
-def load(model: str = "repairer", precision: str = "auto") -> Restorer:
-    """The network called ``model``, loaded once and shared.
-
-    Raises WeightError for an unknown, missing or damaged weight, OptionError for an unknown precision.
-    """
-    weight = weights.find(model, "restore")
-    backend, sha256 = runtime.choose_backend(precision), weights.digest(weight)
-    return runtime.cached_network(sha256, backend, lambda: _build(weight, sha256, backend))
-
-
-def _build(weight: Weight, sha256: str, backend: Backend) -> Restorer:
-    texts = weights.metadata(weight)
-    if "config" in texts:
-        return _ours(weight, sha256, backend, texts["config"])
-    network, call = _theirs(weight)
-    backend = Backend(backend.device, "fp32")  # codebooks and modulated convolutions lose too much in bf16
-    network.eval().requires_grad_(False).to(backend.device)  # GFPGAN can't be channels-last
-
-    def run(picture: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        scaled = picture * 2 - 1
-        return (call(network, scaled, 0.0) + 1) / 2, (call(network, scaled, 1.0) + 1) / 2
-
-    def once(picture: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        return (call(network, picture * 2 - 1, 0.0) + 1) / 2, picture
-
-    both = type(network).__name__ == "CodeFormer"  # the others know no fidelity: the input itself is the other end
-    return Restorer(
-        name=weight.name, sha256=sha256, licence=weight.licence, backend=backend, side=SIDE, fills=False,
-        run=run if both else once,
-    )  # fmt: skip
-
-
-def _ours(weight: Weight, sha256: str, backend: Backend, config: str) -> Restorer:
-    try:
-        network = Repairer(RepairerConfig.from_json(config))
-        network.load_state_dict({name: value.float() for name, value in weights.load_state(weight).items()})
-    except (ValueError, TypeError, RuntimeError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise WeightError(f"{weight.name} can't be used: its weights don't fit together ({reason}).") from error
-    backend.place(network)
-
-    def run(picture: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        faithful, clean = network.both(picture, mask)
-        return clean, faithful
-
-    return Restorer(
-        name=weight.name, sha256=sha256, licence=weight.licence, backend=backend, side=network.config.size, fills=True,
-        run=run,
-    )  # fmt: skip
-
-
-Call = Callable[[nn.Module, Tensor, float], Tensor]
-
-
-def _theirs(weight: Weight) -> tuple[nn.Module, Call]:
-    """A network that others trained, and how it is called with pictures in [-1, 1] and a fidelity.
-
-    spandrel's own call gives GFPGAN and CodeFormer [0, 1] and clips what comes out, which washes faces out: they were
-    trained with [-1, 1], and so are called directly.
-    """
-    network: nn.Module
-    if weight.name == "restoreformer":
-        network = _restoreformer_plus_plus(weights.load_state(weight), weight.name)
-    else:
-        network = weights.load_network(weight).model
-    calls: dict[str, Call] = {
-        "GFPGANv1Clean": lambda network, picture, fidelity: network(picture, randomize_noise=False)[0],
-        "RestoreFormer": lambda network, picture, fidelity: network(picture)[0],
-        "CodeFormer": lambda network, picture, fidelity: network(picture, weight=fidelity)[0],
-    }
-    call = calls.get(type(network).__name__)
-    if call is None:
-        raise WeightError(
-            f"{weight.name} can't be used: it is a {type(network).__name__}; only GFPGAN, RestoreFormer and CodeFormer "
-            "are known here. Choose another model."
-        )
-    return network, call
-
-
-def _restoreformer_plus_plus(state: dict[str, Tensor], name: str, **sizes: Any) -> nn.Module:
-    """RestoreFormer++ (Wang et al. 2023): RestoreFormer with half the heads, and attention at 32x32 in its decoder.
-
-    spandrel knows RestoreFormer alone, so its decoder is exchanged here. The official file is a training's checkpoint:
-    of its state the generator ("vqvae.") is taken.
-    """
-    from spandrel.architectures.RestoreFormer import RestoreFormer  # type: ignore[import-untyped]
-    from spandrel.architectures.RestoreFormer.__arch import restoreformer_arch  # type: ignore[import-untyped]
-
-    sizes = {"ch": 64, "out_ch": 3, "ch_mult": (1, 2, 2, 4, 4, 8), "z_channels": 256} | sizes
-    network: nn.Module = RestoreFormer(**sizes, double_z=False, head_size=4)
-    network.decoder = restoreformer_arch.MultiHeadDecoderTransformer(
-        **sizes, num_res_blocks=2, attn_resolutions=(16, 32), dropout=0.0, in_channels=3, resolution=512,
-        enable_mid=True, head_size=4,
-    )  # fmt: skip
-
-    def also_finer(module: nn.Module, arguments: Any, seen: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Each attention of the decoder looks at what the encoder saw at its size."""
-        return {f"{name}_atten": maps for name, maps in seen.items() if name.startswith("block_")} | seen
-
-    network.get_submodule("encoder").register_forward_hook(also_finer)
-    own = {key.removeprefix("vqvae."): value for key, value in state.items() if key.startswith("vqvae.")} or state
-    try:
-        network.load_state_dict(own)
-    except RuntimeError as error:
-        reason = " ".join(str(error).split())[:200]
-        raise WeightError(f"{name} can't be used: its weights don't fit together ({reason}).") from error
-    return network.eval().requires_grad_(False)
 
 
 # ---- the pipeline ----------------------------------------------------------------------------------------------------
@@ -350,16 +185,16 @@ def repair(
     numbers = _chosen(options, len(everyone))
     if not numbers and mask is None:
         raise ImageError(_nothing(options, len(everyone)))
-    plans = [(number, everyone[number - 1], faces.transform_of(everyone[number - 1])) for number in numbers]
+    plans = [(number, everyone[number - 1], align.transform_of(everyone[number - 1])) for number in numbers]
     if any(_needs_network(transform, options, persons) for _, _, transform in plans):
-        network = network or load(options.model, options.precision)
-    parser = faces.load_parser() if numbers else None
+        network = network or restore.load_restorer(options.model, options.precision)
+    parser = restore.load_parser() if numbers else None
     covered = np.zeros((picture.height, picture.width), np.float32) if mask is not None else None
     fills = network is not None and network.fills and options.anonymise == "no"
     base, filled_by = picture.pixels, None
     if mask is not None and covered is not None:
         for _, _, transform in plans if fills else ():
-            np.maximum(covered, faces.unalign(faces.outline(), transform, covered.shape), out=covered)
+            np.maximum(covered, align.unaligned(align.outline(), transform, covered.shape), out=covered)
         rest = np.where(covered < 0.999, mask, np.float32(0))
         if (rest > 0).any():
             filler = filler or fill.load(options.filler)
@@ -387,9 +222,11 @@ def find(
     report: Report = silent,
 ) -> list[Face]:
     """All faces of the picture, those in ``options.boxes`` too, from left to right: their numbers count from 1."""
-    seen = faces.detect(picture, score=options.score, min_size=options.min_size, detector=detector, report=report)
-    drawn = [faces.face_in(picture, box, detector=detector) for box in options.boxes]
-    seen = [face for face in seen if not any(faces.same_place(face, other) for other in drawn)]
+    seen = detect.detect_faces(
+        picture, score=options.score, min_size=options.min_size, detector=detector, report=report
+    )
+    drawn = [detect.face_in(picture, box, detector=detector) for box in options.boxes]
+    seen = [face for face in seen if not any(detect.same_place(face, other) for other in drawn)]
     return sorted([*seen, *drawn], key=lambda face: face.box[0] + face.box[2])
 
 
@@ -429,8 +266,8 @@ def _one(
 ) -> RepairedFace:
     """Align one face, repair or replace it, and match its colours."""
     depth = 8 if source.dtype == np.uint8 else 16
-    before = faces.align(source, transform)
-    hole = None if mask is None else faces.align(mask[..., None], transform, outside=0.0)[..., 0]
+    before = align.aligned(source, transform)
+    hole = None if mask is None else align.aligned(mask[..., None], transform, outside=0.0)[..., 0]
     if hole is not None and not (hole > 0).any():
         hole = None
     unseen = np.zeros((SIDE, SIDE), np.float32) if hole is None else (hole > 1e-3).astype(np.float32)
@@ -446,12 +283,12 @@ def _one(
         faithful = clean
     if neutral:  # a gray photo gets no tint
         clean, faithful = (result.mean(2, keepdims=True).repeat(channels, 2) for result in (clean, faithful))
-    clean, faithful = (faces.match_colors(result, before, unseen) for result in (clean, faithful))
-    outline = faces.outline() if parser is None else parser(aligned if options.anonymise != "no" else _rgb(clean))
+    clean, faithful = (align.match_colors(result, before, unseen) for result in (clean, faithful))
+    outline = align.outline() if parser is None else parser(aligned if options.anonymise != "no" else _rgb(clean))
     return RepairedFace(
-        number=number, face=face, transform=transform, before=images.from_float(before, depth),
-        clean=images.from_float(clean, depth), faithful=images.from_float(faithful, depth),
-        outline=images.from_float(outline, 8), hole=None if hole is None else images.from_float(hole, 8),
+        number=number, face=face, transform=transform, before=from_float(before, depth),
+        clean=from_float(clean, depth), faithful=from_float(faithful, depth),
+        outline=from_float(outline, 8), hole=None if hole is None else from_float(hole, 8),
         anonymised=anonymised,
     )  # fmt: skip
 
@@ -480,7 +317,7 @@ def _replaced(
             raise OptionError(
                 "To anonymise by persons, pictures of persons must be given: choose blur or pixels instead."
             )
-        someone = _resized(images.to_float(person), SIDE)
+        someone = restore.resized(to_float(person), SIDE)
         if _enlarged(transform, len(person)) <= _SHARP:
             return someone, how
         if network is not None and _enlarged(transform, network.side) <= _SHARP:
@@ -493,7 +330,7 @@ def _replaced(
 
 def _enlarged(transform: Transform, side: int) -> float:
     """How many times a face ``side`` pixels wide would be enlarged to fill the frame in the picture."""
-    return SIDE / faces.scale_of(transform) / side
+    return SIDE / align.scale_of(transform) / side
 
 
 _SHARP = 1.5  # times that a face may be enlarged
@@ -515,10 +352,10 @@ def compose(repaired: Repaired, choices: Sequence[Choice] | None = None) -> Pict
         if amount == 0 and face.hole is None:
             continue
         fidelity = 0.0 if face.anonymised else choice.fidelity
-        faces.paste(
+        align.paste(
             canvas, repaired.base if face.hole is None else repaired.original.pixels, face.transform,
-            before=images.to_float(face.before), after=images.to_float(face.after(fidelity)),
-            outline=images.to_float(face.outline), amount=amount, grain=fidelity,
+            before=to_float(face.before), after=to_float(face.after(fidelity)),
+            outline=to_float(face.outline), amount=amount, grain=fidelity,
             hole=repaired.mask if face.hole is not None else None,
         )  # fmt: skip
     return replace(repaired.original, pixels=canvas)
@@ -534,35 +371,6 @@ def _choices(repaired: Repaired, choices: Sequence[Choice] | None) -> Sequence[C
 
 
 # ---- how far to trust it ---------------------------------------------------------------------------------------------
-
-# Rows and columns of the aligned face: the whole of it, the eyes, the mouth.
-_PARTS = ((slice(90, 470), slice(115, 397)), (slice(190, 290), slice(130, 382)), (slice(325, 425), slice(170, 342)))
-_GRID = 64  # points across the frame at which faces are compared
-
-
-def likeness(before: Floats, after: Floats) -> float:
-    """How far two aligned faces (512, 512, C) agree in structure, -1 to 1; below :data:`ALIKE` it may be someone else.
-
-    Light and dark at 64x64 points, without what is smoother than a tenth of the frame; the cosine between the two, of
-    the face, the eyes and the mouth, of which the least counts. It does not recognise people: it tells whether the same
-    photograph of the same person can still be in there. Blur, noise and JPEG change it little; another's eyes or mouth
-    much. On 120 faces at four strengths of degradation it tells a face from another person's with an area under the
-    curve of 1.000, from the half-way morph 0.988, from itself with another's eyes 0.997, another's mouth 1.000.
-    """
-    first, second = _structure(before), _structure(after)
-    least = 1.0
-    for rows, columns in _PARTS:
-        step = SIDE // _GRID
-        part = (slice(rows.start // step, rows.stop // step), slice(columns.start // step, columns.stop // step))
-        a, b = first[part] - first[part].mean(), second[part] - second[part].mean()
-        least = min(least, float((a * b).sum()) / max(float(np.linalg.norm(a) * np.linalg.norm(b)), 1e-6))
-    return least
-
-
-def _structure(aligned: Floats) -> Floats:
-    gray = aligned.mean(2) if aligned.shape[2] == 1 else cv2.cvtColor(aligned, cv2.COLOR_RGB2GRAY)
-    coarse = np.asarray(cv2.resize(gray, (_GRID, _GRID), interpolation=cv2.INTER_AREA), np.float32)
-    return np.asarray(coarse - cv2.GaussianBlur(coarse, (0, 0), 5), np.float32)
 
 
 def trust_map(repaired: Repaired, choices: Sequence[Choice] | None = None) -> Mask:
@@ -580,27 +388,10 @@ def trust_map(repaired: Repaired, choices: Sequence[Choice] | None = None) -> Ma
         if face.anonymised:
             departs = np.ones((SIDE, SIDE), np.float32)
         else:
-            departs = choice.strength * _departure(
-                images.to_float(face.before), images.to_float(face.after(choice.fidelity))
-            )
-        shown = departs * images.to_float(face.outline)
-        np.maximum(doubt, faces.unalign(shown, face.transform, doubt.shape), out=doubt)
+            departs = choice.strength * likeness.departure(to_float(face.before), to_float(face.after(choice.fidelity)))
+        shown = departs * to_float(face.outline)
+        np.maximum(doubt, align.unaligned(shown, face.transform, doubt.shape), out=doubt)
     return doubt if repaired.mask is None else np.maximum(doubt, repaired.mask)
-
-
-def _departure(before: Floats, after: Floats) -> Mask:
-    """(512, 512) in [0, 1]; see :func:`trust_map`."""
-    inner = faces.outline() > 0.5
-
-    def degraded(sigma: float) -> Floats:
-        blurred = after if sigma == 0 else cv2.GaussianBlur(after, (0, 0), sigma)
-        return np.asarray(blurred, np.float32).reshape(after.shape)
-
-    sigma = min((0.0, 1.0, 2.0, 3.0, 4.5, 7.0, 10.0), key=lambda s: float(((degraded(s) - before)[inner] ** 2).mean()))
-    apart = cv2.GaussianBlur(degraded(sigma) - before, (0, 0), 4)  # noise averages out, a moved eyelid does not
-    size = np.abs(np.asarray(apart, np.float32).reshape(before.shape)).max(2)
-    noise = 2 * float(np.median(size[inner]))
-    return np.asarray(np.clip((size - noise) * 10, 0, 1), np.float32)
 
 
 # ---- before and after a run ------------------------------------------------------------------------------------------
@@ -612,7 +403,7 @@ def estimate(
     """Seconds and peak memory for ``count`` faces and ``masked`` pixels on this machine; the first call measures."""
     seconds = masked * _SECONDS_PER_MASKED_PIXEL
     if count and options.anonymise == "no":
-        seconds += count * load(options.model, options.precision).seconds()
+        seconds += count * restore.load_restorer(options.model, options.precision).seconds()
     seconds += count * _SECONDS_PER_FACE
     itemsize = 2  # at most
     return Estimate(
@@ -633,13 +424,13 @@ def recipe(options: RepairOptions) -> dict[str, Any]:
     """What it takes to do it again: task, options, weight names and sha256, version; without the mask, plain JSON."""
     plain = {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(options).items()}
     plain["boxes"] = [list(box) for box in options.boxes]
-    used = [faces.best_detector()] if options.faces != "none" else []
+    used = [detect.best_detector()] if options.faces != "none" else []
     if options.faces != "none" and options.anonymise == "no":
-        used.append(weights.find(options.model, "restore"))
+        used.append(find_weight(options.model, "restore"))
         plain["model"] = used[-1].name
     return {
         "task": "repair",
         "options": plain,
-        "weights": [{"name": weight.name, "sha256": weights.digest(weight)} for weight in used],
+        "weights": [{"name": weight.name, "sha256": digest(weight)} for weight in used],
         "version": __version__,
     }

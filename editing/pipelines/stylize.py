@@ -10,7 +10,7 @@ Instance normalisation looks at the whole picture: every tile is painted with th
 pass over the whole working copy, so that tiles give exactly what the whole would. Of a working copy that is larger than
 memory allows, which only fine strokes on a large photo ask for, they are those of many parts spread over it.
 
-There is a slow way, too: :func:`optimise` paints by Gatys' method, as :mod:`editing.gatys` says, which needs a VGG19.
+There is a slow way, too: :func:`optimise` paints by Gatys' method (:mod:`editing.pipelines.gatys`), with a VGG19.
 
 Strength, kept colours and the mask are all of :func:`mix`, which needs no network and can follow a slider.
 """
@@ -29,16 +29,22 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from editing import __version__, gatys, images, masks, runtime, tiling, weights
+from editing import __version__, runtime
 from editing.errors import EditingError, OptionError, WeightError
-from editing.fetch import sha256_of
-from editing.gatys import GatysOptions
-from editing.images import Floats, Notice, Picture, Pixels
-from editing.masks import Mask
 from editing.networks.stylizer import Statistics, Stylizer, StylizerConfig, Vgg
+from editing.pictures import masks, tiling
+from editing.pictures.masks import Mask
+from editing.pictures.picture import Floats, Notice, Picture, Pixels, fill_transparent, from_float, to_float
+from editing.pictures.read import read_picture
+from editing.pipelines import gatys
+from editing.pipelines.gatys import GatysOptions
 from editing.report import Report, silent
 from editing.runtime import Backend, Cost, Estimate
-from editing.weights import Weight
+from editing.weights.catalogue import Weight
+from editing.weights.download import sha256_of
+from editing.weights.files import digest
+from editing.weights.find import find_weight
+from editing.weights.load import load_state, metadata_of
 
 SCALES = (0.1, 4.0)
 BASE = 768  # longest side of the working copy at style scale 1, in pixels
@@ -161,17 +167,17 @@ def load(model: str = "stylizer", precision: str = "auto") -> LoadedStylizer:
 
     Raises WeightError for an unknown, missing or damaged weight, or one that is no stylizer.
     """
-    weight = weights.find(model, "stylize")
+    weight = find_weight(model, "stylize")
     backend = runtime.choose_backend(precision)
-    sha256 = weights.digest(weight)
+    sha256 = digest(weight)
     return runtime.cached_network(sha256, backend, lambda: _build(weight, sha256, backend))
 
 
 def _build(weight: Weight, sha256: str, backend: Backend) -> LoadedStylizer:
-    state = {name: value.float() for name, value in weights.load_state(weight).items()}
+    state = {name: value.float() for name, value in load_state(weight).items()}
     named = _styles(weight)
     try:
-        config = StylizerConfig.from_json(weights.metadata(weight)["config"])
+        config = StylizerConfig.from_json(metadata_of(weight)["config"])
         gallery = state.pop("gallery", torch.zeros(0, config.code))
         network = Stylizer(config)
         network.load_state_dict(state)
@@ -189,12 +195,12 @@ def _build(weight: Weight, sha256: str, backend: Backend) -> LoadedStylizer:
 
 def styles(model: str = "stylizer") -> tuple[Style, ...]:
     """The gallery of a stylizer, in its order; reads no tensors. Raises WeightError as :func:`load` does."""
-    return _styles(weights.find(model, "stylize"))
+    return _styles(find_weight(model, "stylize"))
 
 
 def _styles(weight: Weight) -> tuple[Style, ...]:
     try:
-        listed = json.loads(weights.metadata(weight).get("styles", "[]"))
+        listed = json.loads(metadata_of(weight).get("styles", "[]"))
         found = tuple(Style(**{field.name: str(one[field.name]) for field in fields(Style)}) for one in listed)
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise WeightError(f"{weight.name} can't be used: its list of styles is damaged.") from error
@@ -236,7 +242,7 @@ def _code_of(style: str, network: LoadedStylizer) -> torch.Tensor:
     if not _is_file(style):
         choices = ", ".join(network.gallery) or "none"
         raise OptionError(f"There is no style called '{style}'. Choices: {choices}, or the path of a picture.")
-    return network.look_at(images.read(style))
+    return network.look_at(read_picture(style))
 
 
 def _is_file(style: str) -> bool:
@@ -280,7 +286,7 @@ def paint(
         return last
     network = network or load(options.model, options.precision)
     code = code_of(options, network)
-    pixels = images.fill_transparent(picture)
+    pixels = fill_transparent(picture)
     plan = _plan(network, picture.width, picture.height, options)
     copy = _working_copy(pixels, plan.height, plan.width)
     out = np.zeros((picture.height, picture.width, 3), np.uint16)
@@ -306,9 +312,9 @@ def optimise(
 
     The style must be a picture file. Raises OptionError for one of the gallery, WeightError where VGG19 is not there.
     """
-    style = images.read(_style_file(options))
+    style = read_picture(_style_file(options))
     vgg = vgg or load_vgg()
-    pixels = images.fill_transparent(picture)
+    pixels = fill_transparent(picture)
     width, height = _optimised_size(picture.width, picture.height, options)
     copy = _working_copy(pixels, height, width)
     with torch.inference_mode(False):
@@ -348,13 +354,13 @@ class LoadedVgg:
 
 def load_vgg() -> LoadedVgg:
     """VGG19, loaded once and shared; raises WeightError, with what to do, where it has not been fetched."""
-    weight = weights.find("vgg19", "optimise")
+    weight = find_weight("vgg19", "optimise")
     backend = replace(runtime.choose_backend(), precision="fp32")  # the last steps of L-BFGS are too small for bf16
-    sha256 = weights.digest(weight)
+    sha256 = digest(weight)
 
     def build() -> LoadedVgg:
         with torch.inference_mode(False):  # else its maps could not be differentiated
-            network = gatys.vgg19(weights.load_state(weight))
+            network = gatys.vgg19(load_state(weight))
             backend.place(network)
         return LoadedVgg(sha256=sha256, backend=backend, network=network)
 
@@ -388,10 +394,10 @@ def mix(picture: Picture, painted: Picture, options: StylizeOptions, *, mask: Ma
     out = np.empty_like(before)
     for start in range(0, picture.height, tiling.STRIP):
         rows = slice(start, start + tiling.STRIP)
-        photo, after = images.to_float(before[rows]), images.to_float(painted.pixels[rows])
+        photo, after = to_float(before[rows]), to_float(painted.pixels[rows])
         if options.keep_colors:
             after = (after @ _LUMA)[..., None] if gray else _with_colors_of(photo, after)
-        out[rows] = images.from_float(photo + options.strength * (after - photo), picture.depth)
+        out[rows] = from_float(photo + options.strength * (after - photo), picture.depth)
     if mask is not None:
         edge = EDGE * max(picture.width, picture.height)
         out = masks.blend(before, out, masks.feather(mask, edge))
@@ -503,7 +509,7 @@ def _style_copy(picture: Picture, multiple: int) -> Floats:
     factor = STYLE_SIDE / min(height, width)
     longest = 4 * STYLE_SIDE  # a banner is squeezed: looked at whole it would take minutes
     sides = [_rounded(min(longest, side * factor), multiple) for side in (height, width)]
-    return _working_copy(images.fill_transparent(picture), *sides)
+    return _working_copy(fill_transparent(picture), *sides)
 
 
 def _tensor(pictures: Floats, backend: Backend) -> torch.Tensor:
@@ -533,7 +539,7 @@ def _parts(copy: Floats, pixels: int) -> Floats:
 
 def _resize_into(painted: Floats, out: npt.NDArray[np.uint16]) -> None:
     for rows, strip in tiling.resized_strips(painted, *out.shape[:2]):
-        out[rows] = images.from_float(strip, 16)
+        out[rows] = from_float(strip, 16)
 
 
 def _with_detail(raw: npt.NDArray[np.uint16], pixels: Pixels, copy: Floats, depth: int) -> Pixels:
@@ -541,11 +547,11 @@ def _with_detail(raw: npt.NDArray[np.uint16], pixels: Pixels, copy: Floats, dept
     out = np.empty(raw.shape, np.uint8 if depth == 8 else np.uint16)
     lost = copy.shape[0] < pixels.shape[0] or copy.shape[1] < pixels.shape[1]
     for rows, smooth in tiling.resized_strips(copy, *raw.shape[:2]):
-        strip = images.to_float(raw[rows])
+        strip = to_float(raw[rows])
         if lost:
-            sharp = np.broadcast_to(images.to_float(pixels[rows]), smooth.shape)
+            sharp = np.broadcast_to(to_float(pixels[rows]), smooth.shape)
             strip += DETAIL * ((sharp - smooth) @ _LUMA)[..., None]
-        out[rows] = images.from_float(strip, depth)
+        out[rows] = from_float(strip, depth)
     return out
 
 
@@ -582,12 +588,12 @@ def recipe(options: StylizeOptions, *, masked: bool = False) -> dict[str, Any]:
     Of a style that is a file its name alone is kept, since paths tell about the machine, and beside it the sha256 of
     the file. ``masked`` says that a mask was used; the mask itself is not kept.
     """
-    weight = weights.find(options.model, "stylize")
-    used = weights.find("vgg19", "optimise") if options.optimise else weight
+    weight = find_weight(options.model, "stylize")
+    used = find_weight("vgg19", "optimise") if options.optimise else weight
     made: dict[str, Any] = {
         "task": "stylize",
         "options": asdict(options) | {"model": weight.name},
-        "weights": [{"name": used.name, "sha256": weights.digest(used)}],
+        "weights": [{"name": used.name, "sha256": digest(used)}],
         "version": __version__,
     }
     named = set() if options.optimise else {style.name for style in _styles(weight)}

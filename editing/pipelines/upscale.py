@@ -18,14 +18,19 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from editing import __version__, images, noise, runtime, tiling, weights
+from editing import __version__, runtime
 from editing.errors import EditingError, OptionError, WeightError
-from editing.images import Floats, Picture, Pixels
 from editing.networks import rrdb
 from editing.networks.denoiser import Denoiser, DenoiserConfig
+from editing.pictures import tiling
+from editing.pictures.picture import Floats, Picture, Pixels, check_output_size, fill_transparent, from_float, to_float
+from editing.pipelines import noise
 from editing.report import Report, silent
 from editing.runtime import Backend, Cost, Estimate
-from editing.weights import Weight
+from editing.weights.catalogue import Weight
+from editing.weights.files import digest
+from editing.weights.find import find_weight
+from editing.weights.load import load_network, load_state, metadata_of
 
 TASKS = ("upscale", "clean")  # of the weights that are used here
 SCALES = (1, 2, 3, 4)
@@ -87,7 +92,7 @@ class Upscaler:
 
     def __call__(self, region: Pixels) -> Floats:
         """(h, w, 1 or 3) integers to float32 (h * scale, w * scale, the same) in [0, 1]."""
-        planes = torch.from_numpy(images.to_float(region)).permute(2, 0, 1)
+        planes = torch.from_numpy(to_float(region)).permute(2, 0, 1)
         tensor = planes[:, None] if self.channels == 1 else planes[None].expand(-1, 3, -1, -1)
         # A denoiser keeps the picture in float32, whatever it computes with: 16 bits lose no level.
         dtype = torch.float32 if self.denoiser else self.backend.dtype
@@ -121,14 +126,14 @@ def load(model: str, precision: str = "auto") -> Upscaler:
 
     Raises WeightError for an unknown, missing or damaged weight, OptionError for an unknown precision.
     """
-    weight = weights.find(model, *TASKS)
+    weight = find_weight(model, *TASKS)
     backend = runtime.choose_backend(precision)
-    sha256 = weights.digest(weight)
+    sha256 = digest(weight)
 
     def build() -> Upscaler:
         if config := _denoiser_config(weight):
             return _denoiser(weight, sha256, backend, config)
-        descriptor = weights.load_network(weight)
+        descriptor = load_network(weight)
         placed = backend if descriptor.supports_bfloat16 else replace(backend, precision="fp32")
         if placed.device == "cpu" and placed.precision == "bf16" and runtime.cpu_has_bf16():
             rrdb.hasten(descriptor.model, placed.dtype)
@@ -149,7 +154,7 @@ def load(model: str, precision: str = "auto") -> Upscaler:
 
 def takes_sigma(model: str) -> bool:
     """Whether the model is told how strong the noise is; raises as :func:`load` does, but doesn't load it."""
-    return _denoiser_config(weights.find(model, *TASKS)) is not None
+    return _denoiser_config(find_weight(model, *TASKS)) is not None
 
 
 def sigma_of(text: str) -> float | None:
@@ -167,7 +172,7 @@ def _denoiser_config(weight: Weight) -> DenoiserConfig | None:
     if weight.task != "clean":
         return None
     try:
-        return DenoiserConfig.from_json(weights.metadata(weight).get("config", ""))
+        return DenoiserConfig.from_json(metadata_of(weight).get("config", ""))
     except (ValueError, TypeError, RecursionError):
         return None
 
@@ -177,7 +182,7 @@ def _denoiser(weight: Weight, sha256: str, backend: Backend, config: DenoiserCon
         if max(config.widths) > 1024 or len(config.widths) > 6 or config.blocks > 16:
             raise ValueError("it is larger than 1024 channels, 6 sizes or 16 blocks")  # or memory runs out
         network = Denoiser(config)
-        network.load_state_dict({name: value.float() for name, value in weights.load_state(weight).items()})
+        network.load_state_dict({name: value.float() for name, value in load_state(weight).items()})
     except (ValueError, RuntimeError) as error:
         reason = " ".join(str(error).split())[:200]
         raise WeightError(f"{weight.name} can't be used: its weights don't fit together ({reason}).") from error
@@ -243,7 +248,7 @@ def target_size(width: int, height: int, options: UpscaleOptions, network_scale:
             f"or a scale of at most {network_scale}."
         )
     size = max(1, round(width * factor)), max(1, round(height * factor))
-    images.check_output_size(*size)
+    check_output_size(*size)
     return size
 
 
@@ -277,7 +282,7 @@ def enlarge(
     network = replace(network, sigma=options.sigma or 0.0)
     width, height = target_size(picture.width, picture.height, options, network.scale)
     tile = _fitting(options.tile or auto_tile(network, picture.width, picture.height, width, height), network)
-    pixels = images.fill_transparent(picture)
+    pixels = fill_transparent(picture)
     if not picture.gray and _is_neutral(pixels):
         pixels = pixels[..., :1]  # a gray photo saved as RGB: no tint can come in this way
     transparent = picture.alpha is not None and int(picture.alpha.min()) != int(picture.alpha.max())
@@ -325,7 +330,7 @@ def mix(picture: Picture, enlarged: Picture, strength: float) -> Picture:
         alpha = _within_surroundings(
             _mix(picture.alpha[..., None], enlarged.alpha[..., None], strength)[..., 0], picture.alpha
         )
-    return replace(enlarged, pixels=_mix(images.fill_transparent(picture), enlarged.pixels, strength), alpha=alpha)
+    return replace(enlarged, pixels=_mix(fill_transparent(picture), enlarged.pixels, strength), alpha=alpha)
 
 
 def _mix(source: Pixels, enlarged: Pixels, strength: float) -> Pixels:
@@ -333,7 +338,7 @@ def _mix(source: Pixels, enlarged: Pixels, strength: float) -> Pixels:
     depth = 8 if enlarged.dtype == np.uint8 else 16
     for rows, plain in tiling.resized_strips(source, *enlarged.shape[:2]):
         plain /= np.float32(np.iinfo(source.dtype).max)
-        out[rows] = images.from_float(plain + strength * (images.to_float(enlarged[rows]) - plain), depth)
+        out[rows] = from_float(plain + strength * (to_float(enlarged[rows]) - plain), depth)
     return out
 
 
@@ -348,8 +353,8 @@ def _mean_color(picture: Picture) -> npt.NDArray[np.float64] | None:
     total, weight = np.zeros(picture.pixels.shape[2]), 0.0
     for start in range(0, picture.height, tiling.STRIP):
         rows = slice(start, start + tiling.STRIP)
-        strip = images.to_float(picture.pixels[rows])
-        cover = np.ones(strip.shape[:2], np.float32) if picture.alpha is None else images.to_float(picture.alpha[rows])
+        strip = to_float(picture.pixels[rows])
+        cover = np.ones(strip.shape[:2], np.float32) if picture.alpha is None else to_float(picture.alpha[rows])
         total += np.einsum("hwc,hw->c", strip, cover, dtype=np.float64)
         weight += float(cover.sum(dtype=np.float64))
     return total / weight if weight else None
@@ -417,11 +422,11 @@ def _fitting(tile: int, network: Upscaler) -> int:
 
 def recipe(options: UpscaleOptions) -> dict[str, Any]:
     """What it takes to make the result again: task, options, weight names and sha256, version."""
-    weight = weights.find(options.model, *TASKS)
+    weight = find_weight(options.model, *TASKS)
     return {
         "task": "upscale",
         "options": asdict(options) | {"model": weight.name},
-        "weights": [{"name": weight.name, "sha256": weights.digest(weight)}],
+        "weights": [{"name": weight.name, "sha256": digest(weight)}],
         "version": __version__,
     }
 
@@ -438,11 +443,11 @@ def _enlarge_alpha(
     def run_one(region: Pixels) -> Floats:
         if int(region.min()) == int(region.max()):
             side = (region.shape[0] * network.scale, region.shape[1] * network.scale, 1)
-            return np.full(side, images.to_float(region.reshape(-1)[:1])[0], np.float32)
+            return np.full(side, to_float(region.reshape(-1)[:1])[0], np.float32)
         return network(region)
 
     raw = run(alpha[..., None], run_one)[..., 0]
-    return _within_surroundings(images.from_float(images.to_float(raw), 8 if alpha.dtype == np.uint8 else 16), alpha)
+    return _within_surroundings(from_float(to_float(raw), 8 if alpha.dtype == np.uint8 else 16), alpha)
 
 
 def _resized_alpha(alpha: Pixels, height: int, width: int) -> Pixels:
@@ -467,7 +472,7 @@ def _finish(raw: npt.NDArray[np.uint16], pixels: Pixels, depth: int, color_lock:
     if not color_lock:
         for start in range(0, raw.shape[0], tiling.STRIP):
             rows = slice(start, start + tiling.STRIP)
-            out[rows] = images.from_float(images.to_float(raw[rows]), depth)
+            out[rows] = from_float(to_float(raw[rows]), depth)
         return out
     counts = [-(-side // _CELL) for side in pixels.shape[:2]]
     before, cover = _cell_means(pixels, counts, alpha)
@@ -475,7 +480,7 @@ def _finish(raw: npt.NDArray[np.uint16], pixels: Pixels, depth: int, color_lock:
     # A cell of which little is seen counts little, and takes over what its neighbours need.
     drift = _blurred((before - after) * cover) / np.maximum(_blurred(cover), 1e-3)
     for rows, correction in tiling.resized_strips(drift, *raw.shape[:2]):
-        out[rows] = images.from_float(images.to_float(raw[rows]) + correction, depth)
+        out[rows] = from_float(to_float(raw[rows]) + correction, depth)
     return out
 
 
@@ -498,7 +503,7 @@ def _cell_means(array: Pixels, counts: list[int], alpha: Pixels | None) -> tuple
         weight = area.astype(np.float64)
         if alpha is not None:
             near = np.arange(first, last) * alpha.shape[0] // height
-            share = images.to_float(alpha[near][:, np.arange(width) * alpha.shape[1] // width])[..., None]
+            share = to_float(alpha[near][:, np.arange(width) * alpha.shape[1] // width])[..., None]
             strip *= share
             weight = np.add.reduceat(share.sum(0, dtype=np.float64), across[:-1], axis=0)
             cover[row] = weight / area

@@ -14,9 +14,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from editing import __version__, images, weights
+from editing import __version__
 from editing.__main__ import _parser, main
-from editing.images import Picture
+from editing.pictures.picture import Picture
+from editing.pictures.read import read_picture
+from editing.pictures.write import write_picture
+from editing.weights.catalogue import CATALOGUE
 
 ROOT = Path(__file__).parent.parent
 FAST = ["--model", "anime-fast"]
@@ -27,9 +30,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Three pictures, one broken file, and the folder as the current one."""
     down, across = np.mgrid[0:30, 0:40]
     color = np.stack([across * 6, down * 8, 200 - across * 2], 2)
-    images.write(Picture(pixels=color.astype(np.uint8)), tmp_path / "one.png")
-    images.write(Picture(pixels=color[..., ::-1].astype(np.uint8)), tmp_path / "two.jpg")
-    images.write(Picture(pixels=(color * 250 + across[..., None]).astype(np.uint16)), tmp_path / "deep.tif")
+    write_picture(Picture(pixels=color.astype(np.uint8)), tmp_path / "one.png")
+    write_picture(Picture(pixels=color[..., ::-1].astype(np.uint8)), tmp_path / "two.jpg")
+    write_picture(Picture(pixels=(color * 250 + across[..., None]).astype(np.uint16)), tmp_path / "deep.tif")
     (tmp_path / "broken.png").write_bytes((tmp_path / "one.png").read_bytes()[:60])
     monkeypatch.chdir(tmp_path)
     return tmp_path
@@ -47,7 +50,7 @@ def test_one_picture_to_a_file(folder: Path, capsys: pytest.CaptureFixture[str])
     said = capsys.readouterr()
     assert re.fullmatch(r"big\.png  160x120  colour drift 0\.\d\d of 255", said.out.strip())
     assert not said.err.strip()
-    result = images.read(folder / "big.png")
+    result = read_picture(folder / "big.png")
     assert (result.width, result.height) == (160, 120)
     assert result.recipe is not None
     assert result.recipe["options"]["model"] == "anime-fast"
@@ -71,7 +74,7 @@ def test_several_pictures_to_a_folder_each_on_its_own(folder: Path, capsys: pyte
 def test_equal_names_from_two_folders_do_not_overwrite_each_other(folder: Path) -> None:
     (folder / "other").mkdir()
     (folder / "one.png").rename(folder / "other" / "one.png")
-    images.write(images.read(folder / "two.jpg"), folder / "one.png")
+    write_picture(read_picture(folder / "two.jpg"), folder / "one.png")
     assert main(["upscale", "one.png", "other/one.png", "-o", "out", "--scale", "1", "--format", "webp", *FAST]) == 0
     assert sorted(path.name for path in (folder / "out").iterdir()) == [
         "one-anime-fast-x1-2.webp",
@@ -82,13 +85,13 @@ def test_equal_names_from_two_folders_do_not_overwrite_each_other(folder: Path) 
 def test_a_folder_that_is_there_takes_a_single_picture_too(folder: Path) -> None:
     (folder / "out.v2").mkdir()
     assert main(["upscale", "one.png", "-o", "out.v2", "--longest", "100", "--format", "jpg", *FAST]) == 0
-    result = images.read(folder / "out.v2" / "one-anime-fast-100px.jpg")
+    result = read_picture(folder / "out.v2" / "one-anime-fast-100px.jpg")
     assert (result.width, result.height) == (100, 75)
 
 
 def test_sixteen_bits_stay_sixteen(folder: Path) -> None:
     assert main(["upscale", "deep.tif", "-o", "deep-out.tif", "--scale", "2", *FAST]) == 0
-    result = images.read(folder / "deep-out.tif")
+    result = read_picture(folder / "deep-out.tif")
     assert result.depth == 16
     assert (result.width, result.height) == (80, 60)
     assert len(np.unique(result.pixels)) > 1000
@@ -97,7 +100,7 @@ def test_sixteen_bits_stay_sixteen(folder: Path) -> None:
 def test_every_option_reaches_the_pipeline(folder: Path) -> None:
     arguments = ["--scale", "3", "--strength", "0.4", "--tile", "64", "--precision", "fp32", "--no-color-lock"]
     assert main(["upscale", "one.png", "-o", "x.png", *arguments, *FAST]) == 0
-    recipe = images.read(folder / "x.png").recipe
+    recipe = read_picture(folder / "x.png").recipe
     assert recipe is not None
     assert recipe["options"] == {
         "model": "anime-fast", "scale": 3, "longest": None, "strength": 0.4, "tile": 64, "precision": "fp32",
@@ -195,7 +198,7 @@ def test_an_unknown_model_names_the_choices(folder: Path, capsys: pytest.Capture
 def test_weights_list_names_every_weight_and_its_licence(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["weights", "list"]) == 0
     said = capsys.readouterr().out
-    for weight in weights.CATALOGUE:
+    for weight in CATALOGUE:
         assert re.search(rf"^{re.escape(weight.name)} +{weight.task} ", said, re.MULTILINE)
         assert weight.licence in said
     assert "weights fetch general" in said
@@ -298,7 +301,7 @@ def test_the_readme_mentions_every_command_and_option(command: str, options: lis
 
 
 def test_the_recipe_is_plain_json() -> None:
-    from editing.upscale import UpscaleOptions, recipe
+    from editing.pipelines.upscale import UpscaleOptions, recipe
 
     made = recipe(UpscaleOptions(model="anime-fast"))
     assert json.loads(json.dumps(made)) == made

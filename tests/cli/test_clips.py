@@ -11,8 +11,10 @@ import pytest
 from made_clips import animation, moving, video
 from PIL import Image
 
-from editing import clip_reader, clip_upscale, images, upscale
 from editing.__main__ import main
+from editing.clips.read import is_clip, probe_clip
+from editing.pictures.read import probe_picture, read_picture
+from editing.pipelines import clips, upscale
 
 FAST = ["--model", "anime-fast", "--scale", "2"]
 
@@ -33,7 +35,7 @@ def test_a_clip_to_a_file(folder: Path, capsys: pytest.CaptureFixture[str]) -> N
     said = capsys.readouterr()
     assert said.out == "big.mp4  80x64  4 frames  0.16 s\n"
     assert not said.err.strip()
-    assert clip_reader.probe("big.mp4").sound
+    assert probe_clip("big.mp4").sound
     assert main(["upscale", "film.mp4", "-o", "big.webm", "--steady", "0", *FAST]) == 0
     assert "film.mp4: WebM does not hold aac sound" in capsys.readouterr().err
 
@@ -48,7 +50,7 @@ def test_clips_and_pictures_to_a_folder_each_as_its_kind(folder: Path, capsys: p
     assert sorted(path.name for path in (folder / "out").iterdir()) == names
     assert len(said.out.splitlines()) == 4
     assert re.match(r"editing: 'text\.mp4' is not a clip of a known kind", said.err)
-    assert clip_reader.probe(folder / "out" / names[0]).frames == 3
+    assert probe_clip(folder / "out" / names[0]).frames == 3
 
 
 @pytest.mark.parametrize(("given", "clips", "stills"), [("webp", 3, 0), ("png", 0, 1)])
@@ -59,24 +61,24 @@ def test_the_format_that_was_asked_for(
     code = main(["upscale", "film.mp4", "cat.gif", "web.webm", "-o", "out", "--format", given, *FAST])
     assert code == (1 if stills else 0)
     made = [path for path in (folder / "out").iterdir() if path.is_file()]
-    assert sum(clip_reader.is_clip(path) for path in made) == clips
+    assert sum(is_clip(path) for path in made) == clips
     if stills:
         assert "clips are saved as .mp4" in capsys.readouterr().err
 
 
 def test_a_gif_to_a_png_is_its_first_frame(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["upscale", "cat.gif", "-o", "cat.png", *FAST]) == 0
-    assert images.probe("cat.png").frames == 1
+    assert probe_picture("cat.png").frames == 1
     assert "The first of 3 frames" in capsys.readouterr().err
 
 
 def test_options_reach_the_pipeline(folder: Path) -> None:
     assert main(["upscale", "film.mp4", "-o", "a.webp", "--steady", "0.2", "--strength", "0.5", *FAST]) == 0
-    recipe = images.read("a.webp").recipe
+    recipe = read_picture("a.webp").recipe
     assert recipe is not None
     assert (recipe["options"]["steady"], recipe["options"]["strength"]) == (0.2, 0.5)
     assert main(["upscale", "film.mp4", "-o", "b.webp", "--strip", *FAST]) == 0
-    assert images.read("b.webp").recipe is None
+    assert read_picture("b.webp").recipe is None
 
 
 def test_wrong_options_are_told_before_anything_is_made(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -96,14 +98,14 @@ def test_control_c_keeps_what_is_done_and_the_same_command_goes_on(
             signal.raise_signal(signal.SIGINT)
         return whole(*arguments, **named)
 
-    monkeypatch.setattr(clip_upscale.upscale, "upscale", interrupted)
+    monkeypatch.setattr(clips.upscale, "upscale", interrupted)
     before = signal.getsignal(signal.SIGINT)
     assert main(["upscale", "film.mp4", "cat.gif", "-o", "out", *FAST]) == 1
     assert signal.getsignal(signal.SIGINT) is before
     said = capsys.readouterr()
     part = folder / "out" / "film-anime-fast-x2.partial.mp4"
     assert f"{Path('out') / part.name}' holds what is done, and the same command goes on" in said.err
-    assert clip_reader.probe(part).frames == 2
+    assert probe_clip(part).frames == 2
     assert not said.out  # the second input was not begun
 
     assert main(["upscale", "film.mp4", "cat.gif", "-o", "out", *FAST]) == 0

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from test_clips import read_mp4, read_webp
-from test_generate import make
+from clips.test_walk import read_mp4, read_webp
+from pipelines.test_generate import make
 
-from editing import generate, images
 from editing.__main__ import main
+from editing.pictures.read import read_picture
+from editing.pipelines import generate
 
 SMALL = ["--model", "small.safetensors"]
 
@@ -37,7 +38,7 @@ def test_several_pictures_go_into_a_folder(folder: Path, capsys: pytest.CaptureF
     assert names(folder) == ["out/seed-000998.png", "out/seed-000999.png", "out/seed-001000.png"]
     assert said.out.splitlines()[0] == "out/seed-000998.png  16x16"  # no novelty where none is known
     assert not said.err.strip()
-    found = images.read(folder / "out/seed-000999.png")
+    found = read_picture(folder / "out/seed-000999.png")
     options = generate.options_of(found.recipe or {})
     assert isinstance(options, generate.GenerateOptions)
     assert (options.seed, options.count, options.truncation) == (999, 1, 0.7)
@@ -47,7 +48,7 @@ def test_several_pictures_go_into_a_folder(folder: Path, capsys: pytest.CaptureF
 def test_one_picture_goes_into_a_file_of_any_format(folder: Path) -> None:
     style = ["--direction", "3=-1.5", "--direction", "1=1", "--mix", "7=0.25", "--truncation", "1"]
     assert main(["generate", "-o", "one.webp", "--seed", "4294967295", *style, *SMALL]) == 0
-    options = generate.options_of(images.read(folder / "one.webp").recipe or {})
+    options = generate.options_of(read_picture(folder / "one.webp").recipe or {})
     assert options == generate.GenerateOptions(
         model="small.safetensors", seed=2**32 - 1, truncation=1.0, directions=(1.0, 0.0, -1.5), mix_seed=7, mix=0.25
     )
@@ -60,7 +61,7 @@ def test_256_enlarges_by_the_photo_model(folder: Path, capsys: pytest.CaptureFix
     make(folder / "large.safetensors", config)
     assert main(["generate", "-o", "large.png", "--size", "256", "--model", "large.safetensors"]) == 0
     assert "256x256" in capsys.readouterr().out
-    found = images.read(folder / "large.png")
+    found = read_picture(folder / "large.png")
     assert found.pixels.shape == (256, 256, 3)
     assert found.recipe is not None
     assert found.recipe["then"]["options"]["model"] == "photo"
@@ -85,7 +86,7 @@ def test_a_walk_becomes_a_clip_or_both(folder: Path, capsys: pytest.CaptureFixtu
     assert names(folder / "clips") == ["walk-1-2-3.mp4", "walk-1-2-3.webp"]
     frames, durations, loop = read_webp(folder / "clips" / "walk-1-2-3.webp")
     assert (len(frames), sum(durations), loop) == (7, 700, 1)
-    options = generate.options_of(images.read(folder / "clips" / "walk-1-2-3.webp").recipe or {})
+    options = generate.options_of(read_picture(folder / "clips" / "walk-1-2-3.webp").recipe or {})
     assert options == generate.WalkOptions(model="small.safetensors", seeds=(1, 2, 3), frames=7, loop=False)
 
 

@@ -7,17 +7,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from editing import images, repair
 from editing.__main__ import main
 from editing.errors import WeightError
-from editing.images import Picture
-from editing.repair import Restorer
+from editing.faces import restore
+from editing.faces.restore import Restorer
+from editing.pictures.picture import Picture
+from editing.pictures.read import read_picture
+from editing.pictures.write import write_picture
+from editing.pipelines import repair
 from editing.runtime import Backend
 
 
 @pytest.fixture
 def portrait(tmp_path: Path, astronaut: np.ndarray) -> Path:
-    images.write(Picture(pixels=astronaut[:256, 96:352]), tmp_path / "portrait.png")
+    write_picture(Picture(pixels=astronaut[:256, 96:352]), tmp_path / "portrait.png")
     return tmp_path / "portrait.png"
 
 
@@ -25,7 +28,7 @@ def portrait(tmp_path: Path, astronaut: np.ndarray) -> Path:
 def mask(tmp_path: Path) -> Path:
     pixels = np.zeros((256, 256, 1), np.uint8)
     pixels[220:230, 10:30] = 255
-    images.write(Picture(pixels=pixels), tmp_path / "mask.png")
+    write_picture(Picture(pixels=pixels), tmp_path / "mask.png")
     return tmp_path / "mask.png"
 
 
@@ -36,7 +39,7 @@ def network(monkeypatch: pytest.MonkeyPatch) -> None:
         name="fake", sha256="f" * 64, licence="", backend=Backend("cpu", "fp32"), side=64, fills=True,
         run=lambda picture, mask: (picture.flip(2), picture),
     )  # fmt: skip
-    monkeypatch.setattr(repair, "load", lambda model, precision: restorer)
+    monkeypatch.setattr(restore, "load_restorer", lambda model, precision: restorer)
     monkeypatch.setattr(repair, "recipe", lambda options: {"task": "repair"})
 
 
@@ -46,7 +49,7 @@ def test_faces_are_repaired(portrait: Path, tmp_path: Path, capsys: pytest.Captu
     said = capsys.readouterr()
     assert "out.png  256x256  1 of 1 faces" in said.out
     assert "face 1 may no longer be the same person" in said.err
-    before, after = images.read(portrait), images.read(tmp_path / "out.png")
+    before, after = read_picture(portrait), read_picture(tmp_path / "out.png")
     assert after.recipe == {"task": "repair"}
     differs = (before.pixels != after.pixels).any(2)
     assert differs[60:170, 90:170].mean() > 0.8
@@ -57,14 +60,14 @@ def test_a_mask_alone_is_filled(portrait: Path, mask: Path, tmp_path: Path, caps
     arguments = ["repair", str(portrait), "-o", str(tmp_path / "out"), "--mask", str(mask), "--faces", "none"]
     assert main([*arguments, "--filler", "patches"]) == 0
     assert "filled by patches" in capsys.readouterr().out
-    before, after = images.read(portrait), images.read(tmp_path / "out" / "portrait-repaired.png")
+    before, after = read_picture(portrait), read_picture(tmp_path / "out" / "portrait-repaired.png")
     differs = (before.pixels != after.pixels).any(2)
     assert differs[221:229, 11:29].mean() > 0.5
     assert differs.sum() == differs[220:230, 10:30].sum()
 
 
 def test_neither_face_nor_mask(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    images.write(Picture(pixels=np.full((64, 64, 3), 90, np.uint8)), tmp_path / "wall.png")
+    write_picture(Picture(pixels=np.full((64, 64, 3), 90, np.uint8)), tmp_path / "wall.png")
     kept = (tmp_path / "wall.png").read_bytes()
     assert main(["repair", str(tmp_path / "wall.png"), "-o", str(tmp_path / "out.png")]) == 1
     (line,) = capsys.readouterr().err.splitlines()
@@ -77,7 +80,7 @@ def test_neither_face_nor_mask(tmp_path: Path, capsys: pytest.CaptureFixture[str
 def test_faces_are_made_unknown(portrait: Path, tmp_path: Path, capsys: object) -> None:
     for how in ("blur", "person"):
         assert main(["repair", str(portrait), "-o", str(tmp_path / f"{how}.png"), "--anonymise", how]) == 0
-    before, blurred, person = (images.read(tmp_path / f"{name}.png") for name in ("portrait", "blur", "person"))
+    before, blurred, person = (read_picture(tmp_path / f"{name}.png") for name in ("portrait", "blur", "person"))
     assert (before.pixels != blurred.pixels).any()
     assert (blurred.pixels != person.pixels).any()
     said = capsys.readouterr().err  # type: ignore[attr-defined]
@@ -104,7 +107,7 @@ def test_one_picture_may_fail_alone(
     def absent(model: str, precision: str) -> Restorer:
         raise WeightError("The weight 'repairer' is not here.")
 
-    monkeypatch.setattr(repair, "load", absent)
+    monkeypatch.setattr(restore, "load_restorer", absent)
     assert main(["repair", str(portrait), str(tmp_path / "none.png"), "-o", str(tmp_path / "out")]) == 1
     first, second = capsys.readouterr().err.splitlines()
     assert "portrait.png: The weight 'repairer' is not here" in first

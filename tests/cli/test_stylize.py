@@ -6,11 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from test_stylize import make, photo
+from pipelines.test_stylize import make, photo
 
-from editing import images, runtime
+from editing import runtime
 from editing.__main__ import main
-from editing.images import Picture
+from editing.pictures.picture import Picture
+from editing.pictures.read import read_picture
+from editing.pictures.write import write_picture
 
 SMALL = ["--model", "small.safetensors", "--precision", "fp32", "--style-scale", "4"]
 
@@ -24,11 +26,11 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(runtime, "cores", lambda: 1)
     here = tmp_path / "here"
     here.mkdir()
-    images.write(photo(), here / "photo.png")
-    images.write(photo(90, 70), here / "mine.png")
+    write_picture(photo(), here / "photo.png")
+    write_picture(photo(90, 70), here / "mine.png")
     left = np.zeros((60, 80, 1), np.uint8)
     left[:, :40] = 255
-    images.write(Picture(pixels=left), here / "mask.png")
+    write_picture(Picture(pixels=left), here / "mask.png")
     monkeypatch.chdir(here)
     return here
 
@@ -38,7 +40,7 @@ def test_a_photo_in_a_style_of_the_gallery(folder: Path, capsys: pytest.CaptureF
     said = capsys.readouterr()
     assert said.out.strip() == "out.png  80x60"
     assert not said.err.strip()
-    found = images.read(folder / "out.png")
+    found = read_picture(folder / "out.png")
     assert found.recipe is not None
     assert found.recipe["options"]["style"] == "waves"
     assert not np.array_equal(found.pixels, photo().pixels)
@@ -48,7 +50,7 @@ def test_every_dial(folder: Path) -> None:
     style = ["--style", "mine.png", "--style2", "night", "--mix", "0.25", "--strength", "0.5", "--keep-colors"]
     assert main(["stylize", "photo.png", "mine.png", "-o", "out", *style, "--mask", "mask.png", *SMALL]) == 1
     assert [path.name for path in folder.glob("out/*")] == ["photo-mine-night.png"]  # the other has another shape
-    found = images.read(folder / "out/photo-mine-night.png")
+    found = read_picture(folder / "out/photo-mine-night.png")
     assert found.recipe is not None
     asked = {key: found.recipe["options"][key] for key in ("style", "second", "mix", "strength", "keep_colors")}
     assert asked == {"style": "mine.png", "second": "night", "mix": 0.25, "strength": 0.5, "keep_colors": True}
@@ -59,7 +61,7 @@ def test_every_dial(folder: Path) -> None:
 
 def test_strength_0_gives_the_photo_back(folder: Path) -> None:
     assert main(["stylize", "photo.png", "-o", "out.png", "--style", "night", "--strength", "0", *SMALL]) == 0
-    np.testing.assert_array_equal(images.read(folder / "out.png").pixels, photo().pixels)
+    np.testing.assert_array_equal(read_picture(folder / "out.png").pixels, photo().pixels)
 
 
 @pytest.mark.parametrize(

@@ -12,15 +12,14 @@ import numpy as np
 import pytest
 from made_clips import animation, mean_error, moving, video
 
-from editing import clip_reader
-from editing.clip_reader import Frame
+from editing.clips.read import Frame, frame_limit, is_clip, is_video, probe_clip, read_frames
 from editing.errors import ImageError, OptionError
-from editing.images import Notice
+from editing.pictures.picture import Notice
 
 
 def read(path: Path) -> tuple[list[Frame], list[str]]:
     notices: list[Notice] = []
-    frames = list(clip_reader.read(path, notices))
+    frames = list(read_frames(path, notices))
     return frames, [notice.key for notice in notices]
 
 
@@ -44,9 +43,9 @@ def rgba(count: int = 4) -> list[Any]:
 )  # fmt: skip
 def test_a_video_is_read_frame_by_frame(tmp_path: Path, name: str, codec: str) -> None:
     path = video(tmp_path / name, codec=codec)
-    assert clip_reader.is_clip(path)
-    assert clip_reader.is_video(path)
-    header = clip_reader.probe(path)
+    assert is_clip(path)
+    assert is_video(path)
+    header = probe_clip(path)
     assert (header.width, header.height, header.frames) == (64, 48, 8)
     assert not header.animation
     assert not header.alpha
@@ -83,7 +82,7 @@ def test_the_display_matrix_is_applied(tmp_path: Path, turn: bytes, wanted: Any)
     turned = tmp_path / "turned.mp4"
     turned.write_bytes(data[:place] + turn + data[place + 36 :])
     upright = wanted(read(plain)[0][0].pixels)
-    header = clip_reader.probe(turned)
+    header = probe_clip(turned)
     assert (header.height, header.width) == upright.shape[:2]
     assert np.array_equal(read(turned)[0][0].pixels, upright)
 
@@ -97,15 +96,15 @@ def test_frames_keep_their_own_times(tmp_path: Path) -> None:
 
 def test_pixels_that_are_not_square_become_so(tmp_path: Path) -> None:
     path = video(tmp_path / "a.mp4", moving(2), sample_aspect_ratio=Fraction(3, 2))
-    assert (clip_reader.probe(path).width, clip_reader.probe(path).height) == (96, 48)
+    assert (probe_clip(path).width, probe_clip(path).height) == (96, 48)
     assert read(path)[0][1].pixels.shape == (48, 96, 3)
     tall = video(tmp_path / "b.mp4", moving(2), sample_aspect_ratio=Fraction(2, 3))
-    assert (clip_reader.probe(tall).width, clip_reader.probe(tall).height) == (64, 72)
+    assert (probe_clip(tall).width, probe_clip(tall).height) == (64, 72)
 
 
 def test_ten_bits_and_hdr_are_said(tmp_path: Path) -> None:
     path = video(tmp_path / "a.mp4", moving(2), codec="libx264", pix_fmt="yuv420p10le", color_trc=16, color_primaries=9)
-    header = clip_reader.probe(path)
+    header = probe_clip(path)
     assert [notice.key for notice in header.notices] == ["clip_depth", "clip_hdr"]
     assert str(header.notices[0]) == "The clip holds 10 bits per channel: they were rounded to 8."
     assert mean_error(read(path)[0][0].pixels, moving(2)[0]) < 6
@@ -128,7 +127,7 @@ def test_the_stated_colour_matrix_is_used(tmp_path: Path, space: int) -> None:
 
 def test_transparent_webm_keeps_its_alpha(tmp_path: Path) -> None:
     path = video(tmp_path / "a.webm", rgba(), codec="libvpx-vp9", pix_fmt="yuva420p")
-    assert clip_reader.probe(path).alpha
+    assert probe_clip(path).alpha
     frames, _ = read(path)
     assert len(frames) == 4
     alpha = frames[2].alpha
@@ -147,7 +146,7 @@ def test_a_cover_is_no_moving_picture(tmp_path: Path) -> None:
         output.mux(track.encode(samples))
         output.mux(track.encode())
     with pytest.raises(ImageError, match="holds no moving pictures"):
-        clip_reader.probe(path)
+        probe_clip(path)
 
 
 # ---- damage ----------------------------------------------------------------------------------------------------------
@@ -199,9 +198,9 @@ def test_a_cut_off_gif_gives_its_first_frames(tmp_path: Path) -> None:
 def test_other_files_are_refused_by_name(tmp_path: Path, name: str, content: bytes, words: str) -> None:
     path = tmp_path / name
     path.write_bytes(content)
-    assert clip_reader.is_clip(path)  # by its name, so that the error speaks of clips
+    assert is_clip(path)  # by its name, so that the error speaks of clips
     with pytest.raises(ImageError, match=f"'{name}'.*{words}"):
-        clip_reader.probe(path)
+        probe_clip(path)
 
 
 def test_playlists_reach_no_other_file(tmp_path: Path) -> None:
@@ -211,20 +210,20 @@ def test_playlists_reach_no_other_file(tmp_path: Path) -> None:
     playlist.write_text(f"#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\n{secret.name}\n#EXT-X-ENDLIST\n")
     with av.open(str(playlist)) as container:
         assert container.streams.video  # it would work
-    assert not clip_reader.is_clip(playlist)
-    assert not clip_reader.is_video(playlist)
+    assert not is_clip(playlist)
+    assert not is_video(playlist)
 
 
 def test_what_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(ImageError, match="was not found"):
-        clip_reader.probe(tmp_path / "none.mp4")
+        probe_clip(tmp_path / "none.mp4")
     (tmp_path / "folder.mp4").mkdir()
     with pytest.raises(ImageError, match="is a folder"):
-        clip_reader.probe(tmp_path / "folder.mp4")
+        probe_clip(tmp_path / "folder.mp4")
     whole = video(tmp_path / "a.mp4")
     whole.write_bytes(whole.read_bytes()[:600])  # the index lies at the end
     with pytest.raises(ImageError, match="cut off at its beginning or index"):
-        clip_reader.probe(whole)
+        probe_clip(whole)
 
 
 # ---- animated pictures -----------------------------------------------------------------------------------------------
@@ -234,9 +233,9 @@ def test_what_is_not_there(tmp_path: Path) -> None:
 def test_an_animated_picture_keeps_frames_times_and_alpha(tmp_path: Path, name: str) -> None:
     disposal = {"a.gif": {"disposal": 2}, "a.png": {"disposal": 1}}.get(name, {})
     path = animation(tmp_path / name, rgba(), [50, 70, 90, 110], loop=0, **disposal)
-    assert clip_reader.is_clip(path)
-    assert not clip_reader.is_video(path)
-    header = clip_reader.probe(path)
+    assert is_clip(path)
+    assert not is_video(path)
+    header = probe_clip(path)
     assert header.animation
     assert header.alpha
     assert (header.width, header.height, header.frames, header.plays) == (64, 48, 4, 0)
@@ -253,7 +252,7 @@ def test_an_animated_picture_keeps_frames_times_and_alpha(tmp_path: Path, name: 
 
 @pytest.mark.parametrize(("options", "plays"), [({}, 1), ({"loop": 0}, 0), ({"loop": 2}, 3)])
 def test_a_gif_says_how_often_it_is_played(tmp_path: Path, options: dict[str, int], plays: int) -> None:
-    assert clip_reader.probe(animation(tmp_path / "a.gif", **options)).plays == plays
+    assert probe_clip(animation(tmp_path / "a.gif", **options)).plays == plays
 
 
 def test_frames_without_time_are_shown_as_long_as_browsers_show_them(tmp_path: Path) -> None:
@@ -264,16 +263,16 @@ def test_frames_without_time_are_shown_as_long_as_browsers_show_them(tmp_path: P
 def test_a_png_may_begin_with_another_picture(tmp_path: Path) -> None:
     path = animation(tmp_path / "a.png", moving(4), [40] * 3, default_image=True)
     frames, _ = read(path)
-    assert clip_reader.probe(path).frames == len(frames) == 3
+    assert probe_clip(path).frames == len(frames) == 3
     assert np.array_equal(frames[0].pixels, moving(4)[1])
 
 
 def test_still_pictures_are_no_clips(tmp_path: Path) -> None:
     for name in ("a.gif", "a.png", "a.webp"):
-        assert not clip_reader.is_clip(animation(tmp_path / name, moving(1)))
+        assert not is_clip(animation(tmp_path / name, moving(1)))
     (tmp_path / "notes.txt").write_text("nothing")
-    assert not clip_reader.is_clip(tmp_path / "notes.txt")
-    assert not clip_reader.is_clip(tmp_path / "none.png")
+    assert not is_clip(tmp_path / "notes.txt")
+    assert not is_clip(tmp_path / "none.png")
 
 
 # ---- limits ----------------------------------------------------------------------------------------------------------
@@ -283,23 +282,23 @@ def test_limits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = video(tmp_path / "a.mp4")
     monkeypatch.setenv("ATELIER_MAX_CLIP_FRAMES", "7")
     with pytest.raises(ImageError, match="has 8 frames; the limit is 7"):
-        clip_reader.probe(path)
+        probe_clip(path)
     monkeypatch.setenv("ATELIER_MAX_CLIP_FRAMES", "8")
-    clip_reader.probe(path)
+    probe_clip(path)
     monkeypatch.setenv("ATELIER_MAX_INPUT_MP", "0.001")
     with pytest.raises(ImageError, match=r"the limit is 0\.001 megapixels"):
-        clip_reader.probe(path)
+        probe_clip(path)
     monkeypatch.delenv("ATELIER_MAX_INPUT_MP")
     monkeypatch.delenv("ATELIER_MAX_CLIP_FRAMES")
     monkeypatch.setenv("ATELIER_MAX_CLIP_MP", "1")
-    assert clip_reader.probe(path).frames == 8
+    assert probe_clip(path).frames == 8
     long = video(tmp_path / "b.mp4", moving(20, 200, 300))
     with pytest.raises(ImageError, match=r"20 frames of 300x200, 1 megapixels in all; the limit is 1\."):
-        clip_reader.probe(long)
+        probe_clip(long)
 
 
 @pytest.mark.parametrize("value", ["0", "-1", "many", "1.5"])
 def test_a_limit_must_be_a_number(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ATELIER_MAX_CLIP_FRAMES", value)
     with pytest.raises(OptionError, match="whole number above 0"):
-        clip_reader.frame_limit()
+        frame_limit()

@@ -11,8 +11,8 @@ import numpy.typing as npt
 import pytest
 from made_clips import psnr
 
+from editing.clips.steady import Steady
 from editing.errors import OptionError
-from editing.steady import Steady
 
 Array = npt.NDArray[Any]
 COUNT = 16

@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from editing import clips, images
+from editing.clips.walk import WALK_SUFFIXES, write_walk
 from editing.errors import ImageError, OptionError
-from editing.images import Pixels
+from editing.pictures.picture import Pixels
+from editing.pictures.read import read_picture
 
 RECIPE = {"task": "walk", "options": {"seeds": [1, 2, 3], "name": "Zoë 照片"}}
 
@@ -54,7 +55,7 @@ def read_mp4(path: Path) -> tuple[list[Pixels], float, dict[str, str]]:
 
 def test_webp_keeps_frames_times_loop_and_recipe(tmp_path: Path) -> None:
     frames = moving()
-    clips.write(frames, tmp_path / "a.webp", fps=24, recipe=RECIPE)
+    write_walk(frames, tmp_path / "a.webp", fps=24, recipe=RECIPE)
     back, durations, loop = read_webp(tmp_path / "a.webp")
     assert len(back) == 12
     assert sum(durations) == 500  # 12 / 24 s, though a frame takes 41.7 ms
@@ -62,15 +63,15 @@ def test_webp_keeps_frames_times_loop_and_recipe(tmp_path: Path) -> None:
     assert loop == 0
     for frame, read in zip(frames, back, strict=True):
         assert np.abs(frame.astype(int) - read).mean() < 3
-    assert images.read(tmp_path / "a.webp").recipe == RECIPE
-    clips.write(frames, tmp_path / "once.webp", loop=False)
+    assert read_picture(tmp_path / "a.webp").recipe == RECIPE
+    write_walk(frames, tmp_path / "once.webp", loop=False)
     assert read_webp(tmp_path / "once.webp")[2] == 1
-    assert images.read(tmp_path / "once.webp").recipe is None
+    assert read_picture(tmp_path / "once.webp").recipe is None
 
 
 def test_mp4_keeps_frames_speed_and_recipe(tmp_path: Path) -> None:
     frames = moving()
-    clips.write(frames, tmp_path / "a.mp4", fps=12.5, recipe=RECIPE)
+    write_walk(frames, tmp_path / "a.mp4", fps=12.5, recipe=RECIPE)
     back, fps, texts = read_mp4(tmp_path / "a.mp4")
     assert len(back) == 12
     assert fps == 12.5
@@ -80,12 +81,12 @@ def test_mp4_keeps_frames_speed_and_recipe(tmp_path: Path) -> None:
     assert json.loads(texts["comment"]) == {"atelier": RECIPE}
 
 
-@pytest.mark.parametrize("suffix", clips.SUFFIXES)
+@pytest.mark.parametrize("suffix", WALK_SUFFIXES)
 @pytest.mark.parametrize(("height", "width", "channels"), [(33, 47, 3), (28, 28, 1), (16, 16, 3)])
 def test_odd_small_and_gray_clips(tmp_path: Path, suffix: str, height: int, width: int, channels: int) -> None:
     frames = moving(4, height, width, channels)
     path = tmp_path / f"clip{suffix}"
-    clips.write(frames, path)
+    write_walk(frames, path)
     back = read_webp(path)[0] if suffix == ".webp" else read_mp4(path)[0]
     even = suffix == ".mp4"
     assert back[0].shape == (height + height % 2 * even, width + width % 2 * even, 3)
@@ -93,10 +94,10 @@ def test_odd_small_and_gray_clips(tmp_path: Path, suffix: str, height: int, widt
         assert np.abs(frame.astype(int) - read[:height, :width]).mean() < 6
 
 
-@pytest.mark.parametrize("suffix", clips.SUFFIXES)
+@pytest.mark.parametrize("suffix", WALK_SUFFIXES)
 def test_one_frame_is_a_clip_too(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"clip{suffix}"
-    clips.write(moving(1), path)
+    write_walk(moving(1), path)
     assert path.stat().st_size > 100
 
 
@@ -104,7 +105,7 @@ def test_one_frame_is_a_clip_too(tmp_path: Path, suffix: str) -> None:
                                            ("a.webp", 61), ("a.webp", -1), ("a.webp", math.inf)])  # fmt: skip
 def test_other_suffixes_and_speeds_are_refused(tmp_path: Path, name: str, fps: float) -> None:
     with pytest.raises(OptionError):
-        clips.write(moving(2), tmp_path / name, fps=fps)
+        write_walk(moving(2), tmp_path / name, fps=fps)
     assert not list(tmp_path.iterdir())
 
 
@@ -114,12 +115,12 @@ def test_other_suffixes_and_speeds_are_refused(tmp_path: Path, name: str, fps: f
 )
 def test_frames_that_do_not_fit_together_are_a_bug_of_the_caller(tmp_path: Path, frames: Any) -> None:
     with pytest.raises(ValueError, match="frames must be"):
-        clips.write(frames, tmp_path / "a.webp")
+        write_walk(frames, tmp_path / "a.webp")
 
 
 def test_where_it_cannot_be_written_the_old_file_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ImageError, match=r"'a\.webp' was not saved"):
-        clips.write(moving(2), tmp_path / "none" / "a.webp")
+        write_walk(moving(2), tmp_path / "none" / "a.webp")
     old = tmp_path / "old.mp4"
     old.write_bytes(b"old")
 
@@ -130,7 +131,7 @@ def test_where_it_cannot_be_written_the_old_file_stays(tmp_path: Path, monkeypat
 
     monkeypatch.setattr(Path, "write_bytes", full)
     with pytest.raises(ImageError, match="No space left"):
-        clips.write(moving(2), old)
+        write_walk(moving(2), old)
     monkeypatch.undo()
     assert old.read_bytes() == b"old"
     assert [path.name for path in tmp_path.iterdir()] == ["old.mp4"]
@@ -158,5 +159,5 @@ def test_without_an_encoder_it_says_what_to_do(tmp_path: Path, monkeypatch: pyte
 
     monkeypatch.setattr(av, "open", lacking)
     with pytest.raises(ImageError, match="Save it as WebP"):
-        clips.write(moving(2), tmp_path / "a.mp4")
+        write_walk(moving(2), tmp_path / "a.mp4")
     assert not list(tmp_path.iterdir())

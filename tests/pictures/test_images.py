@@ -20,9 +20,22 @@ import pytest
 import tifffile
 from PIL import Image, ImageCms, ImageOps, PngImagePlugin
 
-from editing import images
 from editing.errors import EditingError, ImageError, OptionError
-from editing.images import NOTICES, Notice, Picture, probe, read, write
+from editing.pictures.picture import (
+    NOTICES,
+    Notice,
+    Picture,
+    check_output_size,
+    from_float,
+    input_limit,
+    output_limit,
+    premultiply,
+    to_float,
+    unpremultiply,
+)
+from editing.pictures.read import _upright, probe_picture, read_picture
+from editing.pictures.tags import _without_xmp, upright_xmp
+from editing.pictures.write import _eight_bits, _Job, write_picture
 
 HEIGHT, WIDTH = 20, 30
 RECIPE = {"task": "upscale", "options": {"scale": 2}, "note": "放大 é"}
@@ -137,7 +150,7 @@ def test_png_of_every_kind_is_read_exactly(tmp_path: Path, channels: int, depth:
     data = noise(channels, depth)
     path = tmp_path / "a.png"
     path.write_bytes(png(data))
-    found = read(path)
+    found = read_picture(path)
     assert np.array_equal(joined(found), data)
     assert (found.depth, found.gray) == (depth, channels < 3)
     assert (found.alpha is not None) == (channels in (2, 4))
@@ -164,9 +177,9 @@ def test_tiff_of_every_kind_is_read_exactly(
         byteorder=byteorder,
         metadata=None,
     )
-    found = read(path)
+    found = read_picture(path)
     assert np.array_equal(joined(found), data)
-    assert (found.depth, found.gray, probe(path).depth) == (depth, channels < 3, depth)
+    assert (found.depth, found.gray, probe_picture(path).depth) == (depth, channels < 3, depth)
 
 
 @pytest.mark.parametrize("channels", [1, 3, 4])
@@ -176,21 +189,21 @@ def test_tiff_of_16_bits_in_lzw_is_read_exactly(tmp_path: Path, channels: int) -
     assert cv2.imwrite(str(path), data[..., [2, 1, 0, 3][:channels]] if channels > 1 else data)
     with tifffile.TiffFile(path) as tiff:
         assert tiff.pages.first.compression == 5
-    assert np.array_equal(joined(read(path)), data)
+    assert np.array_equal(joined(read_picture(path)), data)
 
 
 def test_tiff_of_16_bits_in_planes_tiles_inverted_and_premultiplied(tmp_path: Path) -> None:
     data = noise(3, 16)
     path = tmp_path / "a.tif"
     tifffile.imwrite(path, np.moveaxis(data, 2, 0), photometric="rgb", planarconfig="separate", metadata=None)
-    assert np.array_equal(read(path).pixels, data)
+    assert np.array_equal(read_picture(path).pixels, data)
     tifffile.imwrite(path, data, photometric="rgb", tile=(16, 16), metadata=None)
-    assert np.array_equal(read(path).pixels, data)
+    assert np.array_equal(read_picture(path).pixels, data)
     tifffile.imwrite(path, data[..., 0], photometric="miniswhite", metadata=None)
-    assert np.array_equal(read(path).pixels[..., 0], 65535 - data[..., 0])
+    assert np.array_equal(read_picture(path).pixels[..., 0], 65535 - data[..., 0])
     half = np.dstack([np.full((4, 5, 3), 10000, np.uint16), np.full((4, 5), 32768, np.uint16)])
     tifffile.imwrite(path, half, photometric="rgb", extrasamples=["assocalpha"], metadata=None)
-    found = read(path)
+    found = read_picture(path)
     assert np.abs(found.pixels.astype(int) - 20000).max() <= 1
     assert (found.alpha == 32768).all()
 
@@ -200,7 +213,7 @@ def test_tiff_with_a_fourth_channel_that_is_no_alpha(tmp_path: Path, byteorder: 
     data = noise(4, 16)
     path = tmp_path / "a.tif"
     tifffile.imwrite(path, data, photometric="rgb", extrasamples=["unspecified"], byteorder=byteorder, metadata=None)
-    found = read(path)
+    found = read_picture(path)
     assert found.alpha is None
     assert np.array_equal(found.pixels, data[..., :3])
 
@@ -209,8 +222,8 @@ def test_tiff_with_a_fourth_channel_that_is_no_alpha(tmp_path: Path, byteorder: 
 def test_a_ramp_of_16_bit_rgba_keeps_all_its_levels(tmp_path: Path, format: str) -> None:
     ramp = np.arange(4096, dtype=np.uint16).reshape(64, 64) * 16 + 3
     original = Picture(pixels=np.stack([ramp, ramp[::-1], ramp.T], axis=2), alpha=ramp)
-    write(original, tmp_path / "a", format=format)
-    found = read(tmp_path / "a")
+    write_picture(original, tmp_path / "a", format=format)
+    found = read_picture(tmp_path / "a")
     assert np.array_equal(found.pixels, original.pixels)
     assert found.alpha is not None
     assert len(np.unique(found.alpha)) == 4096
@@ -219,24 +232,24 @@ def test_a_ramp_of_16_bit_rgba_keeps_all_its_levels(tmp_path: Path, format: str)
 def test_bilevel_and_palette(tmp_path: Path) -> None:
     data = noise(3)
     bilevel = save(tmp_path / "1.png", data[..., :1] // 128 * 255, "PNG", "1")
-    found = read(bilevel)
+    found = read_picture(bilevel)
     assert found.gray
     assert np.array_equal(found.pixels, data[..., :1] // 128 * 255)
 
     image = Image.fromarray(data).quantize(16)
     image.save(tmp_path / "p.png")
-    assert np.array_equal(read(tmp_path / "p.png").pixels, np.asarray(image.convert("RGB")))
+    assert np.array_equal(read_picture(tmp_path / "p.png").pixels, np.asarray(image.convert("RGB")))
     image.save(tmp_path / "p.bmp")
-    assert np.array_equal(read(tmp_path / "p.bmp").pixels, np.asarray(image.convert("RGB")))
+    assert np.array_equal(read_picture(tmp_path / "p.bmp").pixels, np.asarray(image.convert("RGB")))
 
     image.save(tmp_path / "t.png", transparency=3)
     index = np.asarray(image)
-    found = read(tmp_path / "t.png")
+    found = read_picture(tmp_path / "t.png")
     assert found.alpha is not None
     assert np.array_equal(found.alpha, np.where(index == 3, 0, 255))
     levels = bytes(range(0, 160, 10))
     image.save(tmp_path / "t.png", transparency=levels)
-    found = read(tmp_path / "t.png")
+    found = read_picture(tmp_path / "t.png")
     assert found.alpha is not None
     assert np.array_equal(found.alpha, np.frombuffer(levels, np.uint8)[index])
 
@@ -247,10 +260,10 @@ def test_big_tiff_with_orientation_and_profile(tmp_path: Path, depth: int) -> No
     extra = [(274, "H", 1, 6, True)]
     options: dict[str, Any] = {"iccprofile": SRGB, "resolution": (100, 200), "resolutionunit": "CENTIMETER"}
     tifffile.imwrite(tmp_path / "a.tif", data, bigtiff=True, photometric="rgb", extratags=extra, **options)
-    found = read(tmp_path / "a.tif")
+    found = read_picture(tmp_path / "a.tif")
     assert np.array_equal(found.pixels, np.rot90(data, -1))
     assert (found.icc, found.dpi) == (SRGB, (508, 254))
-    assert (probe(tmp_path / "a.tif").width, probe(tmp_path / "a.tif").height) == (HEIGHT, WIDTH)
+    assert (probe_picture(tmp_path / "a.tif").width, probe_picture(tmp_path / "a.tif").height) == (HEIGHT, WIDTH)
 
 
 def test_a_palette_of_grays_is_gray(tmp_path: Path) -> None:
@@ -259,7 +272,7 @@ def test_a_palette_of_grays_is_gray(tmp_path: Path) -> None:
     image.save(tmp_path / "a.png")
     with Image.open(tmp_path / "a.png") as opened:
         assert opened.mode == "P"
-    found = read(tmp_path / "a.png")
+    found = read_picture(tmp_path / "a.png")
     assert found.gray
     assert np.array_equal(found.pixels[..., 0], np.array([200, 5, 90, 30], np.uint8)[np.asarray(image)])
 
@@ -270,7 +283,7 @@ def test_one_transparent_colour_of_png_is_alpha(tmp_path: Path, channels: int, d
     data = noise(channels, depth)
     key = [int(value) for value in data[3, 4]]
     (tmp_path / "a.png").write_bytes(png(data, chunk(b"tRNS", struct.pack(f">{channels}H", *key))))
-    found = read(tmp_path / "a.png")
+    found = read_picture(tmp_path / "a.png")
     assert np.array_equal(found.pixels, data)
     assert found.alpha is not None
     assert np.array_equal(found.alpha == 0, (data == key).all(axis=2))
@@ -283,7 +296,7 @@ def test_one_transparent_level_of_a_few_bits(tmp_path: Path, bits: int) -> None:
     (tmp_path / "a.png").write_bytes(png(packed, chunk(b"tRNS", struct.pack(">H", 1)), bits=bits))
     top = 2**bits - 1
     level = np.stack([packed[..., 0] >> shift & top for shift in range(8 - bits, -1, -bits)], axis=2).reshape(4, -1)
-    found = read(tmp_path / "a.png")
+    found = read_picture(tmp_path / "a.png")
     assert np.array_equal(found.pixels[..., 0], level * (255 // top))
     assert found.alpha is not None
     assert np.array_equal(found.alpha == 0, level == 1)
@@ -293,7 +306,7 @@ def test_one_transparent_level_of_a_few_bits(tmp_path: Path, bits: int) -> None:
 def test_cmyk_without_profile_is_converted_plainly(tmp_path: Path, format: str, options: dict[str, Any]) -> None:
     image = Image.fromarray(smooth()).convert("CMYK")
     image.save(tmp_path / "a", format, **options)
-    found = read(tmp_path / "a")
+    found = read_picture(tmp_path / "a")
     assert np.abs(found.pixels.astype(int) - smooth()).mean() < 3
     assert [notice.key for notice in found.notices] == ["converted_to_srgb"]
 
@@ -302,7 +315,7 @@ def test_cmyk_without_profile_is_converted_plainly(tmp_path: Path, format: str, 
 def test_cmyk_goes_through_its_profile_which_is_then_gone(tmp_path: Path, format: str) -> None:
     image = Image.new("CMYK", (16, 16), (255, 0, 0, 0))  # cyan, but by this profile a gray of L* = 50
     image.save(tmp_path / "a", format, icc_profile=cmyk_profile())
-    found = read(tmp_path / "a")
+    found = read_picture(tmp_path / "a")
     assert np.abs(found.pixels.astype(int) - 119).max() <= 2
     assert found.icc is None
 
@@ -311,7 +324,7 @@ def test_lab_is_converted(tmp_path: Path) -> None:
     lab = np.zeros((8, 8, 3), np.uint8)
     lab[..., 0] = 128  # L* = 50, and a* = b* = 0
     Image.frombytes("LAB", (8, 8), lab.tobytes()).save(tmp_path / "a.tif")
-    found = read(tmp_path / "a.tif")
+    found = read_picture(tmp_path / "a.tif")
     assert np.abs(found.pixels.astype(int) - 119).max() <= 2
 
 
@@ -320,7 +333,7 @@ def test_tiff_of_other_numbers_is_refused(tmp_path: Path, dtype: str) -> None:
     for data in (np.zeros((4, 5), dtype), np.zeros((4, 5, 3), dtype)):
         tifffile.imwrite(tmp_path / "a.tif", data, photometric="minisblack" if data.ndim == 2 else "rgb")
         with pytest.raises(ImageError, match=r"'a\.tif' holds .* bits\. Save it with 8 or 16 bits"):
-            read(tmp_path / "a.tif")
+            read_picture(tmp_path / "a.tif")
 
 
 @pytest.mark.parametrize(
@@ -330,9 +343,9 @@ def test_tiff_of_other_numbers_is_refused(tmp_path: Path, dtype: str) -> None:
 def test_lossy_formats_are_read(tmp_path: Path, format: str, channels: int) -> None:
     pillow_heif.register_heif_opener()
     path = save(tmp_path / "a", smooth(channels), format, quality=95)
-    found = read(path)
+    found = read_picture(path)
     assert np.abs(joined(found).astype(int) - smooth(channels)).mean() < 2.5
-    assert probe(path).format == {"HEIF": "HEIC"}.get(format, format)
+    assert probe_picture(path).format == {"HEIF": "HEIC"}.get(format, format)
     assert (found.width, found.height) == (64, 48)
 
 
@@ -341,8 +354,8 @@ def test_heic_of_10_bits_gives_16(tmp_path: Path) -> None:
     data = np.ascontiguousarray(np.broadcast_to(ramp[None, :, None], (64, 512, 3)))
     heif = pillow_heif.from_bytes(mode="RGB;16", size=(512, 64), data=data.tobytes())
     heif.save(tmp_path / "a.heic", quality=-1, chroma=444)
-    found = read(tmp_path / "a.heic")
-    assert (found.depth, probe(tmp_path / "a.heic").depth) == (16, 16)
+    found = read_picture(tmp_path / "a.heic")
+    assert (found.depth, probe_picture(tmp_path / "a.heic").depth) == (16, 16)
     assert np.abs(found.pixels.astype(int) - data).mean() < 200
     assert len(np.unique(found.pixels[..., 1])) > 256
     assert found.pixels.max() > 65300
@@ -351,15 +364,15 @@ def test_heic_of_10_bits_gives_16(tmp_path: Path) -> None:
 def test_bmp_with_padding_where_alpha_could_be(tmp_path: Path) -> None:
     data = np.dstack([noise(3), np.zeros((HEIGHT, WIDTH), np.uint8)])
     save(tmp_path / "a.bmp", data, "BMP")
-    found = read(tmp_path / "a.bmp")
+    found = read_picture(tmp_path / "a.bmp")
     assert found.alpha is None
     assert np.array_equal(found.pixels, data[..., :3])
 
 
 def test_the_suffix_may_be_wrong(tmp_path: Path) -> None:
     path = save(tmp_path / "a.png", smooth(), "JPEG", quality=95)
-    assert probe(path).format == "JPEG"
-    assert read(path).width == 64
+    assert probe_picture(path).format == "JPEG"
+    assert read_picture(path).width == 64
 
 
 @pytest.mark.parametrize("format", ["GIF", "WEBP", "PNG", "TIFF"])
@@ -367,11 +380,11 @@ def test_the_first_of_several_frames_is_used_with_a_notice(tmp_path: Path, forma
     frames = [Image.new("RGB", (9, 8), colour) for colour in ("red", "lime", "blue")]
     options: dict[str, Any] = {"lossless": True} if format == "WEBP" else {}
     frames[0].save(tmp_path / "a", format, save_all=True, append_images=frames[1:], **options)
-    found = read(tmp_path / "a")
+    found = read_picture(tmp_path / "a")
     assert (found.pixels == [255, 0, 0]).all()
     assert found.notices == (Notice(key="first_frame", values={"frames": 3}),)
     assert "first of 3 frames" in str(found.notices[0])
-    assert probe(tmp_path / "a").frames == 3
+    assert probe_picture(tmp_path / "a").frames == 3
 
 
 def test_the_previews_in_a_phone_s_jpeg_are_no_frames(tmp_path: Path) -> None:
@@ -379,8 +392,8 @@ def test_the_previews_in_a_phone_s_jpeg_are_no_frames(tmp_path: Path) -> None:
     image.save(tmp_path / "a.jpg", "MPO", save_all=True, append_images=[image.resize((8, 8))])
     with Image.open(tmp_path / "a.jpg") as opened:
         assert opened.format == "MPO"
-    assert not read(tmp_path / "a.jpg").notices
-    assert probe(tmp_path / "a.jpg").format == "JPEG"
+    assert not read_picture(tmp_path / "a.jpg").notices
+    assert probe_picture(tmp_path / "a.jpg").format == "JPEG"
 
 
 # ---- orientation -----------------------------------------------------------------------------------------------------
@@ -397,17 +410,17 @@ def test_orientation_is_applied_once_and_reset(tmp_path: Path, format: str, orie
     with Image.open(path) as image:
         expected = ImageOps.exif_transpose(image)
         assert expected.size == ((48, 64) if orientation > 4 else (64, 48))
-        found = read(path)
+        found = read_picture(path)
         assert np.array_equal(found.pixels, np.asarray(expected.convert("RGB")))
-    upright = images._upright(smooth(), orientation)
+    upright = _upright(smooth(), orientation)
     assert np.abs(found.pixels.astype(int) - upright).mean() < 4
-    assert (probe(path).width, probe(path).height) == expected.size
+    assert (probe_picture(path).width, probe_picture(path).height) == expected.size
     if found.exif is not None:
         assert tags_of(found.exif).get(0x0112, 1) == 1
     if format in ("JPEG", "PNG", "TIFF"):
         assert found.dpi == ((200, 100) if orientation > 4 else (100, 200))
-    write(found, tmp_path / "b.png")
-    assert np.array_equal(read(tmp_path / "b.png").pixels, found.pixels)
+    write_picture(found, tmp_path / "b.png")
+    assert np.array_equal(read_picture(tmp_path / "b.png").pixels, found.pixels)
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
@@ -432,7 +445,7 @@ def test_orientation_at_16_bits(tmp_path: Path, kind: str, orientation: int) -> 
         image = Image.fromarray(np.ascontiguousarray(plane))
         image.getexif()[0x0112] = orientation
         planes.append(np.asarray(ImageOps.exif_transpose(image)))
-    assert np.array_equal(read(path).pixels, np.stack(planes, axis=2))
+    assert np.array_equal(read_picture(path).pixels, np.stack(planes, axis=2))
 
 
 # ---- profiles and metadata -------------------------------------------------------------------------------------------
@@ -445,8 +458,8 @@ OUTPUTS = ["png", "jpg", "webp", "tif"]
 def test_metadata_is_kept_without_the_location(tmp_path: Path, suffix: str, depth: int) -> None:
     original = picture(4, depth, icc=SRGB, exif=exif(thumbnail=b"THUMBNAIL"), xmp=XMP, dpi=(300.0, 150.0))
     path = tmp_path / f"a.{suffix}"
-    write(original, path, recipe=RECIPE)
-    found = read(path)
+    write_picture(original, path, recipe=RECIPE)
+    found = read_picture(path)
     assert found.icc == SRGB
     assert found.dpi == (300, 150)
     assert found.recipe == RECIPE
@@ -472,8 +485,8 @@ def test_metadata_is_kept_without_the_location(tmp_path: Path, suffix: str, dept
 
 @pytest.mark.parametrize("suffix", OUTPUTS)
 def test_the_location_is_kept_when_asked(tmp_path: Path, suffix: str) -> None:
-    write(picture(exif=exif(), xmp=XMP), tmp_path / f"a.{suffix}", keep_gps=True)
-    found = read(tmp_path / f"a.{suffix}")
+    write_picture(picture(exif=exif(), xmp=XMP), tmp_path / f"a.{suffix}", keep_gps=True)
+    found = read_picture(tmp_path / f"a.{suffix}")
     assert tuple(float(value) for value in tags_of(found.exif).get_ifd(0x8825)[2]) == (51, 30, 12.5)
     assert found.xmp is not None
     assert found.xmp.count(b"GPSL") == 3
@@ -486,9 +499,9 @@ def test_exif_letters_outside_ascii_survive(tmp_path: Path, suffix: str) -> None
     tags[0x8298] = "© Ada".encode("latin-1")
     tags.get_ifd(0x8769)[0x9286] = b"UNICODE\0" + "评".encode("utf-16-le")
     save(tmp_path / "a.jpg", smooth(), "JPEG", exif=tags)
-    first = read(tmp_path / "a.jpg")
-    write(first, tmp_path / f"b.{suffix}", recipe=RECIPE)
-    found = tags_of(read(tmp_path / f"b.{suffix}").exif)
+    first = read_picture(tmp_path / "a.jpg")
+    write_picture(first, tmp_path / f"b.{suffix}", recipe=RECIPE)
+    found = tags_of(read_picture(tmp_path / f"b.{suffix}").exif)
     assert (found[0x010E], found[0x0131], found[0x0132]) == ("Title", "Tool 1", "2026:01:02 03:04:05")
     assert found[0x013B].encode("latin-1").decode() == "艾达"
     assert found[0x8298] == "© Ada"
@@ -498,8 +511,8 @@ def test_exif_letters_outside_ascii_survive(tmp_path: Path, suffix: str) -> None
 @pytest.mark.parametrize("suffix", OUTPUTS)
 def test_strip_leaves_the_profile_alone(tmp_path: Path, suffix: str) -> None:
     original = picture(icc=SRGB, exif=exif(), xmp=XMP, dpi=(300.0, 300.0), text={"Comment": "secret"})
-    write(original, tmp_path / f"a.{suffix}", strip=True, recipe=RECIPE)
-    found = read(tmp_path / f"a.{suffix}")
+    write_picture(original, tmp_path / f"a.{suffix}", strip=True, recipe=RECIPE)
+    found = read_picture(tmp_path / f"a.{suffix}")
     assert found.icc == SRGB
     assert (found.exif, found.xmp, found.dpi, found.recipe) == (None, None, None, None)
     assert not found.text
@@ -510,8 +523,8 @@ def test_strip_leaves_the_profile_alone(tmp_path: Path, suffix: str) -> None:
 @pytest.mark.parametrize("suffix", OUTPUTS)
 def test_a_gray_profile_fits_gray(tmp_path: Path, suffix: str) -> None:
     original = Picture(pixels=np.full((8, 8, 1), 128, np.uint8), icc=GRAY_PROFILE)
-    write(original, tmp_path / f"a.{suffix}")
-    found = read(tmp_path / f"a.{suffix}")
+    write_picture(original, tmp_path / f"a.{suffix}")
+    found = read_picture(tmp_path / f"a.{suffix}")
     if suffix == "webp":  # RGB: the linear gray must have become sRGB
         assert found.icc is None
         assert np.abs(found.pixels.astype(int) - 188).max() <= 2
@@ -523,7 +536,7 @@ def test_a_gray_profile_fits_gray(tmp_path: Path, suffix: str) -> None:
 
 def test_a_profile_for_other_colours_is_left_out(tmp_path: Path) -> None:
     path = save(tmp_path / "a.png", noise(1), "PNG", icc_profile=SRGB)
-    found = read(path)
+    found = read_picture(path)
     assert found.icc is None
     assert [notice.key for notice in found.notices] == ["profile_dropped"]
 
@@ -541,7 +554,7 @@ def test_metadata_is_read_from_foreign_files(tmp_path: Path, format: str) -> Non
         options["exif"][700] = XMP
     else:
         options["xmp"] = XMP
-    found = read(save(tmp_path / "a", smooth(), format, **options))
+    found = read_picture(save(tmp_path / "a", smooth(), format, **options))
     assert found.icc == SRGB
     assert tags_of(found.exif)[0x010F] == "Camera"
     assert 0x8825 in tags_of(found.exif)
@@ -554,12 +567,12 @@ def test_metadata_is_read_from_foreign_files(tmp_path: Path, format: str) -> Non
 
 def test_texts_of_png_are_kept(tmp_path: Path) -> None:
     text = {"Title": "plain", "parameters": "one\ntwo é", "Author": "艾达"}
-    write(picture(text={**text, "exif:GPSLatitude": "51"}), tmp_path / "a.png")
-    assert read(tmp_path / "a.png").text == text
+    write_picture(picture(text={**text, "exif:GPSLatitude": "51"}), tmp_path / "a.png")
+    assert read_picture(tmp_path / "a.png").text == text
     with Image.open(tmp_path / "a.png") as image:
         assert image.text == text
-    write(picture(text={"Comment": "hello 艾达"}), tmp_path / "a.jpg")
-    assert read(tmp_path / "a.jpg").text == {"Comment": "hello 艾达"}
+    write_picture(picture(text={"Comment": "hello 艾达"}), tmp_path / "a.jpg")
+    assert read_picture(tmp_path / "a.jpg").text == {"Comment": "hello 艾达"}
 
 
 def test_png_metadata_after_the_pixels_is_found(tmp_path: Path) -> None:
@@ -567,80 +580,82 @@ def test_png_metadata_after_the_pixels_is_found(tmp_path: Path) -> None:
         end = chunk(b"IEND", b"")
         late = chunk(b"eXIf", exif(orientation=6)[6:]) + chunk(b"tEXt", b"Title\0late") + end
         (tmp_path / "a.png").write_bytes(png(noise(3, depth)).replace(end, late))
-        found = read(tmp_path / "a.png")
+        found = read_picture(tmp_path / "a.png")
         assert found.text == {"Title": "late"}
         assert (found.width, found.height) == (HEIGHT, WIDTH)
 
 
 def test_a_recipe_survives_another_program(tmp_path: Path) -> None:
-    write(picture(exif=exif()), tmp_path / "a.jpg", recipe=RECIPE)
+    write_picture(picture(exif=exif()), tmp_path / "a.jpg", recipe=RECIPE)
     with Image.open(tmp_path / "a.jpg") as image:
         image.save(tmp_path / "b.webp", exif=image.getexif())
-    assert read(tmp_path / "b.webp").recipe == RECIPE
+    assert read_picture(tmp_path / "b.webp").recipe == RECIPE
 
 
 def test_an_old_recipe_is_not_repeated(tmp_path: Path) -> None:
-    write(picture(), tmp_path / "a.png", recipe=RECIPE)
+    write_picture(picture(), tmp_path / "a.png", recipe=RECIPE)
     for suffix in OUTPUTS:
-        write(read(tmp_path / "a.png"), tmp_path / f"b.{suffix}")
-        assert read(tmp_path / f"b.{suffix}").recipe is None
+        write_picture(read_picture(tmp_path / "a.png"), tmp_path / f"b.{suffix}")
+        assert read_picture(tmp_path / f"b.{suffix}").recipe is None
 
 
 @pytest.mark.parametrize("text", ["not json", "[1]", '"x"', "[" * 100_000, '{"a": '])
 def test_a_foreign_text_in_the_recipe_s_place_is_no_recipe(tmp_path: Path, text: str) -> None:
     (tmp_path / "a.png").write_bytes(png(noise(3), chunk(b"tEXt", b"atelier\0" + text.encode())))
-    assert read(tmp_path / "a.png").recipe is None
+    assert read_picture(tmp_path / "a.png").recipe is None
 
 
 def test_exif_that_is_too_long_for_jpeg_loses_the_maker_note_first(tmp_path: Path) -> None:
     original = picture(exif=exif(maker_note=b"m" * 70_000))
-    notices = write(original, tmp_path / "a.jpg", recipe=RECIPE)
+    notices = write_picture(original, tmp_path / "a.jpg", recipe=RECIPE)
     assert [notice.key for notice in notices] == ["maker_note_dropped"]
-    found = read(tmp_path / "a.jpg")
+    found = read_picture(tmp_path / "a.jpg")
     assert found.recipe == RECIPE
     assert tags_of(found.exif)[0x010F] == "Camera"
-    write(original, tmp_path / "a.png")
-    assert tags_of(read(tmp_path / "a.png").exif).get_ifd(0x8769)[0x927C] == b"m" * 70_000
+    write_picture(original, tmp_path / "a.png")
+    assert tags_of(read_picture(tmp_path / "a.png").exif).get_ifd(0x8769)[0x927C] == b"m" * 70_000
 
 
 def test_what_does_not_fit_into_jpeg_is_told(tmp_path: Path) -> None:
     long = {"strokes": "x" * 70_000}
-    keys = [notice.key for notice in write(picture(xmp=b"<x>" + b"y" * 70_000), tmp_path / "a.jpg", recipe=long)]
+    keys = [
+        notice.key for notice in write_picture(picture(xmp=b"<x>" + b"y" * 70_000), tmp_path / "a.jpg", recipe=long)
+    ]
     assert keys == ["recipe_dropped", "xmp_dropped"]
-    assert read(tmp_path / "a.jpg").xmp is None
+    assert read_picture(tmp_path / "a.jpg").xmp is None
     tags = Image.Exif()
     tags[0x010E] = "d" * 70_000
-    keys = [notice.key for notice in write(picture(exif=tags.tobytes()), tmp_path / "a.jpg", recipe=RECIPE)]
+    keys = [notice.key for notice in write_picture(picture(exif=tags.tobytes()), tmp_path / "a.jpg", recipe=RECIPE)]
     assert keys == ["exif_dropped"]
-    assert read(tmp_path / "a.jpg").recipe == RECIPE
+    assert read_picture(tmp_path / "a.jpg").recipe == RECIPE
 
 
 def test_xmp_whose_location_hides_is_dropped(tmp_path: Path) -> None:
     hidden = b'<rdf:Description e:GPSLatitude="51,30.2N"/>'
-    assert [notice.key for notice in write(picture(xmp=hidden), tmp_path / "a.png")] == ["xmp_dropped"]
-    assert read(tmp_path / "a.png").xmp is None
+    assert [notice.key for notice in write_picture(picture(xmp=hidden), tmp_path / "a.png")] == ["xmp_dropped"]
+    assert read_picture(tmp_path / "a.png").xmp is None
 
 
 @pytest.mark.parametrize("data", [b"Exif\0\0garbage", b"Exif\0\0II*\0\x08\0\0\0\xff\xff\1", b"Exif\0\0"])
 def test_damaged_exif_is_no_obstacle(tmp_path: Path, data: bytes) -> None:
     path = save(tmp_path / "a.jpg", smooth(), "JPEG", exif=data)
-    found = read(path)
+    found = read_picture(path)
     assert found.width == 64
-    write(found, tmp_path / "b.jpg", recipe=RECIPE)
-    assert read(tmp_path / "b.jpg").recipe == RECIPE
+    write_picture(found, tmp_path / "b.jpg", recipe=RECIPE)
+    assert read_picture(tmp_path / "b.jpg").recipe == RECIPE
     for suffix in OUTPUTS:
-        write(picture(exif=data), tmp_path / f"c.{suffix}", recipe=RECIPE)
-        assert read(tmp_path / f"c.{suffix}").recipe == RECIPE
+        write_picture(picture(exif=data), tmp_path / f"c.{suffix}", recipe=RECIPE)
+        assert read_picture(tmp_path / f"c.{suffix}").recipe == RECIPE
 
 
 def test_xmp_properties_are_removed_in_linear_time() -> None:
     xmp = b'<a exif:GPSx = \'1\' b="2"><exif:GPSy/>1<exif:GPSz q="1"><exif:GPSy>3</exif:GPSy></exif:GPSz>2<c/></a>'
-    assert images._without_xmp(xmp, r"exif:GPS\w+") == b'<a b="2">12<c/></a>'
-    assert images._without_xmp(b"1<exif:GPSy>2", r"exif:GPS\w+") == b"1<exif:GPSy>2"
+    assert _without_xmp(xmp, r"exif:GPS\w+") == b'<a b="2">12<c/></a>'
+    assert _without_xmp(b"1<exif:GPSy>2", r"exif:GPS\w+") == b"1<exif:GPSy>2"
     begun = time.perf_counter()
     for hostile in (b"<exif:GPSy>", b"<exif:GPSy ", b' exif:GPSy="', b" exif:GPSy='\""):
-        images._upright_xmp(hostile * 100_000)
-        images._without_xmp(hostile * 100_000, r"exif:GPS\w+")
+        upright_xmp(hostile * 100_000)
+        _without_xmp(hostile * 100_000, r"exif:GPS\w+")
     assert time.perf_counter() - begun < 5
 
 
@@ -659,13 +674,13 @@ def test_the_limit_is_checked_before_decoding(tmp_path: Path, monkeypatch: pytes
         path.write_bytes(huge_png(width, height))
         monkeypatch.setattr(Image.Image, "load", lambda self: pytest.fail("decoded"))
         with pytest.raises(ImageError) as caught:
-            read(path)
+            read_picture(path)
         message = str(caught.value)
         assert f"'big.png' is {width}x{height} pixels" in message
         assert "the limit is 64 megapixels" in message
         assert "ATELIER_MAX_INPUT_MP" in message
         assert str(tmp_path) not in message
-        assert (probe(path).width, probe(path).height) == (width, height)
+        assert (probe_picture(path).width, probe_picture(path).height) == (width, height)
     assert Image.MAX_IMAGE_PIXELS is not None
 
 
@@ -679,24 +694,24 @@ def test_the_limit_holds_for_every_format(tmp_path: Path, monkeypatch: pytest.Mo
         save(path, smooth(), format)
     monkeypatch.setenv("ATELIER_MAX_INPUT_MP", "0.003071")
     with pytest.raises(ImageError, match="64x48 pixels"):
-        read(path)
+        read_picture(path)
     monkeypatch.setenv("ATELIER_MAX_INPUT_MP", "0.003072")
-    assert read(path).width == 64
+    assert read_picture(path).width == 64
 
 
 def test_limits_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("ATELIER_MAX_INPUT_MP", raising=False)
     monkeypatch.delenv("ATELIER_MAX_OUTPUT_MP", raising=False)
-    assert (images.input_limit(), images.output_limit()) == (64_000_000, 256_000_000)
-    images.check_output_size(16000, 16000)
+    assert (input_limit(), output_limit()) == (64_000_000, 256_000_000)
+    check_output_size(16000, 16000)
     with pytest.raises(ImageError, match=r"16001x16000 pixels \(256\.0 megapixels\); the limit is 256 megapixels"):
-        images.check_output_size(16001, 16000)
+        check_output_size(16001, 16000)
     monkeypatch.setenv("ATELIER_MAX_OUTPUT_MP", "1.5")
-    assert images.output_limit() == 1_500_000
+    assert output_limit() == 1_500_000
     for bad in ("many", "0", "-3", "nan", "inf"):
         monkeypatch.setenv("ATELIER_MAX_INPUT_MP", bad)
         with pytest.raises(OptionError, match=f"ATELIER_MAX_INPUT_MP is '{bad}'"):
-            images.input_limit()
+            input_limit()
 
 
 @pytest.mark.parametrize("keep", [0.3, 0.6, 0.95])
@@ -719,7 +734,7 @@ def test_a_truncated_file_is_refused(
     data = path.read_bytes()
     path.write_bytes(data[: int(len(data) * keep)])
     with pytest.raises(ImageError, match="'cut' is") as caught:
-        read(path)
+        read_picture(path)
     assert str(tmp_path) not in str(caught.value)
     assert capfd.readouterr().err == ""
 
@@ -742,8 +757,8 @@ def test_a_truncated_file_is_refused(
 def test_what_is_no_picture_is_refused(tmp_path: Path, content: bytes, words: str) -> None:
     path = tmp_path / "thing.png"
     path.write_bytes(content)
-    for function in (read, probe):
-        if function is probe and content == huge_png(0, 5):
+    for function in (read_picture, probe_picture):
+        if function is probe_picture and content == huge_png(0, 5):
             continue  # a header, if a strange one
         with pytest.raises(ImageError, match=f"'thing.png'.*({words})") as caught:
             function(path)
@@ -754,21 +769,21 @@ def test_a_raw_file_is_not_taken_for_its_preview(tmp_path: Path) -> None:
     path = tmp_path / "a.dng"
     tifffile.imwrite(path, noise(3), photometric="rgb", extratags=[(50706, "B", 4, (1, 4, 0, 0), True)])
     with pytest.raises(ImageError, match="camera's raw file"):
-        read(path)
+        read_picture(path)
 
 
 def test_missing_folder_and_forbidden(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ImageError, match=r"'no\.png' was not found"):
-        read(tmp_path / "no.png")
+        read_picture(tmp_path / "no.png")
     with pytest.raises(ImageError, match="is a folder"):
-        read(tmp_path)
+        read_picture(tmp_path)
 
     def refuse(*args: Any, **kwargs: Any) -> None:
         raise PermissionError(errno.EACCES, "Permission denied")
 
     monkeypatch.setattr(Path, "open", refuse)  # the tests may run as root, whom no mode bits stop
     with pytest.raises(ImageError, match="may not be read"):
-        read(tmp_path / "a.png")
+        read_picture(tmp_path / "a.png")
 
 
 def test_random_damage_gives_a_picture_or_an_image_error(tmp_path: Path) -> None:
@@ -786,7 +801,7 @@ def test_random_damage_gives_a_picture_or_an_image_error(tmp_path: Path) -> None
             broken[rng.integers(4, min(len(broken), 400), 6)] = rng.integers(0, 256, 6)
             (tmp_path / "b").write_bytes(broken.tobytes())
             try:
-                read(tmp_path / "b")
+                read_picture(tmp_path / "b")
             except EditingError:
                 refused += 1
     assert refused > 10
@@ -795,7 +810,7 @@ def test_random_damage_gives_a_picture_or_an_image_error(tmp_path: Path) -> None
 def test_reading_in_threads_leaves_the_warnings_as_they_were(tmp_path: Path) -> None:
     path = save(tmp_path / "a.jpg", smooth(), "JPEG")
     filters, found = list(warnings.filters), []
-    threads = [threading.Thread(target=lambda: found.append(read(path).width)) for _ in range(8)]
+    threads = [threading.Thread(target=lambda: found.append(read_picture(path).width)) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -816,8 +831,8 @@ def test_lossless_round_trips(tmp_path: Path, suffix: str, depth: int, channels:
     colours = 1 if channels < 3 else 3
     original = Picture(pixels=data[..., :colours], alpha=data[..., colours] if channels in (2, 4) else None)
     path = tmp_path / f"a.{suffix}"
-    assert write(original, path) == ()
-    found = read(path)
+    assert write_picture(original, path) == ()
+    found = read_picture(path)
     assert np.array_equal(joined(found), data)
     assert found.depth == depth
     if suffix == "tif":  # and other readers agree
@@ -834,12 +849,12 @@ def test_lossless_round_trips(tmp_path: Path, suffix: str, depth: int, channels:
 def test_jpeg_is_444_at_the_asked_quality(tmp_path: Path) -> None:
     original = Picture(pixels=smooth())
     for quality in (95, 60):
-        write(original, tmp_path / "a.jpg", quality=quality)
+        write_picture(original, tmp_path / "a.jpg", quality=quality)
         save(tmp_path / "b.jpg", smooth(), "JPEG", quality=quality)
         with Image.open(tmp_path / "a.jpg") as image, Image.open(tmp_path / "b.jpg") as other:
             assert [layer[1:3] for layer in image.layer] == [(1, 1)] * 3
             assert image.quantization == other.quantization
-    write(Picture(pixels=smooth(1)), tmp_path / "a.jpg")
+    write_picture(Picture(pixels=smooth(1)), tmp_path / "a.jpg")
     with Image.open(tmp_path / "a.jpg") as image:
         assert image.mode == "L"
 
@@ -850,8 +865,8 @@ def test_jpeg_lays_alpha_on_white_and_rounds(tmp_path: Path, depth: int) -> None
     dtype = np.uint8 if depth == 8 else np.uint16
     pixels = np.zeros((16, 48, 3), dtype)
     alpha = np.repeat(np.array([0, top // 2, top], dtype), 16)[None].repeat(16, axis=0)
-    notices = write(Picture(pixels=pixels, alpha=alpha), tmp_path / "a.jpg")
-    found = read(tmp_path / "a.jpg").pixels.astype(int)
+    notices = write_picture(Picture(pixels=pixels, alpha=alpha), tmp_path / "a.jpg")
+    found = read_picture(tmp_path / "a.jpg").pixels.astype(int)
     assert np.abs(found[:, 4:12] - 255).max() <= 1
     assert np.abs(found[:, 20:28] - 128).max() <= 1
     assert np.abs(found[:, 36:44]).max() <= 1
@@ -862,48 +877,48 @@ def test_jpeg_lays_alpha_on_white_and_rounds(tmp_path: Path, depth: int) -> None
 def test_laying_on_white_is_rounded(depth: int) -> None:
     source = picture(4, depth)
     assert source.alpha is not None
-    job = images._Job(picture=source, format="JPEG", quality=95)
+    job = _Job(picture=source, format="JPEG", quality=95)
     alpha = source.alpha[..., None] / (2**depth - 1)
     exact = source.pixels / (2**depth - 1) * alpha * 255 + 255 * (1 - alpha)
     # At 16 bits it is rounded twice, which can add a very little to the half.
-    assert np.abs(np.asarray(images._eight_bits(job, flatten=True)) - exact).max() < 0.5 + 0.003
+    assert np.abs(np.asarray(_eight_bits(job, flatten=True)) - exact).max() < 0.5 + 0.003
 
 
 def test_16_bits_are_rounded_to_8(tmp_path: Path) -> None:
     levels = np.arange(65536, dtype=np.uint16).reshape(256, 256, 1)
-    job = images._Job(picture=Picture(pixels=levels), format="JPEG", quality=95)
-    reduced = np.asarray(images._eight_bits(job, flatten=True))
+    job = _Job(picture=Picture(pixels=levels), format="JPEG", quality=95)
+    reduced = np.asarray(_eight_bits(job, flatten=True))
     assert np.array_equal(reduced, np.rint(levels[..., 0] / 257).astype(np.uint8))
 
 
 def test_webp_keeps_alpha_and_closely_the_colours(tmp_path: Path) -> None:
     data = smooth(4)
-    write(Picture(pixels=data[..., :3], alpha=data[..., 3]), tmp_path / "a.webp")
-    found = read(tmp_path / "a.webp")
+    write_picture(Picture(pixels=data[..., :3], alpha=data[..., 3]), tmp_path / "a.webp")
+    found = read_picture(tmp_path / "a.webp")
     assert np.array_equal(found.alpha, data[..., 3])
     assert np.abs(found.pixels.astype(int) - data[..., :3]).mean() < 2
 
 
 @pytest.mark.parametrize(("suffix", "limit"), [("webp", 16383), ("jpg", 65500)])
 def test_sides_too_long_for_a_format(tmp_path: Path, suffix: str, limit: int) -> None:
-    write(Picture(pixels=np.zeros((1, limit, 1), np.uint8)), tmp_path / f"a.{suffix}")
+    write_picture(Picture(pixels=np.zeros((1, limit, 1), np.uint8)), tmp_path / f"a.{suffix}")
     with pytest.raises(ImageError, match=f"{limit + 1}x1 pixels; .* allows {limit} a side. Save it as PNG"):
-        write(Picture(pixels=np.zeros((1, limit + 1, 1), np.uint8)), tmp_path / f"b.{suffix}")
+        write_picture(Picture(pixels=np.zeros((1, limit + 1, 1), np.uint8)), tmp_path / f"b.{suffix}")
     assert not (tmp_path / f"b.{suffix}").exists()
 
 
 def test_unknown_formats_list_the_choices(tmp_path: Path) -> None:
     for name in ("a.gif", "a", "a.png.part"):
         with pytest.raises(EditingError, match=r"\.png, \.jpg, \.jpeg, \.webp, \.tif, \.tiff"):
-            write(picture(), tmp_path / name)
+            write_picture(picture(), tmp_path / name)
     with pytest.raises(EditingError, match="The format 'gif' is not known"):
-        write(picture(), tmp_path / "a.png", format="gif")
+        write_picture(picture(), tmp_path / "a.png", format="gif")
     for quality in (0, 101):
         with pytest.raises(OptionError, match=f"quality is {quality}"):
-            write(picture(), tmp_path / "a.png", quality=quality)
-    write(picture(), tmp_path / "a.PNG")
-    write(picture(), tmp_path / "b", format="tiff")
-    assert probe(tmp_path / "b").format == "TIFF"
+            write_picture(picture(), tmp_path / "a.png", quality=quality)
+    write_picture(picture(), tmp_path / "a.PNG")
+    write_picture(picture(), tmp_path / "b", format="tiff")
+    assert probe_picture(tmp_path / "b").format == "TIFF"
 
 
 class FullDisk(io.FileIO):
@@ -924,7 +939,7 @@ def test_a_full_disk_leaves_the_old_file_and_nothing_else(
     with monkeypatch.context() as patched:
         patched.setattr(Path, "open", lambda self, mode: FullDisk(str(self), mode.replace("b", "")))
         with pytest.raises(ImageError, match=f"'a.{suffix}' was not saved: the disk is full") as caught:
-            write(picture(), path)
+            write_picture(picture(), path)
     assert str(tmp_path) not in str(caught.value)
     assert path.read_bytes() == b"old"
     assert [p.name for p in tmp_path.iterdir()] == [path.name]
@@ -932,13 +947,13 @@ def test_a_full_disk_leaves_the_old_file_and_nothing_else(
 
 def test_folders_that_can_t_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ImageError, match=r"the folder 'no' does not exist"):
-        write(picture(), tmp_path / "no" / "a.png")
+        write_picture(picture(), tmp_path / "no" / "a.png")
     (tmp_path / "d.png").mkdir()
     with pytest.raises(ImageError, match="a folder has that name"):
-        write(picture(), tmp_path / "d.png")
+        write_picture(picture(), tmp_path / "d.png")
     (tmp_path / "file").touch()
     with pytest.raises(ImageError, match="does not exist"):
-        write(picture(), tmp_path / "file" / "a.png")
+        write_picture(picture(), tmp_path / "file" / "a.png")
     assert sorted(p.name for p in tmp_path.iterdir()) == ["d.png", "file"]
 
     def refuse(*args: Any, **kwargs: Any) -> None:
@@ -946,7 +961,7 @@ def test_folders_that_can_t_be_written(tmp_path: Path, monkeypatch: pytest.Monke
 
     monkeypatch.setattr(Path, "open", refuse)
     with pytest.raises(ImageError, match="may not be written"):
-        write(picture(), tmp_path / "a.png")
+        write_picture(picture(), tmp_path / "a.png")
 
 
 # ---- arrays ----------------------------------------------------------------------------------------------------------
@@ -955,19 +970,19 @@ def test_folders_that_can_t_be_written(tmp_path: Path, monkeypatch: pytest.Monke
 @pytest.mark.parametrize("depth", [8, 16])
 def test_integers_survive_floats(depth: int) -> None:
     levels = np.arange(2**depth).astype(np.uint8 if depth == 8 else np.uint16).reshape(-1, 16, 1)
-    floats = images.to_float(levels)
+    floats = to_float(levels)
     assert floats.dtype == np.float32
     assert (floats.min(), floats.max()) == (0, 1)
-    back = images.from_float(floats, depth)
+    back = from_float(floats, depth)
     assert back.dtype == levels.dtype
     assert np.array_equal(back, levels)
 
 
 def test_from_float_clips_rounds_and_refuses_nan() -> None:
     values = np.array([[-1, 2, 0.5 / 255 - 1e-4, 0.5 / 255 + 1e-4, np.inf]], np.float32)
-    assert images.from_float(values, 8).tolist() == [[0, 255, 0, 1, 255]]
+    assert from_float(values, 8).tolist() == [[0, 255, 0, 1, 255]]
     with pytest.raises(ImageError, match="not numbers"):
-        images.from_float(np.full((300, 2), np.nan, np.float32), 8)
+        from_float(np.full((300, 2), np.nan, np.float32), 8)
 
 
 def test_premultiplying_and_back() -> None:
@@ -975,7 +990,7 @@ def test_premultiplying_and_back() -> None:
     pixels = rng.random((9, 8, 3), np.float32)
     alpha = rng.random((9, 8), np.float32)
     alpha[0], alpha[1] = 0, 1
-    back = images.unpremultiply(images.premultiply(pixels, alpha), alpha)
+    back = unpremultiply(premultiply(pixels, alpha), alpha)
     assert np.abs(back - pixels)[1:].max() < 1e-5
     assert (back[0] == 0).all()
 

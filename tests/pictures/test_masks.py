@@ -8,13 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from editing import images, masks
 from editing.errors import ImageError
-from editing.images import Picture
+from editing.pictures import masks
+from editing.pictures.picture import Picture, from_float
+from editing.pictures.write import write_picture
 
 
 def save(path: Path, pixels: np.ndarray, alpha: np.ndarray | None = None) -> Path:
-    images.write(Picture(pixels=pixels, alpha=alpha), path)
+    write_picture(Picture(pixels=pixels, alpha=alpha), path)
     return path
 
 
@@ -27,7 +28,7 @@ def square(height: int = 40, width: int = 60) -> np.ndarray:
 @pytest.mark.parametrize("depth", [8, 16])
 @pytest.mark.parametrize("channels", [1, 3])
 def test_white_means_change(tmp_path: Path, channels: int, depth: int) -> None:
-    pixels = images.from_float(square()[..., None].repeat(channels, 2), depth)
+    pixels = from_float(square()[..., None].repeat(channels, 2), depth)
     mask = masks.read(save(tmp_path / "m.png", pixels), 40, 60)
     assert mask.dtype == np.float32
     np.testing.assert_allclose(mask, square(), atol=1e-6)

@@ -11,9 +11,10 @@ import pytest
 import torch
 from spandrel.architectures.Compact import Compact
 
-from editing import tiling, upscale
 from editing.errors import OutOfMemoryError, Stopped
-from editing.tiling import resize, run_tiled, spans
+from editing.pictures import tiling
+from editing.pictures.tiling import resize, run_tiled, spans
+from editing.pipelines import upscale
 
 Floats = npt.NDArray[np.float32]
 Run = Callable[[Floats], Floats]

@@ -19,14 +19,16 @@ from filelock import FileLock
 from made_clips import animation, mean_error, moving, psnr, sound_packets, video
 from torch.nn.functional import interpolate
 
-from editing import clip_reader, clip_upscale, clip_writer, images, upscale
-from editing.clip_reader import Frame
-from editing.clip_upscale import ClipOptions, ClipResult
+from editing.clips.read import ClipHeader, Frame, probe_clip, read_frames
+from editing.clips.write import _LONGEST, CLIP_SUFFIXES, VIDEOS
 from editing.errors import EditingError, ImageError, OptionError, Stopped
+from editing.pictures.read import read_picture
+from editing.pipelines import clips, upscale
+from editing.pipelines.clips import ClipOptions, ClipResult
+from editing.pipelines.upscale import UpscaleOptions, Upscaler
 from editing.runtime import Backend
-from editing.upscale import UpscaleOptions, Upscaler
 
-ALL = clip_writer.SUFFIXES
+ALL = CLIP_SUFFIXES
 
 
 class Counted:
@@ -53,11 +55,11 @@ def options(steady: float = 0, **changes: Any) -> ClipOptions:
 
 
 def enlarge(source: Path, target: Path, steady: float = 0, **changes: Any) -> ClipResult:
-    return clip_upscale.upscale_clip(source, target, options(steady, **changes), network=network())
+    return clips.upscale_clip(source, target, options(steady, **changes), network=network())
 
 
 def read(path: Path) -> list[Frame]:
-    return list(clip_reader.read(path, []))
+    return list(read_frames(path, []))
 
 
 def keys(result: ClipResult) -> list[str]:
@@ -88,7 +90,7 @@ def test_every_format_keeps_frames_times_and_size(tmp_path: Path, source: str, s
     else:
         path = animation(tmp_path / source, moving(5), list(np.diff(times)), loop=0)
     result = enlarge(path, tmp_path / f"big{suffix}")
-    header = clip_reader.probe(tmp_path / f"big{suffix}")
+    header = probe_clip(tmp_path / f"big{suffix}")
     frames = read(tmp_path / f"big{suffix}")
     assert (result.width, result.height, result.frames) == (header.width, header.height, len(frames)) == (128, 96, 5)
     assert [frame.start * 1000 for frame in frames] == times[:-1]
@@ -151,7 +153,7 @@ def test_a_gray_clip_stays_gray(tmp_path: Path) -> None:
     gray = [np.repeat(frame[..., :1], 3, axis=2) for frame in moving(3)]
     tinted = network(lambda tensor: interpolate(tensor, scale_factor=4) * torch.tensor([1, 0.9, 0.8])[:, None, None])
     path = animation(tmp_path / "a.webp", gray)
-    clip_upscale.upscale_clip(path, tmp_path / "b.apng", options(0.5, color_lock=False), network=tinted)
+    clips.upscale_clip(path, tmp_path / "b.apng", options(0.5, color_lock=False), network=tinted)
     for frame in read(tmp_path / "b.apng"):
         assert np.ptp(frame.pixels.astype(int), axis=2).max() == 0
 
@@ -160,9 +162,9 @@ def test_how_often_a_picture_is_played_is_kept(tmp_path: Path) -> None:
     path = animation(tmp_path / "a.gif", loop=2)
     for suffix in (".gif", ".webp", ".apng"):
         enlarge(path, tmp_path / f"big{suffix}")
-        assert clip_reader.probe(tmp_path / f"big{suffix}").plays == 3
+        assert probe_clip(tmp_path / f"big{suffix}").plays == 3
     enlarge(animation(tmp_path / "once.gif"), tmp_path / "one.gif")
-    assert clip_reader.probe(tmp_path / "one.gif").plays == 1
+    assert probe_clip(tmp_path / "one.gif").plays == 1
 
 
 def test_a_gif_too_fast_for_players_leaves_frames_out(tmp_path: Path) -> None:
@@ -278,7 +280,7 @@ def test_metadata_recipe_and_place(tmp_path: Path) -> None:
         assert "location" in container.metadata
 
     def made(name: str, **more: Any) -> dict[str, str]:
-        clip_upscale.upscale_clip(path, tmp_path / name, options(), network=network(), **more)
+        clips.upscale_clip(path, tmp_path / name, options(), network=network(), **more)
         with av.open(str(tmp_path / name)) as container:
             return dict(container.metadata)
 
@@ -286,13 +288,13 @@ def test_metadata_recipe_and_place(tmp_path: Path) -> None:
     assert plain["title"] == "Zoë 照片"
     assert "location" not in plain
     recipe = json.loads(plain["comment"])["atelier"]
-    assert recipe == clip_upscale.recipe(options())
+    assert recipe == clips.recipe(options())
     assert recipe["options"]["steady"] == 0
     assert made("c.mp4", keep_gps=True)["location"].startswith("+52.5")
     stripped = made("d.mp4", strip=True)
     assert not {"title", "comment", "location"} & set(stripped)
     enlarge(path, tmp_path / "e.webp")
-    assert images.read(tmp_path / "e.webp").recipe == recipe
+    assert read_picture(tmp_path / "e.webp").recipe == recipe
 
 
 # ---- frames ----------------------------------------------------------------------------------------------------------
@@ -302,7 +304,7 @@ def test_equal_frames_are_computed_once(tmp_path: Path) -> None:
     frames = [frame for frame in moving(3) for _ in range(3)]
     path = video(tmp_path / "a.mkv", frames, codec="ffv1", pix_fmt="bgr0", options={"crf": "0"})
     counted = Counted()
-    clip_upscale.upscale_clip(path, tmp_path / "big.apng", options(0.5), network=network(counted))
+    clips.upscale_clip(path, tmp_path / "big.apng", options(0.5), network=network(counted))
     assert counted.runs == 3
     out = read(tmp_path / "big.apng")
     assert len(out) == 9
@@ -332,7 +334,7 @@ def test_steady_calms_a_still_clip_and_spares_a_moving_one(tmp_path: Path, astro
 def test_few_frames_are_held_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     alive: weakref.WeakSet[Frame] = weakref.WeakSet()
     most = []
-    whole = clip_reader.read
+    whole = read_frames
 
     def watched(*arguments: Any) -> Any:
         for frame in whole(*arguments):
@@ -341,7 +343,7 @@ def test_few_frames_are_held_at_a_time(tmp_path: Path, monkeypatch: pytest.Monke
             most.append(len(alive))
             yield frame
 
-    monkeypatch.setattr(clip_reader, "read", watched)
+    monkeypatch.setattr(clips, "read_frames", watched)
     enlarge(video(tmp_path / "a.mp4", moving(30)), tmp_path / "big.mp4")
     assert len(most) == 30
     assert max(most) <= 4
@@ -349,7 +351,7 @@ def test_few_frames_are_held_at_a_time(tmp_path: Path, monkeypatch: pytest.Monke
 
 def test_progress_counts_frames(tmp_path: Path) -> None:
     seen: list[tuple[int, int]] = []
-    clip_upscale.upscale_clip(
+    clips.upscale_clip(
         video(tmp_path / "a.mp4", moving(3)), tmp_path / "big.mp4", options(tile=32), network=network(),
         report=lambda done, total, note="": seen.append((done, total)),
     )  # fmt: skip
@@ -369,24 +371,24 @@ def test_stop_keeps_what_is_done_and_the_next_run_goes_on(tmp_path: Path, suffix
     path = video(tmp_path / "a.mp4", moving(12), sound="aac")
     asked = options(steady)
     whole, target = tmp_path / f"whole{suffix}", tmp_path / f"big{suffix}"
-    clip_upscale.upscale_clip(path, whole, asked, network=network())
+    clips.upscale_clip(path, whole, asked, network=network())
 
     with pytest.raises(Stopped):
-        clip_upscale.upscale_clip(path, target, asked, network=network(), report=stop_after(5))
+        clips.upscale_clip(path, target, asked, network=network(), report=stop_after(5))
     assert not target.exists()
-    part = clip_upscale.partial(target)
+    part = clips.partial(target)
     assert part.name == f"big.partial{suffix}"
     assert len(read(part)) == 5
     assert float(read(part)[-1].end) == pytest.approx(0.2, abs=0.01)
-    if suffix in clip_writer.VIDEOS:
+    if suffix in VIDEOS:
         assert loudest(part)[1] == pytest.approx(0.2, abs=0.07)
 
     with pytest.raises(Stopped):  # once more, and in the middle of a frame
-        clip_upscale.upscale_clip(path, target, asked, network=network(), report=stop_after(8))
+        clips.upscale_clip(path, target, asked, network=network(), report=stop_after(8))
     assert len(read(part)) == 8
 
     counted = Counted()
-    result = clip_upscale.upscale_clip(path, target, asked, network=network(counted))
+    result = clips.upscale_clip(path, target, asked, network=network(counted))
     assert counted.runs == 4
     assert keys(result)[0] == "clip_resumed"
     assert str(result.notices[0]).startswith("An earlier run was interrupted after 8 frames")
@@ -398,7 +400,7 @@ def test_stop_keeps_what_is_done_and_the_next_run_goes_on(tmp_path: Path, suffix
             assert np.array_equal(frame.pixels, wanted.pixels)
         else:
             assert psnr(frame.pixels, wanted.pixels) > 38
-    if suffix in clip_writer.VIDEOS:
+    if suffix in VIDEOS:
         assert sound_packets(target) == sound_packets(whole)
 
 
@@ -412,13 +414,13 @@ def test_stop_within_a_frame(tmp_path: Path) -> None:
             raise Stopped("Stopped.")
 
     with pytest.raises(Stopped):
-        clip_upscale.upscale_clip(path, tmp_path / "big.mp4", options(tile=32), network=network(), report=report)
+        clips.upscale_clip(path, tmp_path / "big.mp4", options(tile=32), network=network(), report=report)
     assert calls[-1] == 0
     assert left(tmp_path) == ["a.mp4"]  # nothing was done, nothing is left
 
 
 def test_a_killed_run_goes_on_after_its_last_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(clip_upscale, "PART_FRAMES", 3)
+    monkeypatch.setattr(clips, "PART_FRAMES", 3)
     path = video(tmp_path / "a.mp4", moving(10))
     enlarge(path, tmp_path / "whole.apng", 0.5)
 
@@ -432,10 +434,10 @@ def test_a_killed_run_goes_on_after_its_last_part(tmp_path: Path, monkeypatch: p
 
     counted = Counted()
     with pytest.raises(Killed):
-        clip_upscale.upscale_clip(path, tmp_path / "big.apng", options(0.5), network=network(dying))
-    assert not clip_upscale.partial(tmp_path / "big.apng").exists()
+        clips.upscale_clip(path, tmp_path / "big.apng", options(0.5), network=network(dying))
+    assert not clips.partial(tmp_path / "big.apng").exists()
     counted = Counted()
-    result = clip_upscale.upscale_clip(path, tmp_path / "big.apng", options(0.5), network=network(counted))
+    result = clips.upscale_clip(path, tmp_path / "big.apng", options(0.5), network=network(counted))
     assert counted.runs == 4  # two parts of three were finished
     assert keys(result) == ["clip_resumed"]
     for frame, wanted in zip(read(tmp_path / "big.apng"), read(tmp_path / "whole.apng"), strict=True):
@@ -446,7 +448,7 @@ def test_a_killed_run_goes_on_after_its_last_part(tmp_path: Path, monkeypatch: p
 def test_another_input_or_another_wish_begins_anew(tmp_path: Path, change: str) -> None:
     path, target = video(tmp_path / "a.mp4", moving(6)), tmp_path / "big.mp4"
     with pytest.raises(Stopped):
-        clip_upscale.upscale_clip(path, target, options(0.5), network=network(), report=stop_after(3))
+        clips.upscale_clip(path, target, options(0.5), network=network(), report=stop_after(3))
     folder = tmp_path / "big.mp4.parts"
     wish = options(0.5)
     if change == "options":
@@ -460,7 +462,7 @@ def test_another_input_or_another_wish_begins_anew(tmp_path: Path, change: str) 
     else:
         (folder / "0.mp4").unlink()
     counted = Counted()
-    result = clip_upscale.upscale_clip(path, target, wish, network=network(counted))
+    result = clips.upscale_clip(path, target, wish, network=network(counted))
     assert counted.runs == 6
     assert keys(result) == (["clip_anew"] if change in ("options", "input", "steady") else [])
     assert left(tmp_path) == ["a.mp4", "big.mp4"]
@@ -474,10 +476,10 @@ def test_an_error_keeps_what_is_done_too(tmp_path: Path) -> None:
         return counted(tensor) * (float("nan") if counted.runs == 4 else 1)
 
     with pytest.raises(EditingError, match="not numbers"):
-        clip_upscale.upscale_clip(path, target, options(), network=network(failing))
+        clips.upscale_clip(path, target, options(), network=network(failing))
     assert left(tmp_path) == ["a.mp4", "big.mp4.parts"]
     counted = Counted()
-    result = clip_upscale.upscale_clip(path, target, options(), network=network(Counted()))
+    result = clips.upscale_clip(path, target, options(), network=network(Counted()))
     assert str(result.notices[0]).startswith("An earlier run was interrupted after 3 frames")
 
 
@@ -496,7 +498,7 @@ def test_unknown_suffixes_folders_and_sizes(tmp_path: Path, monkeypatch: pytest.
         enlarge(path, tmp_path / "big.png")
     with pytest.raises(ImageError, match="the folder 'none' does not exist"):
         enlarge(path, tmp_path / "none" / "big.mp4")
-    monkeypatch.setitem(clip_writer._LONGEST, ".mp4", 100)
+    monkeypatch.setitem(_LONGEST, ".mp4", 100)
     with pytest.raises(ImageError, match="128x96 pixels; MP4 allows 100 a side"):
         enlarge(path, tmp_path / "big.mp4")
     with pytest.raises(OptionError, match="Steady is 2"):
@@ -535,11 +537,11 @@ def test_where_it_cannot_be_written_the_old_file_stays(tmp_path: Path, monkeypat
 
 
 def test_the_estimate_counts_frames() -> None:
-    header = clip_reader.ClipHeader(
+    header = ClipHeader(
         animation=False, width=64, height=48, frames=100, tick=Fraction(1, 25), alpha=False
     )  # fmt: skip
     one = upscale.estimate(64, 48, options().upscale)
-    all_frames = clip_upscale.estimate(header, options())
+    all_frames = clips.estimate(header, options())
     assert all_frames.seconds > 100 * one.seconds
     assert all_frames.tiles == 100 * one.tiles
     assert (all_frames.width, all_frames.height) == (128, 96)

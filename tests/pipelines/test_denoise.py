@@ -16,19 +16,23 @@ import torch
 from made_clips import animation
 from ui.test_upscale_tab import Visitor
 
-from editing import clip_upscale, images, noise, upscale, weights
 from editing.__main__ import main
-from editing.clip_upscale import ClipOptions
 from editing.errors import OptionError, WeightError
-from editing.images import Picture
 from editing.networks.denoiser import Denoiser, DenoiserConfig
+from editing.pictures.picture import Picture, from_float, to_float
+from editing.pictures.read import read_picture
+from editing.pictures.write import write_picture
+from editing.pipelines import clips, noise, upscale
+from editing.pipelines.clips import ClipOptions
+from editing.pipelines.upscale import UpscaleOptions, Upscaler
 from editing.training.loop import write_weights
 from editing.ui import upscale_tab
-from editing.upscale import UpscaleOptions, Upscaler
+from editing.weights.catalogue import CATALOGUE
+from editing.weights.find import _describe_denoiser, find_weight
 
 Array = npt.NDArray[Any]
 NAME = "mine.safetensors"
-SHIPPED = [weight.name for weight in weights.CATALOGUE if weight.task == "clean"]
+SHIPPED = [weight.name for weight in CATALOGUE if weight.task == "clean"]
 
 
 def save(path: Path, **config: Any) -> Denoiser:
@@ -60,12 +64,12 @@ def photo(height: int = 90, width: int = 130, channels: int = 3, depth: int = 8,
     base = 0.45 + 0.3 * np.sin(across / 9) * np.cos(down / 7)
     color = np.stack([base, base * 0.8 + 0.1, 0.9 - base * 0.5], 2)[..., :channels]
     color += np.random.default_rng(0).normal(0, sigma / 255, color.shape)
-    return Picture(pixels=images.from_float(color.astype(np.float32), depth))
+    return Picture(pixels=from_float(color.astype(np.float32), depth))
 
 
 def psnr(a: Array, b: Array) -> float:
     """Of integers of the same type."""
-    error = np.mean((images.to_float(a).astype(np.float64) - images.to_float(b)) ** 2)
+    error = np.mean((to_float(a).astype(np.float64) - to_float(b)) ** 2)
     return float("inf") if error == 0 else float(-10 * np.log10(error))
 
 
@@ -73,7 +77,7 @@ def psnr(a: Array, b: Array) -> float:
 
 
 def test_a_denoiser_of_ones_own_is_offered_where_pictures_are_cleaned(capsys: pytest.CaptureFixture[str]) -> None:
-    weight = weights.find(NAME)
+    weight = find_weight(NAME)
     assert (weight.task, weight.architecture) == ("clean", "denoising U-Net x1, 16-16-24 channels")
     assert NAME in [name for _, name in upscale_tab._models()]
     assert upscale.takes_sigma(NAME)
@@ -86,7 +90,7 @@ def test_a_denoiser_of_ones_own_is_offered_where_pictures_are_cleaned(capsys: py
     "config", ["{}", "[]", "{", '{"widths": [8], "blocks": 1}', '{"channels": 3, "widths": 5, "blocks": 1}', "[" * 9999]
 )
 def test_another_files_configuration_is_not_taken_for_a_denoisers(config: str) -> None:
-    assert weights._describe_denoiser({"config": config}) is None
+    assert _describe_denoiser({"config": config}) is None
 
 
 def test_weights_that_do_not_fit_their_configuration_are_refused(folder: Path) -> None:
@@ -126,11 +130,11 @@ def test_tiled_is_whole(size: tuple[int, int], config: dict[str, Any], folder: P
     whole = upscale.upscale(picture, dataclasses.replace(asked, tile=4096))
     assert int(np.abs(tiled.pixels.astype(int) - whole.pixels).max()) <= 1
     # And both are what the network gives for the whole picture.
-    tensor = torch.from_numpy(images.to_float(picture.pixels)).permute(2, 0, 1)
+    tensor = torch.from_numpy(to_float(picture.pixels)).permute(2, 0, 1)
     tensor = tensor[:, None] if direct.config.channels == 1 else tensor[None]
     with torch.no_grad():
         wanted = direct.half().float()(tensor, torch.full((len(tensor),), 20 / 255)).flatten(0, 1)
-    assert psnr(whole.pixels, images.from_float(wanted.permute(1, 2, 0).numpy(), 16)) > 80
+    assert psnr(whole.pixels, from_float(wanted.permute(1, 2, 0).numpy(), 16)) > 80
     assert not np.array_equal(whole.pixels, picture.pixels)
 
 
@@ -294,13 +298,13 @@ def test_the_noise_level_reaches_the_network_and_the_recipe(folder: Path) -> Non
 
 
 def test_the_command_cleans_at_the_pictures_own_size(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    images.write(photo(), folder / "one.png")
+    write_picture(photo(), folder / "one.png")
     assert main(["upscale", "one.png", "-o", "out", "--model", NAME]) == 0
     said = capsys.readouterr().out
     found = re.fullmatch(r"out/one-mine-x1\.png  130x90  colour drift 0\.\d\d of 255  sigma ([\d.]+) of 255\n", said)
     assert found
     assert float(found[1]) == pytest.approx(12, abs=1)
-    recipe = images.read(folder / "out" / "one-mine-x1.png").recipe
+    recipe = read_picture(folder / "out" / "one-mine-x1.png").recipe
     assert recipe is not None
     assert recipe["options"]["sigma"] == float(found[1])
     assert main(["upscale", "one.png", "-o", "five.png", "--model", NAME, "--sigma", "5"]) == 0
@@ -328,7 +332,7 @@ def test_a_clip_has_one_noise_level_that_of_its_first_frame(folder: Path, capsys
 def test_a_wrong_command_exits_with_two(
     arguments: list[str], words: str, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    images.write(photo(), folder / "one.png")
+    write_picture(photo(), folder / "one.png")
     assert main(["upscale", "one.png", "-o", "out", *arguments]) == 2
     assert words in capsys.readouterr().err
     assert not (folder / "out").exists()
@@ -360,12 +364,12 @@ def test_clips_are_not_steadied_for_denoisers_unless_one_says_so() -> None:
     for model, usual in ((NAME, 0), ("anime-fast", 0.5)):
         assert upscale_tab.show_steady(model, Visitor()) == usual
         asked = UpscaleOptions(model=model)
-        assert clip_upscale.recipe(ClipOptions(upscale=asked))["options"]["steady"] == usual
-        assert clip_upscale.recipe(ClipOptions(upscale=asked, steady=0.3))["options"]["steady"] == 0.3
+        assert clips.recipe(ClipOptions(upscale=asked))["options"]["steady"] == usual
+        assert clips.recipe(ClipOptions(upscale=asked, steady=0.3))["options"]["steady"] == 0.3
 
 
 def test_the_page_says_how_strong_the_noise_is_before_and_after(folder: Path) -> None:
-    images.write(photo(), folder / "one.png")
+    write_picture(photo(), folder / "one.png")
     source = upscale_tab.inspect(str(folder / "one.png"), None, Visitor())[0]  # type: ignore[arg-type]
     said = upscale_tab.show_estimate(Visitor(), "one", source, None, None, *settings(NAME))  # type: ignore[arg-type]
     assert re.search(r"130 × 90 → 130 × 90.* · noise level 1[12]\.\d of 255", said)
@@ -387,7 +391,7 @@ def test_the_page_says_how_strong_the_noise_is_before_and_after(folder: Path) ->
 def test_a_patch_has_the_noise_of_the_whole_picture(folder: Path) -> None:
     picture = photo(200, 300)
     picture.pixels[:, :140] = 100  # no noise where the patch is
-    images.write(picture, folder / "one.png")
+    write_picture(picture, folder / "one.png")
     source = upscale_tab.inspect(str(folder / "one.png"), None, Visitor())[0]  # type: ignore[arg-type]
     wanted = f"{noise.white(picture.pixels):.1f}"
     _, info = upscale_tab.run_patch(Visitor(), gr.Progress(), source, (0.1, 0.5), *settings(NAME))  # type: ignore[arg-type]
@@ -396,7 +400,7 @@ def test_a_patch_has_the_noise_of_the_whole_picture(folder: Path) -> None:
 
 def test_several_pictures_each_have_their_own(folder: Path) -> None:
     for sigma in (5, 30):
-        images.write(photo(sigma=sigma), folder / f"{sigma}.png")
+        write_picture(photo(sigma=sigma), folder / f"{sigma}.png")
     steps = upscale_tab._run_many(
         [str(folder / "5.png"), str(folder / "30.png")], options(), SAVING, Visitor(), gr.Progress()  # type: ignore[arg-type]
     )  # fmt: skip
@@ -407,7 +411,7 @@ def test_several_pictures_each_have_their_own(folder: Path) -> None:
 
 
 def test_the_endpoint_takes_a_noise_level(folder: Path) -> None:
-    images.write(photo(), folder / "one.png")
+    write_picture(photo(), folder / "one.png")
 
     def call(scale: int, sigma: str) -> Any:
         given = (str(folder / "one.png"), NAME, scale, 1, 0, "auto", 0, True, *SAVING, sigma)

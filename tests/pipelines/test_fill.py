@@ -10,9 +10,10 @@ import numpy.typing as npt
 import pytest
 import torch
 
-from editing import fill, images, weights
 from editing.errors import OptionError, Stopped, WeightError
-from editing.fill import Filler
+from editing.pictures.picture import to_float
+from editing.pipelines import fill
+from editing.pipelines.fill import Filler
 from editing.runtime import Backend
 
 Array = npt.NDArray[Any]
@@ -167,9 +168,9 @@ def test_lama_is_used_where_it_was_fetched(monkeypatch: pytest.MonkeyPatch) -> N
         def __call__(self, picture: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
             return picture * 0
 
-    monkeypatch.setattr(weights, "path_of", lambda weight: "here")
-    monkeypatch.setattr(weights, "digest", lambda weight: "lama" * 16)
-    monkeypatch.setattr(weights, "load_network", lambda weight: Network())
+    monkeypatch.setattr(fill, "path_of", lambda weight: "here")
+    monkeypatch.setattr(fill, "digest", lambda weight: "lama" * 16)
+    monkeypatch.setattr(fill, "load_network", lambda weight: Network())
     filler = fill.load()
     assert filler.name == "lama"
-    assert not filler.run(images.to_float(stripes()), hole() > 0).any()
+    assert not filler.run(to_float(stripes()), hole() > 0).any()

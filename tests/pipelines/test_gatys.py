@@ -8,10 +8,10 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from editing import gatys
 from editing.errors import OptionError
-from editing.gatys import GatysOptions, style_loss, style_of
 from editing.networks.stylizer import Vgg
+from editing.pipelines import gatys
+from editing.pipelines.gatys import GatysOptions, style_loss, style_of
 
 
 @pytest.fixture

@@ -17,10 +17,15 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from editing import generate, images, weights
 from editing.errors import EditingError, OptionError, Stopped, WeightError
-from editing.generate import GenerateOptions, LoadedGenerator, WalkOptions
 from editing.networks.generator import Generator, GeneratorConfig
+from editing.pictures.read import read_picture
+from editing.pictures.write import write_picture
+from editing.pipelines import generate
+from editing.pipelines.generate import GenerateOptions, LoadedGenerator, WalkOptions
+from editing.weights.files import verify
+from editing.weights.find import find_weight, problems, rows
+from editing.weights.load import metadata_of
 
 ROOT = Path(__file__).parent.parent
 CONFIG = GeneratorConfig(size=16, latent=8, style=8, capacity=512, max_channels=32)
@@ -243,11 +248,11 @@ def test_other_sizes_and_gray(folder: Path, size: int, channels: int) -> None:
 
 
 def test_a_dropped_generator_is_listed_as_one(folder: Path) -> None:
-    row = next(row for row in weights.rows() if row.name == "small.safetensors")
+    row = next(row for row in rows() if row.name == "small.safetensors")
     assert (row.task, row.state) == ("generate", "ready")
     assert "16 px" in row.architecture
-    assert weights.metadata(weights.find("small.safetensors"))["format"] == "pt"
-    assert not weights.problems()
+    assert metadata_of(find_weight("small.safetensors"))["format"] == "pt"
+    assert not problems()
 
 
 def damaged(path: Path, **changed: Any) -> None:
@@ -298,7 +303,7 @@ def test_a_cut_off_file_and_another_network_are_refused(folder: Path) -> None:
     for name, reason in (("cut", "damaged"), ("foreign", "architecture")):
         with pytest.raises(WeightError, match=reason):
             generate.load(f"{name}.safetensors")
-        assert [problem for problem in weights.problems() if problem.path.stem == name]
+        assert [problem for problem in problems() if problem.path.stem == name]
     with pytest.raises(WeightError, match="no weight for 'generate' called 'photo'"):
         generate.load("photo")
 
@@ -379,8 +384,8 @@ def test_a_recipe_in_a_file_draws_the_same_again(folder: Path, small: LoadedGene
     sample = generate.generate(asked)[2]
     recipe = generate.recipe(generate.of_sample(asked, sample.seed))
     assert recipe["weights"] == [{"name": "small.safetensors", "sha256": small.sha256}]
-    images.write(sample.picture, folder / "drawn.png", recipe=recipe)
-    found = images.read(folder / "drawn.png")
+    write_picture(sample.picture, folder / "drawn.png", recipe=recipe)
+    found = read_picture(folder / "drawn.png")
     again = generate.options_of(found.recipe or {})
     assert isinstance(again, GenerateOptions)
     assert np.array_equal(generate.generate(again)[0].picture.pixels, found.pixels)
@@ -412,7 +417,7 @@ def test_a_damaged_recipe_is_an_error_for_people(recipe: dict[str, Any]) -> None
 
 
 def test_the_shipped_faces_are_whole_and_quick_to_draw() -> None:
-    weights.verify(weights.find("faces", "generate"))
+    verify(find_weight("faces", "generate"))
     network = generate.load("faces")
     assert network.side >= 64
     assert network.directions >= 4

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pytest
 from skimage import data
 
-from editing import noise
+from editing.pipelines import noise
 
 Array = npt.NDArray[Any]
 

@@ -7,22 +7,25 @@ import numpy.typing as npt
 import pytest
 from PIL import Image
 
-from editing import upscale, weights
-from editing.images import Picture
 from editing.networks.compact import CompactConfig
+from editing.pictures.picture import Picture
+from editing.pipelines import upscale
+from editing.weights.files import path_of, verify
+from editing.weights.find import find_weight
+from editing.weights.load import load_network, metadata_of
 
 
 def test_the_file_is_the_one_on_its_card() -> None:
-    weight = weights.find("photo-exact", "upscale")
-    path = weights.path_of(weight)
+    weight = find_weight("photo-exact", "upscale")
+    path = path_of(weight)
     assert path is not None
-    assert weights.verify(weight) == weight.sha256
+    assert verify(weight) == weight.sha256
     assert path.stat().st_size < 3e6
     assert weight.sha256 is not None
     assert weight.sha256 in path.with_suffix(".md").read_text(encoding="utf-8")
-    config = CompactConfig.from_json(weights.metadata(weight)["config"])
+    config = CompactConfig.from_json(metadata_of(weight)["config"])
     assert (config.scale, config.expansion) == (4, 0)
-    network = weights.load_network(weight)
+    network = load_network(weight)
     assert (network.scale, network.input_channels) == (4, 3)
 
 

@@ -14,15 +14,19 @@ import torch
 from spandrel.architectures.GFPGAN import GFPGAN
 from spandrel.architectures.RestoreFormer import RestoreFormer
 
-from editing import faces, fill, images, repair, weights
 from editing.errors import EditingError, ImageError, OptionError, Stopped, WeightError
-from editing.faces import SIDE, TEMPLATE, Face
-from editing.fill import Filler
-from editing.images import Picture
+from editing.faces import align, likeness, restore
+from editing.faces.align import SIDE, TEMPLATE, Face
+from editing.faces.restore import Restorer
 from editing.networks.repairer import Repairer, RepairerConfig
-from editing.repair import Choice, RepairOptions, Restorer
+from editing.pictures.picture import Picture, from_float, to_float
+from editing.pipelines import fill, repair
+from editing.pipelines.fill import Filler
+from editing.pipelines.repair import Choice, RepairOptions
 from editing.runtime import Backend
-from editing.weights import Local, Weight
+from editing.weights.catalogue import Local, Weight
+from editing.weights.files import SHIPPED
+from editing.weights.find import _describe_repairer, find_weight
 
 Array = npt.NDArray[Any]
 Run = Callable[[torch.Tensor, torch.Tensor], tuple[torch.Tensor, torch.Tensor]]
@@ -78,8 +82,8 @@ def changed(before: Picture, after: Picture) -> npt.NDArray[np.bool_]:
 
 def reach(face: Face, shape: tuple[int, int] = (240, 400)) -> npt.NDArray[np.bool_]:
     """Where a face may be put back."""
-    outline = (faces.outline() > 0).astype(np.float32)
-    return faces.unalign(outline, faces.transform_of(face), shape) > 0
+    outline = (align.outline() > 0).astype(np.float32)
+    return align.unaligned(outline, align.transform_of(face), shape) > 0
 
 
 # ---- options ---------------------------------------------------------------------------------------------------------
@@ -345,7 +349,7 @@ def portrait(astronaut: Array) -> npt.NDArray[np.float32]:
         box=(178, 57, 273, 177), score=1,
         landmarks=np.array([[204.8, 100.8], [247.4, 103.4], [223.6, 129.2], [202.5, 138.1], [244.2, 140.6]]),
     )  # fmt: skip
-    return faces.align(astronaut, faces.transform_of(face))
+    return align.aligned(astronaut, align.transform_of(face))
 
 
 def with_other_eyes(face: Array) -> Array:
@@ -359,11 +363,11 @@ def test_likeness_sees_another_face_and_not_the_blur(astronaut: Array) -> None:
     face = portrait(astronaut)
     random = np.random.default_rng(0)
     blurred = cv2.GaussianBlur(face, (0, 0), 5) + random.normal(0, 0.03, face.shape).astype(np.float32)
-    assert repair.likeness(face, face) == pytest.approx(1, abs=1e-4)
-    assert repair.likeness(blurred, face) > repair.ALIKE
-    assert repair.likeness(face, 0.2 + 0.5 * face) > repair.ALIKE  # other light
-    assert repair.likeness(blurred, with_other_eyes(face)) < repair.ALIKE
-    assert repair.likeness(face, face[:, ::-1]) < repair.ALIKE
+    assert likeness.likeness(face, face) == pytest.approx(1, abs=1e-4)
+    assert likeness.likeness(blurred, face) > likeness.ALIKE
+    assert likeness.likeness(face, 0.2 + 0.5 * face) > likeness.ALIKE  # other light
+    assert likeness.likeness(blurred, with_other_eyes(face)) < likeness.ALIKE
+    assert likeness.likeness(face, face[:, ::-1]) < likeness.ALIKE
 
 
 def test_a_repaired_face_knows_its_likeness() -> None:
@@ -378,7 +382,7 @@ def test_the_trust_map_shows_what_the_input_does_not_say(astronaut: Array) -> No
     degraded = cv2.GaussianBlur(face, (0, 0), 4)
     random = np.random.default_rng(0)
     degraded = np.clip(degraded + random.normal(0, 0.02, face.shape), 0, 1).astype(np.float32)
-    picture = Picture(pixels=images.from_float(degraded, 8))
+    picture = Picture(pixels=from_float(degraded, 8))
 
     def becomes(other: Array) -> Run:
         tensor = torch.from_numpy(np.ascontiguousarray(other)).permute(2, 0, 1)[None]
@@ -408,11 +412,11 @@ def test_the_trust_map_doubts_what_was_masked() -> None:
 @pytest.mark.parametrize("how", ["blur", "pixels"])
 def test_anonymous_faces_can_not_be_known(astronaut: Array, how: str) -> None:
     face = portrait(astronaut)
-    picture = Picture(pixels=images.from_float(face, 8))
+    picture = Picture(pixels=from_float(face, 8))
     options = RepairOptions(anonymise=how)
     after = repair.compose(repair.repair(picture, options, found=[at(0, 0, SIDE)]))  # no network is asked for
-    assert repair.likeness(face, images.to_float(after.pixels)) < 0.75
-    fine = images.to_float(after.pixels) - cv2.GaussianBlur(images.to_float(after.pixels), (0, 0), 20)
+    assert likeness.likeness(face, to_float(after.pixels)) < 0.75
+    fine = to_float(after.pixels) - cv2.GaussianBlur(to_float(after.pixels), (0, 0), 20)
     original = face - cv2.GaussianBlur(face, (0, 0), 20)
     inner = (slice(180, 440), slice(150, 360))
     correlation = np.corrcoef(fine[inner].ravel(), original[inner].ravel())[0, 1]
@@ -434,13 +438,13 @@ def test_a_person_takes_the_place_of_a_small_face() -> None:
 
     result = repair.repair(photo(), options, found=people, persons=[person], network=fake(side=64))
     assert [face.anonymised for face in result.faces] == ["person", "pixels"]  # 200 pixels are too many for 64
-    small, large = (images.to_float(face.clean) for face in result.faces)
+    small, large = (to_float(face.clean) for face in result.faces)
     assert alike(small) > 0.9
     assert alike(large) < 0.3
     # A network that enlarges a person well allows for larger faces.
     result = repair.repair(photo(), options, found=people, persons=[person], network=fake(lambda x, _: (x, x)))
     assert [face.anonymised for face in result.faces] == ["person", "person"]
-    assert alike(images.to_float(result.faces[1].clean)) > 0.9
+    assert alike(to_float(result.faces[1].clean)) > 0.9
     with pytest.raises(OptionError, match="pictures of persons must be given"):
         repair.repair(photo(), options, found=people)
 
@@ -452,20 +456,20 @@ def pretend(monkeypatch: pytest.MonkeyPatch, name: str, *, texts: dict[str, str]
     """A weight for "restore" that is there, with the given metadata."""
     weight = Weight(
         name=name, task="restore", title=name, architecture="", licence="free", sha256=None,
-        source=Local(weights.SHIPPED / name),
+        source=Local(SHIPPED / name),
     )  # fmt: skip
-    monkeypatch.setattr(weights, "find", lambda given, task=None, *, paths=True: weight)
-    monkeypatch.setattr(weights, "digest", lambda weight: f"{name:0<64}")
-    monkeypatch.setattr(weights, "metadata", lambda weight: texts)
+    monkeypatch.setattr(restore, "find_weight", lambda given, task=None, *, paths=True: weight)
+    monkeypatch.setattr(restore, "digest", lambda weight: f"{name:0<64}")
+    monkeypatch.setattr(restore, "metadata_of", lambda weight: texts)
     for function, result in replaced.items():
-        monkeypatch.setattr(weights, function, lambda weight, result=result: result)
+        monkeypatch.setattr(restore, function, lambda weight, result=result: result)
 
 
 def test_a_repairer_of_ones_own_is_recognised() -> None:
     config = RepairerConfig(widths=(8, 8)).to_json()
-    assert weights._describe_repairer({"config": config}) == ("restore", "repairing U-Net, 32 px")
+    assert _describe_repairer({"config": config}) == ("restore", "repairing U-Net, 32 px")
     for other in ("", "{}", '{"widths": [8, 8]}', config.replace("going", "blocks"), config.replace("8", "0")):
-        assert weights._describe_repairer({"config": other}) is None
+        assert _describe_repairer({"config": other}) is None
 
 
 def test_our_repairer_is_loaded_from_its_configuration(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -476,9 +480,9 @@ def test_our_repairer_is_loaded_from_its_configuration(monkeypatch: pytest.Monke
         torch.nn.init.normal_(parameter, std=0.05)
     state = {name: value.half() for name, value in network.state_dict().items()}
     pretend(monkeypatch, "repairer", texts={"config": config.to_json()}, load_state=state)
-    restorer = repair.load("repairer", "fp32")
+    restorer = restore.load_restorer("repairer", "fp32")
     assert (restorer.side, restorer.fills) == (config.size, True)
-    aligned, hole = faces.align(photo().pixels, faces.transform_of(PEOPLE[0])), np.zeros((SIDE, SIDE), np.float32)
+    aligned, hole = align.aligned(photo().pixels, align.transform_of(PEOPLE[0])), np.zeros((SIDE, SIDE), np.float32)
     hole[200:300, 200:300] = 1
     clean, faithful = restorer(aligned, hole)
     small = torch.from_numpy(cv2.resize(aligned, (config.size,) * 2, interpolation=cv2.INTER_AREA)).permute(2, 0, 1)
@@ -504,7 +508,7 @@ def test_our_repairer_is_loaded_from_its_configuration(monkeypatch: pytest.Monke
 def test_a_damaged_repairer_is_refused(monkeypatch: pytest.MonkeyPatch, texts: dict[str, str], state: Any) -> None:
     pretend(monkeypatch, "damaged", texts=texts, load_state=state)
     with pytest.raises(WeightError, match="damaged can't be used: its weights don't fit together"):
-        repair.load("damaged")
+        restore.load_restorer("damaged")
 
 
 class Described:
@@ -525,7 +529,7 @@ def test_gfpgan_is_called_with_the_range_it_was_trained_with(monkeypatch: pytest
     given: list[torch.Tensor] = []
     network.register_forward_pre_hook(lambda module, arguments: given.append(arguments[0]))
     pretend(monkeypatch, "gfpgan", texts={}, load_network=Described(network))
-    restorer = repair.load("gfpgan")
+    restorer = restore.load_restorer("gfpgan")
     assert (restorer.side, restorer.fills) == (SIDE, False)
     aligned = np.full((SIDE, SIDE, 3), 0.25, np.float32)
     clean, faithful = restorer(aligned, np.zeros((SIDE, SIDE), np.float32))
@@ -544,7 +548,7 @@ def test_restoreformer_plus_plus_is_built_from_spandrels_parts(monkeypatch: pyte
     torch.manual_seed(0)
     plain = RestoreFormer(**SIZES, out_ch=3, z_channels=256, double_z=False, head_size=4)
     with pytest.raises(WeightError, match="don't fit together"):
-        repair._restoreformer_plus_plus(plain.state_dict(), "restoreformer", **SIZES)
+        restore._restoreformer_plus_plus(plain.state_dict(), "restoreformer", **SIZES)
     from spandrel.architectures.RestoreFormer.__arch.restoreformer_arch import MultiHeadDecoderTransformer
 
     plain.decoder = MultiHeadDecoderTransformer(
@@ -552,11 +556,11 @@ def test_restoreformer_plus_plus_is_built_from_spandrels_parts(monkeypatch: pyte
         z_channels=256, enable_mid=True, head_size=4,
     )  # fmt: skip
     state = {f"vqvae.{name}": value for name, value in plain.state_dict().items()}
-    network = repair._restoreformer_plus_plus(state | {"loss.x": torch.zeros(1)}, "restoreformer", **SIZES)
+    network = restore._restoreformer_plus_plus(state | {"loss.x": torch.zeros(1)}, "restoreformer", **SIZES)
     assert len(network.decoder.up[4].attn) == 3  # type: ignore[union-attr, arg-type, index]
     pretend(monkeypatch, "restoreformer", texts={}, load_state=state)
-    monkeypatch.setattr(repair, "_restoreformer_plus_plus", lambda state, name: network)
-    clean, _ = repair.load("restoreformer")(
+    monkeypatch.setattr(restore, "_restoreformer_plus_plus", lambda state, name: network)
+    clean, _ = restore.load_restorer("restoreformer")(
         np.full((SIDE, SIDE, 3), 0.4, np.float32), np.zeros((SIDE, SIDE), np.float32)
     )
     assert clean.shape == (SIDE, SIDE, 3)
@@ -568,7 +572,7 @@ def test_codeformers_own_dial_gives_both_ends(monkeypatch: pytest.MonkeyPatch) -
             return picture * 0 + weight - 0.5, None
 
     pretend(monkeypatch, "codeformer", texts={}, load_network=Described(CodeFormer()))
-    clean, faithful = repair.load("codeformer")(
+    clean, faithful = restore.load_restorer("codeformer")(
         np.full((SIDE, SIDE, 3), 0.4, np.float32), np.zeros((SIDE, SIDE), np.float32)
     )
     np.testing.assert_allclose(clean, 0.25, atol=1e-6)
@@ -578,20 +582,20 @@ def test_codeformers_own_dial_gives_both_ends(monkeypatch: pytest.MonkeyPatch) -
 def test_other_networks_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     pretend(monkeypatch, "mine.pth", texts={}, load_network=Described(torch.nn.Linear(1, 1)))
     with pytest.raises(WeightError, match="it is a Linear; only GFPGAN, RestoreFormer and CodeFormer"):
-        repair.load("mine.pth")
+        restore.load_restorer("mine.pth")
 
 
 def test_the_choices_name_the_licence() -> None:
-    assert "not for commercial use" in weights.find("codeformer", "restore").licence
+    assert "not for commercial use" in find_weight("codeformer", "restore").licence
     with pytest.raises(WeightError, match="weights fetch gfpgan"):
-        repair.load("gfpgan")
+        restore.load_restorer("gfpgan")
 
 
 # ---- before and after a run ------------------------------------------------------------------------------------------
 
 
 def test_the_estimate_grows_with_faces_and_mask(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(repair, "load", lambda model, precision: fake())
+    monkeypatch.setattr(restore, "load_restorer", lambda model, precision: fake())
     monkeypatch.setattr(Restorer, "seconds", lambda self: 0.5)
     one = repair.estimate(4000, 3000, count=1)
     ten = repair.estimate(4000, 3000, count=10, masked=10_000)

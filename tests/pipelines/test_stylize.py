@@ -15,12 +15,16 @@ import torch
 from PIL import ImageCms
 from safetensors.torch import save_file
 
-from editing import images, masks, runtime, stylize, tiling, weights
+from editing import runtime
 from editing.errors import EditingError, ImageError, OptionError, Stopped, WeightError
-from editing.images import Picture
 from editing.networks.stylizer import Stylizer, StylizerConfig, Vgg
+from editing.pictures import masks, tiling
+from editing.pictures.picture import Picture, from_float, to_float
+from editing.pictures.write import write_picture
+from editing.pipelines import stylize
+from editing.pipelines.stylize import LoadedStylizer, LoadedVgg, Style, StylizeOptions
 from editing.runtime import Backend, Cost
-from editing.stylize import LoadedStylizer, LoadedVgg, Style, StylizeOptions
+from editing.weights.find import find_weight, weights_for
 
 CONFIG = StylizerConfig(widths=(4, 6, 8), blocks=1, code=6, encoder=((4,), (6,)), hidden=8)
 STYLES = [
@@ -73,7 +77,7 @@ def photo(height: int = 60, width: int = 80, depth: int = 8, channels: int = 3, 
     base = 0.45 + 0.3 * np.sin(across / 9) * np.cos(down / 7) + 0.1 * (((across // 16) + (down // 16)) % 2)
     color = np.stack([base, base * 0.8 + 0.1, 0.9 - base * 0.5], 2)[..., :channels]
     color += np.random.default_rng(0).normal(0, noise, color.shape)
-    return Picture(pixels=images.from_float(color.astype(np.float32), depth))
+    return Picture(pixels=from_float(color.astype(np.float32), depth))
 
 
 def psnr(a: npt.NDArray[Any], b: npt.NDArray[Any]) -> float:
@@ -137,10 +141,10 @@ def test_every_size_works(size: tuple[int, int], changes: Any, depth: int, small
 
 def test_a_photo_and_its_preview_look_alike(small: LoadedStylizer) -> None:
     large = photo(480, 640, noise=0)
-    preview = Picture(pixels=images.from_float(tiling.resize(large.pixels, 120, 160) / 255, 8))
+    preview = Picture(pixels=from_float(tiling.resize(large.pixels, 120, 160) / 255, 8))
     one = stylize.stylize(large, options(style_scale=2), network=small)
     other = stylize.stylize(preview, options(style_scale=2), network=small)
-    reduced = images.from_float(tiling.resize(one.pixels, 120, 160) / 255, 8)
+    reduced = from_float(tiling.resize(one.pixels, 120, 160) / 255, 8)
     assert psnr(reduced, other.pixels) > 25
     finer = stylize.stylize(preview, options(style_scale=0.5), network=small)
     assert psnr(reduced, finer.pixels) < psnr(reduced, other.pixels) - 3  # the test could fail
@@ -236,7 +240,7 @@ def test_strength_moves_evenly_from_photo_to_painting(small: LoadedStylizer) -> 
 
 
 def luma(pixels: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    return np.asarray(images.to_float(pixels) @ stylize._LUMA)
+    return np.asarray(to_float(pixels) @ stylize._LUMA)
 
 
 def test_kept_colours_are_the_photos_and_the_light_is_the_paintings(small: LoadedStylizer) -> None:
@@ -244,11 +248,11 @@ def test_kept_colours_are_the_photos_and_the_light_is_the_paintings(small: Loade
     painted = stylize.paint(picture, options(style_scale=4), network=small)
     kept = stylize.mix(picture, painted, options(keep_colors=True))
     assert np.abs(luma(kept.pixels) - luma(painted.pixels)).max() < 1e-3
-    before, after = (images.to_float(one.pixels) - luma(one.pixels)[..., None] for one in (picture, kept))
+    before, after = (to_float(one.pixels) - luma(one.pixels)[..., None] for one in (picture, kept))
     # The same hue everywhere: chroma only ever gets shorter, and does so only where the light leaves no room.
     assert np.abs(np.cross(before, after)).max() < 1e-3
     assert ((before * after).sum(2) > -1e-4).all()
-    inside = (images.to_float(kept.pixels) > 0.01).all(2) & (images.to_float(kept.pixels) < 0.99).all(2)
+    inside = (to_float(kept.pixels) > 0.01).all(2) & (to_float(kept.pixels) < 0.99).all(2)
     assert np.abs(before - after)[inside].max() < 1e-3
     assert inside.any()
 
@@ -283,8 +287,8 @@ def test_outside_the_mask_nothing_changes(depth: int, channels: int, small: Load
     np.testing.assert_array_equal(result.pixels[far], np.broadcast_to(picture.pixels, result.pixels.shape)[far])
     np.testing.assert_array_equal(result.pixels[60:140, 110:190], whole.pixels[60:140, 110:190])
     # The edge is soft: a pixel on it is neither the one nor the other.
-    edge = images.to_float(result.pixels[100, 90:110]) - images.to_float(picture.pixels[100, 90:110])
-    full = images.to_float(whole.pixels[100, 90:110]) - images.to_float(picture.pixels[100, 90:110])
+    edge = to_float(result.pixels[100, 90:110]) - to_float(picture.pixels[100, 90:110])
+    full = to_float(whole.pixels[100, 90:110]) - to_float(picture.pixels[100, 90:110])
     share = (edge * full).sum(1) / (full * full).sum(1)
     assert ((share > 0.1) & (share < 0.9)).any()
 
@@ -336,13 +340,13 @@ def test_styles_differ_and_a_mix_lies_between(small: LoadedStylizer) -> None:
 def test_any_picture_is_a_style(small: LoadedStylizer, tmp_path: Path) -> None:
     style = tmp_path / "style.png"
     for made in (photo(300, 200), photo(9, 500, channels=1), photo(1, 1), photo(200, 100, depth=16)):
-        images.write(made, style)
+        write_picture(made, style)
         result = stylize.stylize(photo(), options(style_scale=4, style=str(style)), network=small)
         assert result.pixels.shape == (60, 80, 3)
     # Of any size it is the same style.
-    images.write(photo(256, 256), style)
+    write_picture(photo(256, 256), style)
     one = stylize.code_of(options(style=str(style)), small)
-    images.write(Picture(pixels=np.kron(photo(256, 256).pixels, np.ones((2, 2, 1), np.uint8))), style)
+    write_picture(Picture(pixels=np.kron(photo(256, 256).pixels, np.ones((2, 2, 1), np.uint8))), style)
     torch.testing.assert_close(stylize.code_of(options(style=str(style)), small), one, atol=0.02, rtol=0.05)
 
 
@@ -378,7 +382,7 @@ def test_optimising_shows_what_there_is_and_ends_nearer_to_the_style(
 ) -> None:
     red = np.zeros((64, 64, 3), np.uint8)
     red[::4, :, 0] = 255
-    images.write(Picture(pixels=red), tmp_path / "red.png")
+    write_picture(Picture(pixels=red), tmp_path / "red.png")
     asked = options(style=str(tmp_path / "red.png"), style_scale=4, optimise=12)
     seen: list[int] = []
     picture = photo(depth=depth)
@@ -390,7 +394,7 @@ def test_optimising_shows_what_there_is_and_ends_nearer_to_the_style(
     assert all(one.shape == (60, 80, 3) and one.dtype == picture.pixels.dtype for one in shown)
 
     def redness(pixels: npt.NDArray[Any]) -> float:
-        values = images.to_float(pixels)
+        values = to_float(pixels)
         return float(values[..., 0].mean() - values[..., 1:].mean())
 
     assert redness(picture.pixels) < redness(shown[0]) < redness(shown[-1])
@@ -398,7 +402,7 @@ def test_optimising_shows_what_there_is_and_ends_nearer_to_the_style(
 
 
 def test_optimising_can_be_stopped(tiny_vgg: None, tmp_path: Path) -> None:
-    images.write(photo(), tmp_path / "style.png")
+    write_picture(photo(), tmp_path / "style.png")
 
     def report(done: int, total: int, note: str = "") -> None:
         if done == 13:
@@ -418,7 +422,7 @@ def test_what_optimising_needs_is_said(small: LoadedStylizer, tmp_path: Path) ->
         options(optimise=10, second="night")
     with pytest.raises(OptionError, match="0 to 1000"):
         options(optimise=2000)
-    images.write(photo(), tmp_path / "style.png")
+    write_picture(photo(), tmp_path / "style.png")
     with pytest.raises(WeightError, match="weights fetch vgg19"):
         stylize.stylize(photo(), options(style=str(tmp_path / "style.png"), optimise=10))
     with pytest.raises(WeightError, match="weights fetch vgg19"):
@@ -435,11 +439,11 @@ def test_the_estimate_of_an_optimisation(tiny_vgg: None) -> None:
 
 
 def test_a_stylizer_is_recognised_by_its_config(folder: Path) -> None:
-    found = weights.find("small.safetensors")
+    found = find_weight("small.safetensors")
     assert found.task == "stylize"
-    assert [weight.name for weight in weights.weights_for("stylize") if weight.sha256 is None] == ["small.safetensors"]
+    assert [weight.name for weight in weights_for("stylize") if weight.sha256 is None] == ["small.safetensors"]
     with pytest.raises(WeightError, match="small"):
-        weights.find("small.safetensors", "upscale")
+        find_weight("small.safetensors", "upscale")
 
 
 @pytest.mark.parametrize(
@@ -473,7 +477,7 @@ def test_a_network_that_gives_no_numbers_is_told(small: LoadedStylizer) -> None:
 
 def test_the_recipe_says_it_all_but_no_paths(folder: Path) -> None:
     style = folder / "mine.png"
-    images.write(photo(), style)
+    write_picture(photo(), style)
     made = stylize.recipe(options(second=str(style), mix=0.25), masked=True)
     assert made["task"] == "stylize"
     assert made["options"]["style"] == "waves"
@@ -509,7 +513,7 @@ def test_the_cost_is_measured_on_the_network(folder: Path) -> None:
 
 def test_bf16_is_close_to_fp32(folder: Path) -> None:
     backend = Backend("cpu", "bf16")
-    half = stylize._build(weights.find("small.safetensors"), "f" * 64, backend)
-    exact = stylize._build(weights.find("small.safetensors"), "e" * 64, Backend("cpu", "fp32"))
+    half = stylize._build(find_weight("small.safetensors"), "f" * 64, backend)
+    exact = stylize._build(find_weight("small.safetensors"), "e" * 64, Backend("cpu", "fp32"))
     one, other = (stylize.paint(photo(), options(style_scale=4), network=network) for network in (half, exact))
     assert psnr(one.pixels, other.pixels) > 30

@@ -13,12 +13,18 @@ import pytest
 import torch
 from torch.nn.functional import interpolate
 
-from editing import images, runtime, tiling, upscale, weights
+from editing import runtime
 from editing.errors import EditingError, ImageError, OptionError, Stopped, WeightError
-from editing.images import Picture
 from editing.networks import rrdb
+from editing.pictures import tiling
+from editing.pictures.picture import Picture, fill_transparent, from_float, to_float
+from editing.pictures.read import read_picture
+from editing.pictures.write import write_picture
+from editing.pipelines import upscale
+from editing.pipelines.upscale import UpscaleOptions, Upscaler
 from editing.runtime import Backend
-from editing.upscale import UpscaleOptions, Upscaler
+from editing.weights.find import find_weight
+from editing.weights.load import load_network
 
 Array = npt.NDArray[Any]
 TILE = 64
@@ -42,7 +48,7 @@ def photo(height: int = 60, width: int = 80, depth: int = 8, channels: int = 3) 
     base = 0.45 + 0.3 * np.sin(across / 9) * np.cos(down / 7)
     color = np.stack([base, base * 0.8 + 0.1, 0.9 - base * 0.5], 2)[..., :channels]
     color += np.random.default_rng(0).normal(0, 0.01, color.shape)
-    return Picture(pixels=images.from_float(color.astype(np.float32), depth))
+    return Picture(pixels=from_float(color.astype(np.float32), depth))
 
 
 # ---- options ---------------------------------------------------------------------------------------------------------
@@ -225,13 +231,13 @@ def disc(hidden: tuple[int, int, int], depth: int = 8) -> Picture:
 @pytest.mark.parametrize("hidden", [(0, 255, 0), (255, 255, 255), (0, 0, 0)])
 def test_what_lies_under_transparency_makes_no_halo(hidden: tuple[int, int, int], strength: float, depth: int) -> None:
     result = upscale.upscale(disc(hidden, depth), options(scale=4, strength=strength))
-    pixels, alpha = images.to_float(result.pixels) * 255, images.to_float(result.alpha)[..., None]  # type: ignore[arg-type]
+    pixels, alpha = to_float(result.pixels) * 255, to_float(result.alpha)[..., None]  # type: ignore[arg-type]
     for background in ([0, 0, 0], [255, 255, 255], [0, 255, 0]):
         laid = pixels * alpha + np.array(background) * (1 - alpha)
         wanted = DISC * alpha + np.array(background) * (1 - alpha)
         assert np.abs(laid - wanted).max() < 16  # green shining through would be off by 100 and more
     # The edge is an edge: as long as the disc's, neither eaten away nor grown.
-    assert abs(float(alpha.sum()) / 16 - float(images.to_float(disc(hidden).alpha).sum())) < 30  # type: ignore[arg-type]
+    assert abs(float(alpha.sum()) / 16 - float(to_float(disc(hidden).alpha).sum())) < 30  # type: ignore[arg-type]
     assert alpha[112, 128] == 1
     assert not alpha[:20].any()
 
@@ -244,12 +250,12 @@ def test_hidden_colours_change_nothing_that_is_seen() -> None:
 
 def test_filling_leaves_opaque_pixels_alone() -> None:
     picture = disc((0, 255, 0))
-    filled = images.fill_transparent(picture)
+    filled = fill_transparent(picture)
     opaque = picture.alpha == 255
     np.testing.assert_array_equal(filled[opaque], picture.pixels[opaque])
     assert np.abs(filled.astype(int) - DISC).max() <= 2  # the disc's colour flows out to the corners
     empty = Picture(pixels=picture.pixels, alpha=np.zeros_like(picture.alpha))
-    assert images.fill_transparent(empty).shape == picture.pixels.shape
+    assert fill_transparent(empty).shape == picture.pixels.shape
 
 
 # ---- colours and strength --------------------------------------------------------------------------------------------
@@ -272,7 +278,7 @@ def psnr(picture: Picture, result: Picture) -> float:
 
 def test_the_colour_lock_looks_at_what_is_seen() -> None:
     """An outline against nothing: the colours of its edge count, those that were made up beyond it don't."""
-    picture = images.read(Path(upscale.__file__).parent / "ui" / "examples" / "drawing.png")
+    picture = read_picture(Path(upscale.__file__).parent / "ui" / "examples" / "drawing.png")
     assert picture.alpha is not None
     assert upscale.color_drift(picture, upscale.upscale(picture, options())) < 0.5
 
@@ -386,8 +392,8 @@ def test_the_precision_asked_for_is_the_one_used(precision: str) -> None:
 @pytest.mark.parametrize("model", ["photo", "anime"])
 def test_the_fast_network_is_used_and_is_45_db_from_spandrel_s(model: str, astronaut: Array) -> None:
     region = astronaut[100:140, 200:256]
-    x = torch.from_numpy(images.to_float(region)).permute(2, 0, 1)[None]
-    plain = weights.load_network(weights.find(model))
+    x = torch.from_numpy(to_float(region)).permute(2, 0, 1)[None]
+    plain = load_network(find_weight(model))
     assert isinstance(plain.model.model, torch.nn.Sequential)
     wanted = plain(x)[0].permute(1, 2, 0).numpy()
     network = upscale.load(model, "bf16")
@@ -434,11 +440,11 @@ def test_the_recipe_says_how_to_make_it_again(tmp_path: Path) -> None:
     asked = options(scale=2, strength=0.7)
     recipe = upscale.recipe(asked)
     assert recipe["task"] == "upscale"
-    weight = weights.find("anime-fast")
+    weight = find_weight("anime-fast")
     assert recipe["weights"] == [{"name": "anime-fast", "sha256": weight.sha256}]
     result = upscale.upscale(photo(), asked, network=fake())
-    images.write(result, tmp_path / "x.png", recipe=recipe)
-    kept = images.read(tmp_path / "x.png").recipe
+    write_picture(result, tmp_path / "x.png", recipe=recipe)
+    kept = read_picture(tmp_path / "x.png").recipe
     assert kept == recipe
     assert kept is not None
     assert UpscaleOptions(**kept["options"]) == asked

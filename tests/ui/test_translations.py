@@ -11,12 +11,18 @@ from string import Formatter
 import numpy as np
 import pytest
 
-from editing import images, runtime, tiling, upscale, weights
+from editing import runtime
 from editing.errors import EditingError
-from editing.images import Picture
+from editing.pictures import tiling
+from editing.pictures.picture import NOTICES, Picture, check_output_size
+from editing.pictures.read import read_picture
+from editing.pictures.write import write_picture
+from editing.pipelines import upscale
+from editing.pipelines.upscale import UpscaleOptions
 from editing.ui.messages import MESSAGES
 from editing.ui.translations import TEXTS, language_of, say, translate
-from editing.upscale import UpscaleOptions
+from editing.weights.find import find_weight
+from editing.weights.load import load_state
 
 ROOT = Path(__file__).parent.parent
 CJK = re.compile("[\u4e00-\u9fff]")
@@ -193,7 +199,7 @@ def said(file: Path) -> set[str]:
 
 
 SAID = {text: file.name for file in SOURCES for text in said(file)}
-SAID |= {re.sub(r"\{\w+\}", "{}", text): "images.py" for text in images.NOTICES.values()}
+SAID |= {re.sub(r"\{\w+\}", "{}", text): "images.py" for text in NOTICES.values()}
 
 
 @pytest.mark.parametrize("message", sorted(SAID), ids=lambda text: f"{SAID[text]}: {text[:40]}")
@@ -242,16 +248,16 @@ def failing_tile(region: np.ndarray) -> np.ndarray:
         (lambda folder: UpscaleOptions(tile=3), "3"),
         (lambda folder: runtime.choose_backend("fp8"), "fp8"),
         (lambda folder: upscale.target_size(10, 20, UpscaleOptions(longest=81), 4), "10×20"),
-        (lambda folder: images.check_output_size(100_000, 100_000), "10000.0 百万像素"),
-        (lambda folder: images.read(folder / "no 照片.png"), "'no 照片.png'"),
-        (lambda folder: images.read(folder), "文件夹"),
-        (lambda folder: images.read(folder / "empty.png"), "0 字节"),
-        (lambda folder: images.read(folder / "text.png"), "'text.png'"),
-        (lambda folder: images.write(GRAY, folder / "x.gif"), "没有可识别的后缀"),
-        (lambda folder: images.write(GRAY, folder / "none" / "x.png"), "'none' 不存在"),
-        (lambda folder: weights.find("nothing", "upscale", paths=False), "photo, anime, anime-fast"),
-        (lambda folder: weights.find(str(folder / "broken.pth"), "upscale"), "broken.pth"),
-        (lambda folder: weights.load_state(weights.find("general")), "weights fetch general"),
+        (lambda folder: check_output_size(100_000, 100_000), "10000.0 百万像素"),
+        (lambda folder: read_picture(folder / "no 照片.png"), "'no 照片.png'"),
+        (lambda folder: read_picture(folder), "文件夹"),
+        (lambda folder: read_picture(folder / "empty.png"), "0 字节"),
+        (lambda folder: read_picture(folder / "text.png"), "'text.png'"),
+        (lambda folder: write_picture(GRAY, folder / "x.gif"), "没有可识别的后缀"),
+        (lambda folder: write_picture(GRAY, folder / "none" / "x.png"), "'none' 不存在"),
+        (lambda folder: find_weight("nothing", "upscale", paths=False), "photo, anime, anime-fast"),
+        (lambda folder: find_weight(str(folder / "broken.pth"), "upscale"), "broken.pth"),
+        (lambda folder: load_state(find_weight("general")), "weights fetch general"),
         (
             lambda folder: tiling.run_tiled(
                 failing_tile, GRAY.pixels, scale=1, tile=32, overlap=0, out=np.zeros((4, 6, 1), np.float32)

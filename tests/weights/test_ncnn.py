@@ -14,8 +14,11 @@ from spandrel import MAIN_REGISTRY
 from spandrel.architectures.Compact import Compact
 from spandrel.architectures.ESRGAN import ESRGAN
 
-from editing import ncnn, weights
 from editing.errors import WeightError
+from editing.weights import ncnn
+from editing.weights.files import path_of
+from editing.weights.find import find_weight
+from editing.weights.load import load_network
 
 
 class Writer:
@@ -283,7 +286,7 @@ def smooth_picture(side: int) -> torch.Tensor:
 # The drawing networks sharpen even this picture: 24 dB. Weights in the wrong places give less than 10.
 @pytest.mark.parametrize(("name", "decibels"), [("photo", 28), ("anime", 20), ("anime-fast", 20)])
 def test_the_real_networks_enlarge_a_smooth_picture(name: str, decibels: float) -> None:
-    network = weights.load_network(weights.find(name))
+    network = load_network(find_weight(name))
     assert (network.scale, network.input_channels, network.purpose) == (4, 3, "SR")
     small = smooth_picture(32)
     bicubic = torch.nn.functional.interpolate(small, scale_factor=4, mode="bicubic", align_corners=False)
@@ -295,7 +298,7 @@ def test_the_real_networks_enlarge_a_smooth_picture(name: str, decibels: float) 
 
 @pytest.mark.parametrize("scale", [2, 3])
 def test_the_wheels_x2_and_x3_files_hold_the_x4_network(scale: int) -> None:
-    four = weights.path_of(weights.find("anime-fast"))
+    four = path_of(find_weight("anime-fast"))
     assert four is not None
     other = four.with_name(four.name.replace("UP4X", f"UP{scale}X"))
     assert ncnn.describe(other.with_suffix(".param")).scale == 4

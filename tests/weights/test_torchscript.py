@@ -12,8 +12,10 @@ import pytest
 import torch
 from torch import nn
 
-from editing import torchscript, weights
 from editing.errors import WeightError
+from editing.weights import files, torchscript
+from editing.weights.find import find_weight, problems
+from editing.weights.load import load_state
 
 
 class Small(nn.Module):
@@ -90,11 +92,11 @@ def test_a_damaged_archive_is_told(tmp_path: Path, length: int) -> None:
 def test_only_a_program_whose_hash_is_known_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     network = compiled(tmp_path / "big-lama.pt")
     monkeypatch.setenv("ATELIER_WEIGHTS", str(tmp_path))
-    lama = weights.find("lama", "inpaint")
+    lama = find_weight("lama", "inpaint")
     with pytest.raises(WeightError, match="sha256 expected 344c77bb"):
-        weights.load_state(lama)
-    monkeypatch.setattr(weights, "_checked", lambda weight, path, got: got)
-    assert weights.load_state(lama).keys() == network.state_dict().keys()
+        load_state(lama)
+    monkeypatch.setattr(files, "checked", lambda weight, path, got: got)
+    assert load_state(lama).keys() == network.state_dict().keys()
     (tmp_path / "big-lama.pt").rename(tmp_path / "mine.pt")
-    (problem,) = weights.problems()
+    (problem,) = problems()
     assert "TorchScript program" in problem.reason

@@ -1,0 +1,247 @@
+"""A decoded picture, its limits, and the arithmetic between integers and floats."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from editing.errors import ImageError, OptionError
+
+Pixels = npt.NDArray[Any]  # uint8 or uint16
+Floats = npt.NDArray[np.float32]
+
+NOTICES = {
+    "first_frame": "The first of {frames} frames or pages was used.",
+    "converted_to_srgb": "The colours were converted from {mode} to sRGB.",
+    "profile_dropped": "The colour profile does not fit the picture's colours and was left out.",
+    "exif_unreadable": "The EXIF data is damaged and was left out.",
+    "alpha_flattened": "{format} has no transparency: the picture was laid on white.",
+    "depth_reduced": "{format} holds 8 bits per channel: the picture's 16 bits were rounded to 8.",
+    "exif_dropped": "The EXIF data is too long for {format} and was left out.",
+    "maker_note_dropped": "The camera maker's part of the EXIF data is too long for {format} and was left out.",
+    "xmp_dropped": "The XMP data was left out: it is too long, or its location could not be removed safely.",
+    "recipe_dropped": "The recipe is too long for {format} and was left out.",
+    "clip_damaged": "The clip is cut off or damaged: the {frames} frames that could be read were used.",
+    "clip_depth": "The clip holds {depth} bits per channel: they were rounded to 8.",
+    "clip_hdr": "The clip is HDR, which is not kept: its colours come out pale.",
+    "clip_padded": "{format} needs even sides: the last row or column was repeated.",
+    "clip_too_fast": "GIF shows at most 50 frames a second: {frames} frames in between were left out.",
+    "sound_dropped": "{format} has no sound: it was left out.",
+    "sound_encoded": "{format} does not hold {codec} sound: it was encoded anew as {new}.",
+    "sound_damaged": "The sound is damaged: it was kept up to there.",
+    "clip_resumed": "An earlier run was interrupted after {frames} frames: this one went on from there.",
+    "clip_anew": "An interrupted run for the same output had another input or other settings: this one began anew.",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Notice:
+    """Something to tell the user: a key of ``NOTICES``, to be translated, and what to fill in; str() is English."""
+
+    key: str
+    values: Mapping[str, str | int] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return NOTICES[self.key].format(**self.values)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Picture:
+    """A decoded picture, upright, with what its file said about it.
+
+    ``pixels`` is (H, W, 1) gray or (H, W, 3) RGB, uint8 or uint16; ``alpha`` is None or (H, W) of the same dtype, and
+    the colours are straight, not premultiplied. ``icc`` describes these pixels, ``exif`` begins with ``Exif\\0\\0`` and
+    its orientation is 1, ``xmp`` is the packet, ``text`` the comments by keyword, ``dpi`` (x, y). ``recipe`` is the one
+    found in the file: it says how *that* file was made, so :func:`write` does not repeat it by itself.
+    """
+
+    pixels: Pixels
+    alpha: Pixels | None = None
+    icc: bytes | None = None
+    exif: bytes | None = None
+    xmp: bytes | None = None
+    text: Mapping[str, str] = field(default_factory=dict)
+    dpi: tuple[float, float] | None = None
+    recipe: dict[str, Any] | None = None
+    notices: tuple[Notice, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.pixels.ndim != 3 or self.pixels.shape[2] not in (1, 3) or 0 in self.pixels.shape:
+            raise ValueError(f"pixels must be (H, W, 1) or (H, W, 3) and not empty, got {self.pixels.shape}")
+        if self.pixels.dtype not in (np.uint8, np.uint16):
+            raise ValueError(f"pixels must be uint8 or uint16, got {self.pixels.dtype}")
+        if self.alpha is not None and (
+            self.alpha.shape != self.pixels.shape[:2] or self.alpha.dtype != self.pixels.dtype
+        ):
+            raise ValueError(
+                f"alpha must be {self.pixels.shape[:2]} {self.pixels.dtype} like the pixels, "
+                f"got {self.alpha.shape} {self.alpha.dtype}"
+            )
+
+    @property
+    def height(self) -> int:
+        return int(self.pixels.shape[0])
+
+    @property
+    def width(self) -> int:
+        return int(self.pixels.shape[1])
+
+    @property
+    def depth(self) -> int:
+        """Bits per channel: 8 or 16."""
+        return 8 if self.pixels.dtype == np.uint8 else 16
+
+    @property
+    def gray(self) -> bool:
+        return int(self.pixels.shape[2]) == 1
+
+
+# ---- limits ----------------------------------------------------------------------------------------------------------
+
+
+def input_limit() -> int:
+    """The largest picture that is read, in pixels: ``ATELIER_MAX_INPUT_MP`` or 64 megapixels."""
+    return _limit("ATELIER_MAX_INPUT_MP", 64)
+
+
+def output_limit() -> int:
+    """The largest picture that is made, in pixels: ``ATELIER_MAX_OUTPUT_MP`` or 256 megapixels."""
+    return _limit("ATELIER_MAX_OUTPUT_MP", 256)
+
+
+def _limit(name: str, default: float) -> int:
+    value = os.environ.get(name, "").strip() or str(default)
+    try:
+        megapixels = float(value)
+    except ValueError:
+        megapixels = math.nan
+    if not (0 < megapixels < 1e6):  # false for nan too
+        raise OptionError(
+            f"The environment variable {name} is {value!r}, but must be a positive number of megapixels; "
+            f"set it to a number such as {default}, or remove it."
+        )
+    return max(1, round(megapixels * 1e6))
+
+
+def check_output_size(width: int, height: int) -> None:
+    """Raise ImageError if a result of ``width`` x ``height`` pixels is over the output limit."""
+    if width * height > output_limit():
+        raise ImageError(
+            f"The result would be {_size_text(width, height)}; the limit is {output_limit() / 1e6:g} megapixels. "
+            "Choose a smaller scale or size, or raise ATELIER_MAX_OUTPUT_MP."
+        )
+
+
+def check_input_size(name: str, width: int, height: int) -> None:
+    """Raise ImageError if the picture called ``name`` is empty or over the input limit."""
+    if width < 1 or height < 1:
+        raise ImageError(f"{name!r} is {width}x{height} pixels: it holds no picture. Choose another file.")
+    if width * height > input_limit():
+        raise ImageError(
+            f"{name!r} is {_size_text(width, height)}; the limit is {input_limit() / 1e6:g} megapixels. "
+            "Make it smaller or crop it first, or raise ATELIER_MAX_INPUT_MP."
+        )
+
+
+def _size_text(width: int, height: int) -> str:
+    return f"{width}x{height} pixels ({width * height / 1e6:.1f} megapixels)"
+
+
+# ---- arrays ----------------------------------------------------------------------------------------------------------
+
+BAND = 256  # rows worked on at a time, so that temporaries stay small beside a picture of 48 megapixels
+
+
+def to_float(array: Pixels) -> Floats:
+    """uint8 or uint16 of any shape to float32 in [0, 1]; :func:`from_float` gives the same integers back."""
+    result = array.astype(np.float32)
+    result /= np.float32(np.iinfo(array.dtype).max)
+    return result
+
+
+def from_float(array: Floats, depth: int) -> Pixels:
+    """Floats, nominally in [0, 1], to uint8 (``depth`` 8) or uint16 (16) of the same shape, clipped and rounded.
+
+    Raises ImageError if there is a NaN: a picture of black holes is worse than none.
+    """
+    dtype = {8: np.uint8, 16: np.uint16}[depth]
+    result = np.empty(array.shape, dtype)
+    for y in range(0, len(array), BAND):
+        band = np.clip(array[y : y + BAND], 0, 1)
+        if np.isnan(band).any():
+            raise ImageError(
+                "The result holds values that are not numbers, so nothing was kept. Run it again with precision fp32."
+            )
+        band *= np.float32(np.iinfo(dtype).max)
+        result[y : y + BAND] = np.rint(band, out=band)
+    return result
+
+
+def premultiply(pixels: Floats, alpha: Floats) -> Floats:
+    """(H, W, C) straight colours times (H, W) alpha, both float32 in [0, 1]."""
+    return pixels * alpha[..., None]
+
+
+def unpremultiply(pixels: Floats, alpha: Floats) -> Floats:
+    """The inverse of :func:`premultiply`; where alpha is (nearly) zero there is no colour, and it becomes 0."""
+    result = np.zeros_like(pixels)
+    seen = alpha[..., None] > 1e-6
+    np.divide(pixels, alpha[..., None], out=result, where=np.broadcast_to(seen, pixels.shape))
+    return np.clip(result, 0, 1, out=result)
+
+
+def fill_transparent(picture: Picture) -> Pixels:
+    """The picture's colours with those of transparent pixels replaced by what surrounds them.
+
+    Whatever colour lies under alpha 0 would otherwise come in as a halo. Push-pull (Gortler et al. 1996, "The
+    Lumigraph"): premultiplied colours are averaged down a pyramid and flow back where alpha leaves room.
+    """
+    if picture.alpha is None or int(picture.alpha.min()) == np.iinfo(picture.alpha.dtype).max:
+        return picture.pixels
+    alpha = to_float(picture.alpha)[..., None]
+    levels: list[tuple[Floats, Floats]] = [(to_float(picture.pixels) * alpha, alpha)]
+    while max(levels[-1][0].shape[:2]) > 1:
+        color, cover = levels[-1]
+        height, width = max(1, color.shape[0] // 2), max(1, color.shape[1] // 2)
+        levels.append((_reduced(color, height, width), _reduced(cover, height, width)))
+    color, cover = levels.pop()
+    filled: Floats = np.asarray(color / np.maximum(cover, 1e-6), np.float32)
+    for color, cover in reversed(levels):
+        height, width = color.shape[:2]
+        below = cv2.resize(filled, (width, height), interpolation=cv2.INTER_LINEAR).reshape(color.shape)
+        # Saturate the cover: a pixel that is half opaque has a colour of its own, which must not be averaged away.
+        share = np.minimum(cover * 4, 1)
+        filled = np.asarray(below + share * (color / np.maximum(cover, 1e-6) - below), np.float32)
+    pixels = from_float(filled, picture.depth)
+    opaque = picture.alpha == np.iinfo(picture.alpha.dtype).max
+    pixels[opaque] = picture.pixels[opaque]
+    return pixels
+
+
+def _reduced(array: Floats, height: int, width: int) -> Floats:
+    return np.asarray(cv2.resize(array, (width, height), interpolation=cv2.INTER_AREA), np.float32).reshape(
+        height, width, -1
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Header:
+    """What a file's header says; ``width`` and ``height`` are those after orientation, ``depth`` is what read() gives.
+
+    ``format`` is PNG, JPEG, WEBP, TIFF, BMP, GIF, AVIF or HEIC; ``mode`` is the file's own, in Pillow's names (1, L,
+    LA, P, RGB, RGBA, CMYK, LAB, ...).
+    """
+
+    format: str
+    width: int
+    height: int
+    mode: str
+    depth: int
+    frames: int
