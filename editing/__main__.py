@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING, Any
 
 from editing import __version__
 from editing.errors import EditingError, OptionError, Stopped
+from editing.options import ClipOptions, GenerateOptions, RepairOptions, UpscaleOptions
 
 if TYPE_CHECKING:
+    from editing.options import UpscaleOptions
     from editing.pictures.picture import Picture, Pixels
-    from editing.pipelines.upscale import UpscaleOptions
     from editing.report import Report
 
 # The heavy imports (torch, 2 s) are made by the commands that need them, so that --help and mistakes answer at once.
@@ -126,11 +127,11 @@ def _upscale(arguments: argparse.Namespace) -> int:
     from editing.pictures.write import write_picture
     from editing.pipelines import upscale
 
-    options = upscale.UpscaleOptions(
-        model=arguments.model or upscale.default_model(), scale=arguments.scale, longest=arguments.longest,
+    options = UpscaleOptions(
+        model=arguments.model or upscale.named("auto"), scale=arguments.scale, longest=arguments.longest,
         strength=arguments.strength, tile=_tile(arguments.tile), precision=arguments.precision,
         color_lock=not arguments.no_color_lock,
-        sigma=upscale.sigma_of(arguments.sigma),
+        sigma=arguments.sigma,
     )  # fmt: skip
     if arguments.steady is not None:
         steady.check(arguments.steady)
@@ -170,7 +171,7 @@ def _upscale_clip(source: Path, target: Path, options: UpscaleOptions, arguments
     from editing import runtime
     from editing.pipelines import clips
 
-    clip_options = clips.ClipOptions(upscale=options, steady=arguments.steady)
+    clip_options = ClipOptions(upscale=options, steady=arguments.steady)
     try:
         with _Bar(source.name, "frame") as bar, runtime.job(), _interrupt_as_stop(bar) as report:
             result = clips.upscale_clip(
@@ -318,8 +319,8 @@ def _repair(arguments: argparse.Namespace) -> int:
     from editing.pictures.write import write_picture
     from editing.pipelines import repair
 
-    options = repair.RepairOptions(
-        model=arguments.model, faces=repair.faces_of(arguments.faces), boxes=tuple(map(_box, arguments.box)),
+    options = RepairOptions(
+        model=arguments.model, faces=arguments.faces, boxes=tuple(map(_box, arguments.box)),
         strength=arguments.strength, fidelity=arguments.fidelity, score=arguments.score, min_size=arguments.min_size,
         filler=arguments.filler, anonymise=arguments.anonymise, precision=arguments.precision,
     )  # fmt: skip
@@ -366,7 +367,7 @@ def _persons(count: int) -> list[Pixels]:
     """Faces of people who do not exist, one for each in the picture."""
     from editing.pipelines import generate
 
-    samples = generate.generate(generate.GenerateOptions(count=count)) if count else []
+    samples = generate.generate(GenerateOptions(count=count)) if count else []
     return [sample.picture.pixels for sample in samples]
 
 
@@ -420,7 +421,7 @@ def _add_stylize(parser: argparse.ArgumentParser) -> None:
 
 
 def _stylize(arguments: argparse.Namespace) -> int:
-    from editing.pipelines.stylize import StylizeOptions
+    from editing.options import StylizeOptions
 
     options = StylizeOptions(
         style=arguments.style, second=arguments.style2, mix=arguments.mix, strength=arguments.strength,
@@ -486,7 +487,7 @@ def _add_generate(parser: argparse.ArgumentParser) -> None:
 
 
 def _generate(arguments: argparse.Namespace) -> int:
-    from editing.pipelines.generate import GenerateOptions
+    from editing.options import GenerateOptions
 
     directions = _directions(arguments.direction)
     if arguments.walk is not None:
@@ -523,7 +524,7 @@ def _generate(arguments: argparse.Namespace) -> int:
 
 def _walk(arguments: argparse.Namespace, directions: tuple[float, ...]) -> int:
     from editing.clips.walk import WALK_SUFFIXES, check_walk, write_walk
-    from editing.pipelines.generate import WalkOptions
+    from editing.options import WalkOptions
 
     if arguments.mix is not None:
         raise OptionError("--mix is of single pictures: a walk mixes its seeds by itself.")
@@ -570,7 +571,7 @@ def _at_size(picture: Picture, recipe: dict[str, Any], size: str) -> tuple[Pictu
     from editing import runtime
     from editing.pipelines import upscale
 
-    options = upscale.UpscaleOptions(model="photo", longest=int(size))
+    options = UpscaleOptions(model="photo", longest=int(size))
     with runtime.job():
         return upscale.upscale(picture, options), recipe | {"then": upscale.recipe(options)}
 

@@ -15,7 +15,7 @@ import shutil
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -23,32 +23,20 @@ from typing import Any
 import numpy as np
 from filelock import FileLock, Timeout
 
-from editing.clips import steady
 from editing.clips.read import ClipHeader, Frame, opened, probe_clip, read_frames
 from editing.clips.steady import Steady
 from editing.clips.write import KEPT, Part, PartFile, check_size, check_target, format_of, join_parts, writing
 from editing.errors import EditingError, ImageError, Stopped
+from editing.options import ClipOptions
 from editing.pictures.picture import Notice, Picture, Pixels
 from editing.pipelines import upscale
-from editing.pipelines.upscale import UpscaleOptions, Upscaler
+from editing.pipelines.upscale import Upscaler
 from editing.report import Report, silent
 from editing.runtime import Estimate
 
 PART_FRAMES = 250  # x264 begins a new group of pictures as often, so that parts cost nothing
 PART_SECONDS = 300  # what is lost at most when the machine goes down
 _SECONDS_PER_OUTPUT_PIXEL = 1e-7  # reading, steadying and encoding, on one core
-
-
-@dataclass(frozen=True, kw_only=True)
-class ClipOptions:
-    """What to do; raises OptionError for values out of range."""
-
-    upscale: UpscaleOptions = field(default_factory=UpscaleOptions)
-    steady: float | None = None  # less flicker: 0 none, 1 averages up to 16 frames where nothing moves; None: as usual
-
-    def __post_init__(self) -> None:
-        if self.steady is not None:
-            steady.check(self.steady)
 
 
 @dataclass(frozen=True, kw_only=True)

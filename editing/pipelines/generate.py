@@ -12,7 +12,7 @@ import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields, replace
-from typing import Any, TypeGuard
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +22,7 @@ from torch.nn import functional as F
 from editing import __version__, runtime
 from editing.errors import EditingError, OptionError, WeightError
 from editing.networks.generator import Generator, GeneratorConfig
+from editing.options import GenerateOptions, WalkOptions
 from editing.pictures.picture import Picture, Pixels, from_float
 from editing.report import Report, silent
 from editing.runtime import Backend
@@ -39,88 +40,6 @@ STEEPEST = 10.0  # standard deviations along a direction; beyond 3 pictures fall
 _BACKEND = Backend("cpu", "fp32")
 
 Latent = npt.NDArray[np.float64]
-
-
-@dataclass(frozen=True, kw_only=True)
-class GenerateOptions:
-    """What to draw; raises OptionError for values out of range.
-
-    ``directions`` are steps along the generator's directions, in standard deviations, from the first on.
-    """
-
-    model: str = "faces"  # a name of the catalogue, or a file
-    seed: int = 0  # 0 to 2**32 - 1
-    count: int = 1  # pictures, of seed, seed + 1, ...
-    truncation: float = 0.7  # psi: 1 the generator's full variety, 0 its mean picture
-    directions: tuple[float, ...] = ()
-    mix_seed: int | None = None  # mix every picture with this seed's ...
-    mix: float = 0.5  # ... 0 leaves it alone, 1 gives the other
-
-    def __post_init__(self) -> None:
-        _check_seed(self.seed)
-        if not _is_whole(self.count) or not 1 <= self.count <= MOST_PICTURES:
-            raise OptionError(f"{_shown(self.count)} pictures were asked for; 1 to {MOST_PICTURES} are possible.")
-        if self.seed + self.count - 1 > LAST_SEED:
-            raise OptionError(
-                f"{self.count} pictures from seed {self.seed} on go past the last seed, {LAST_SEED}: choose a smaller "
-                "seed or count."
-            )
-        _check_style(self.truncation, self.directions)
-        if self.mix_seed is not None:
-            _check_seed(self.mix_seed)
-        if not _is_number(self.mix) or not 0 <= self.mix <= 1:
-            raise OptionError(f"The mix is {_shown(self.mix)}; it must be between 0 and 1.")
-
-
-@dataclass(frozen=True, kw_only=True)
-class WalkOptions:
-    """A way through the pictures of some seeds; raises OptionError for values out of range."""
-
-    model: str = "faces"
-    seeds: tuple[int, ...] = (0, 1, 2, 3)  # two to eight
-    frames: int = 60  # of the whole walk
-    loop: bool = True  # go back to the first seed, so that the clip can be played in a circle
-    truncation: float = 0.7
-    directions: tuple[float, ...] = ()
-
-    def __post_init__(self) -> None:
-        if not WALK_SEEDS[0] <= len(self.seeds) <= WALK_SEEDS[1]:
-            raise OptionError(f"A walk takes two to eight seeds; {len(self.seeds)} were given.")
-        for seed in self.seeds:
-            _check_seed(seed)
-        if not _is_whole(self.frames) or not WALK_FRAMES[0] <= self.frames <= WALK_FRAMES[1]:
-            raise OptionError(
-                f"{_shown(self.frames)} frames were asked for; {WALK_FRAMES[0]} to {WALK_FRAMES[1]} are possible."
-            )
-        _check_style(self.truncation, self.directions)
-
-
-def _check_seed(seed: object) -> None:
-    if not _is_whole(seed) or not 0 <= seed <= LAST_SEED:
-        raise OptionError(f"Seed {_shown(seed)} is not offered: it must be a whole number from 0 to {LAST_SEED}.")
-
-
-def _check_style(truncation: object, directions: Sequence[object]) -> None:
-    if not _is_number(truncation) or not 0 <= truncation <= 1:
-        raise OptionError(f"Truncation is {_shown(truncation)}; it must be between 0 and 1.")
-    for number, value in enumerate(directions, 1):
-        if not _is_number(value) or not abs(value) <= STEEPEST:
-            raise OptionError(
-                f"Direction {number} is {_shown(value)}; it must be between -{STEEPEST:g} and {STEEPEST:g}."
-            )
-
-
-def _is_whole(value: object) -> TypeGuard[int]:
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _is_number(value: object) -> TypeGuard[float]:
-    """Whether it can be compared with numbers; NaN can, and is refused by every range."""
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
-
-
-def _shown(value: object) -> str:
-    return "(nothing)" if value is None else str(value)[:40]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

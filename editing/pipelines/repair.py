@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Literal
+from typing import Any
 
 import cv2
 import numpy as np
@@ -22,9 +22,10 @@ import numpy.typing as npt
 from editing import __version__, runtime
 from editing.errors import ImageError, OptionError
 from editing.faces import align, detect, likeness, restore
-from editing.faces.align import SIDE, Box, Face, Transform
+from editing.faces.align import SIDE, Face, Transform
 from editing.faces.detect import Detector
 from editing.faces.restore import Restorer
+from editing.options import Choice, RepairOptions
 from editing.pictures.masks import Mask
 from editing.pictures.picture import Floats, Picture, Pixels, from_float, to_float
 from editing.pipelines import fill
@@ -35,74 +36,6 @@ from editing.weights.files import digest
 from editing.weights.find import find_weight
 
 ANONYMISE = ("no", "blur", "pixels", "person")
-
-
-@dataclass(frozen=True, kw_only=True)
-class RepairOptions:
-    """What to do; raises OptionError for values out of range.
-
-    ``faces`` are numbered from 1, from left to right; ``boxes`` (left, top, right, bottom, in pixels) are faces that
-    the detector misses, and are numbered with the others. ``anonymise`` replaces faces instead of repairing them, by
-    "blur", "pixels" or a "person" who does not exist (see :func:`repair`).
-    """
-
-    model: str = "repairer"  # a name of the catalogue for "restore", or a file
-    faces: Literal["all", "none"] | tuple[int, ...] = "all"
-    boxes: tuple[Box, ...] = ()
-    strength: float = 1.0  # 0 leaves the faces as they are
-    fidelity: float = 0.5  # 1 as close to the input as the network can, 0 as clean as it can
-    score: float = 0.8  # how sure the detector must be
-    min_size: int | None = None  # pixels; lower faces are left alone; None: faces.smallest()
-    filler: str = "auto"  # of masked parts outside faces: one of fill.FILLERS
-    anonymise: str = "no"
-    precision: str = "auto"
-
-    def __post_init__(self) -> None:
-        if isinstance(self.faces, str):
-            if self.faces not in ("all", "none"):
-                raise OptionError(f"Faces is '{self.faces}'; it must be all, none, or numbers with commas such as 1,3.")
-        elif not self.faces or min(self.faces) < 1:
-            raise OptionError("Faces are numbered from 1, from left to right; give at least one number, or none.")
-        _check_dials(self.strength, self.fidelity)
-        if not 0 <= self.score <= 1:  # also refuses NaN
-            raise OptionError(f"The score is {self.score}; it must be between 0 and 1.")
-        if self.min_size is not None and not 8 <= self.min_size <= 4096:
-            raise OptionError(f"The smallest face is {self.min_size} pixels; it must be between 8 and 4096.")
-        if self.filler not in fill.FILLERS:
-            raise OptionError(f"The filler '{self.filler}' is not known; choose one of {', '.join(fill.FILLERS)}.")
-        if self.anonymise not in ANONYMISE:
-            raise OptionError(f"Anonymise is '{self.anonymise}'; choose one of {', '.join(ANONYMISE)}.")
-        if self.precision not in runtime.PRECISIONS:
-            raise OptionError(f"Precision is '{self.precision}'; choose one of {', '.join(runtime.PRECISIONS)}.")
-
-
-def faces_of(text: str) -> Literal["all", "none"] | tuple[int, ...]:
-    """``RepairOptions.faces`` out of "all", "none" or numbers such as "1,3"; raises OptionError for anything else."""
-    if text in ("all", "none"):
-        return "all" if text == "all" else "none"
-    try:
-        return tuple(int(word) for word in text.split(","))
-    except ValueError:
-        raise OptionError(f"Faces is '{text}'; it must be all, none, or numbers with commas such as 1,3.") from None
-
-
-def _check_dials(strength: float, fidelity: float) -> None:
-    if not 0 <= strength <= 1:
-        raise OptionError(f"Strength is {strength}; it must be between 0 and 1.")
-    if not 0 <= fidelity <= 1:
-        raise OptionError(f"Fidelity is {fidelity}; it must be between 0 and 1.")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Choice:
-    """What becomes of one face; raises OptionError for values out of range."""
-
-    accept: bool = True
-    strength: float = 1.0
-    fidelity: float = 0.5
-
-    def __post_init__(self) -> None:
-        _check_dials(self.strength, self.fidelity)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -32,6 +32,7 @@ import torch
 from editing import __version__, runtime
 from editing.errors import EditingError, OptionError, WeightError
 from editing.networks.stylizer import Statistics, Stylizer, StylizerConfig, Vgg
+from editing.options import StylizeOptions
 from editing.pictures import masks, tiling
 from editing.pictures.masks import Mask
 from editing.pictures.picture import Floats, Notice, Picture, Pixels, fill_transparent, from_float, to_float
@@ -46,7 +47,6 @@ from editing.weights.files import digest
 from editing.weights.find import find_weight
 from editing.weights.load import load_state, metadata_of
 
-SCALES = (0.1, 4.0)
 BASE = 768  # longest side of the working copy at style scale 1, in pixels
 SHORTEST = 64  # pixels: what the working copy of the narrowest picture has across
 STYLE_SIDE = 256  # shorter side at which a style picture is looked at, as in the training
@@ -59,43 +59,6 @@ SHOWN_STEPS = 10  # of an optimisation between two pictures that are shown
 PART = 128  # pixels: side of each of the parts that they are taken of, where that is not all
 EDGE = 0.004  # of the longest side: over this length the edge of a mask fades
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # Rec. 601, as in YIQ
-
-
-@dataclass(frozen=True, kw_only=True)
-class StylizeOptions:
-    """What to do; raises OptionError for values out of range.
-
-    A style is a name of the gallery, or a picture file.
-    """
-
-    style: str
-    second: str | None = None  # a second style to mix with
-    mix: float = 0.5  # share of the second: 0 only the first, 1 only the second
-    strength: float = 1.0  # 0 the photo itself, 1 the painting
-    style_scale: float = 1.0  # size of the strokes against the picture: 2 twice as large
-    keep_colors: bool = False  # take only light and shade from the painting
-    model: str = "stylizer"  # a name of the catalogue, or a file
-    optimise: int = 0  # steps of Gatys' method, minutes instead of seconds; 0: the network paints
-    tile: int | None = None  # side of a tile in working pixels; None: chosen from the free memory
-    precision: str = "auto"
-
-    def __post_init__(self) -> None:
-        if not self.style:
-            raise OptionError("No style was given: choose one of the gallery, or a picture.")
-        if not 0 <= self.mix <= 1:  # also refuses NaN
-            raise OptionError(f"The mix is {self.mix}; it must be between 0 and 1.")
-        if not 0 <= self.strength <= 1:
-            raise OptionError(f"Strength is {self.strength}; it must be between 0 and 1.")
-        if not SCALES[0] <= self.style_scale <= SCALES[1]:
-            raise OptionError(f"The style scale is {self.style_scale}; it must be between {SCALES[0]} and {SCALES[1]}.")
-        if not 0 <= self.optimise <= MOST_STEPS:
-            raise OptionError(f"{self.optimise} steps were asked for; 0 to {MOST_STEPS} are possible.")
-        if self.optimise and self.second is not None:
-            raise OptionError("Optimising takes one style: leave out the second.")
-        if self.tile is not None and not tiling.SMALLEST_TILE <= self.tile <= 4096:
-            raise OptionError(f"Tile is {self.tile}; it must be between {tiling.SMALLEST_TILE} and 4096, or auto.")
-        if self.precision not in runtime.PRECISIONS:
-            raise OptionError(f"Precision is '{self.precision}'; choose one of {', '.join(runtime.PRECISIONS)}.")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from itertools import pairwise
 from typing import Any
 
@@ -22,6 +22,7 @@ from editing import __version__, runtime
 from editing.errors import EditingError, OptionError, WeightError
 from editing.networks import rrdb
 from editing.networks.denoiser import Denoiser, DenoiserConfig
+from editing.options import SCALES, UpscaleOptions
 from editing.pictures import tiling
 from editing.pictures.picture import Floats, Picture, Pixels, check_output_size, fill_transparent, from_float, to_float
 from editing.pipelines import noise
@@ -33,45 +34,14 @@ from editing.weights.find import find_weight
 from editing.weights.load import load_network, load_state, metadata_of
 
 TASKS = ("upscale", "clean")  # of the weights that are used here
-SCALES = (1, 2, 3, 4)
 _CELL = 16  # input pixels; the colour lock works on means of cells this large, so that it can't touch detail
 
 
-def default_model() -> str:
-    """The catalogue's name of the model to use on this machine when none is asked for."""
+def named(model: str) -> str:
+    """The catalogue's name for "auto" on this machine; any other as it is."""
+    if model != "auto":
+        return model
     return "photo-fast" if runtime.choose_backend().device == "cpu" else "photo"
-
-
-@dataclass(frozen=True, kw_only=True)
-class UpscaleOptions:
-    """What to do; raises OptionError for values out of range.
-
-    Without a ``model``, it is ``photo`` on a GPU, and elsewhere ``photo-fast``, which takes a fraction of its time.
-    ``longest`` (pixels) overrides ``scale``. Scale 1 enlarges and then reduces, which removes noise and JPEG blocks.
-    """
-
-    model: str = field(default_factory=default_model)  # a name of the catalogue, or a file
-    scale: int | None = None  # None: 4, or as much as the network enlarges
-    longest: int | None = None  # longest side of the result, in pixels
-    strength: float = 1.0  # 0 a plain Lanczos enlargement, 1 the network's
-    tile: int | None = None  # side of a tile in input pixels; None: chosen from the free memory
-    precision: str = "auto"
-    color_lock: bool = True  # set the low frequencies of the result to the input's
-    sigma: float | None = None  # for denoisers: the noise's deviation, of 255; None: told from the picture
-
-    def __post_init__(self) -> None:
-        if self.scale is not None and self.scale not in SCALES:
-            raise OptionError(f"Scale {self.scale} is not offered: choose 1, 2, 3 or 4, or give the longest side.")
-        if self.longest is not None and not 1 <= self.longest <= 65535:
-            raise OptionError(f"The longest side is {self.longest} pixels; it must be between 1 and 65535.")
-        if not 0 <= self.strength <= 1:  # also refuses NaN
-            raise OptionError(f"Strength is {self.strength}; it must be between 0 and 1.")
-        if self.tile is not None and not tiling.SMALLEST_TILE <= self.tile <= 4096:
-            raise OptionError(f"Tile is {self.tile}; it must be between {tiling.SMALLEST_TILE} and 4096, or auto.")
-        if self.precision not in runtime.PRECISIONS:
-            raise OptionError(f"Precision is '{self.precision}'; choose one of {', '.join(runtime.PRECISIONS)}.")
-        if self.sigma is not None and not 0 <= self.sigma <= noise.STRONGEST:
-            raise OptionError(f"Sigma is {self.sigma}; it must be between 0 and {noise.STRONGEST:g}, or auto.")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -126,7 +96,7 @@ def load(model: str, precision: str = "auto") -> Upscaler:
 
     Raises WeightError for an unknown, missing or damaged weight, OptionError for an unknown precision.
     """
-    weight = find_weight(model, *TASKS)
+    weight = find_weight(named(model), *TASKS)
     backend = runtime.choose_backend(precision)
     sha256 = digest(weight)
 
@@ -154,17 +124,7 @@ def load(model: str, precision: str = "auto") -> Upscaler:
 
 def takes_sigma(model: str) -> bool:
     """Whether the model is told how strong the noise is; raises as :func:`load` does, but doesn't load it."""
-    return _denoiser_config(find_weight(model, *TASKS)) is not None
-
-
-def sigma_of(text: str) -> float | None:
-    """What people write for :attr:`UpscaleOptions.sigma`: "auto" or a number; raises OptionError."""
-    if text.strip() == "auto":
-        return None
-    try:
-        return float(text)
-    except ValueError:
-        raise OptionError(f"Sigma is {text!r}; it must be between 0 and {noise.STRONGEST:g}, or auto.") from None
+    return _denoiser_config(find_weight(named(model), *TASKS)) is not None
 
 
 def _denoiser_config(weight: Weight) -> DenoiserConfig | None:
@@ -217,6 +177,7 @@ def settle(
     Done twice it changes nothing more. Raises OptionError where the network can't do what they ask, whatever the
     picture, and as :func:`load` does.
     """
+    options = replace(options, model=named(options.model))
     network = network or load(options.model, options.precision)
     if options.sigma is not None and not network.denoiser:
         raise OptionError(
@@ -422,7 +383,7 @@ def _fitting(tile: int, network: Upscaler) -> int:
 
 def recipe(options: UpscaleOptions) -> dict[str, Any]:
     """What it takes to make the result again: task, options, weight names and sha256, version."""
-    weight = find_weight(options.model, *TASKS)
+    weight = find_weight(named(options.model), *TASKS)
     return {
         "task": "upscale",
         "options": asdict(options) | {"model": weight.name},

@@ -14,11 +14,11 @@ import numpy as np
 
 from editing.clips.walk import FASTEST, WALK_SUFFIXES, check_walk, write_walk
 from editing.errors import EditingError, ImageError, OptionError
+from editing.options import WALK_FRAMES, GenerateOptions, UpscaleOptions, WalkOptions
 from editing.pictures.read import read_picture
 from editing.pictures.write import write_picture
 from editing.pipelines import generate, upscale
-from editing.pipelines.generate import GenerateOptions, LoadedGenerator, Sample, WalkOptions
-from editing.pipelines.upscale import UpscaleOptions
+from editing.pipelines.generate import LoadedGenerator, Sample
 from editing.report import Report, silent
 from editing.ui import run_viewer
 from editing.ui.handlers import COMPUTE, QUICK, Job, explain, guarded, job, new_folder, request_stop
@@ -81,7 +81,7 @@ def build(tabs: gr.Tabs, upscale_picture: gr.Image) -> None:
                     )  # fmt: skip
                     dice_walk = gr.Button(T("generate_dice_walk"), size="sm")
                     frames = gr.Slider(
-                        generate.WALK_FRAMES[0], FRAMES, 60, step=1, label=T("walk_frames"), elem_id="generate-frames"
+                        WALK_FRAMES[0], FRAMES, 60, step=1, label=T("walk_frames"), elem_id="generate-frames"
                     )
                     fps = gr.Slider(1, FASTEST, 20, step=1, label=T("walk_fps"))
                     loop = gr.Checkbox(True, label=T("walk_loop"), info=T("walk_loop_info"))

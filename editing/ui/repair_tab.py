@@ -18,15 +18,14 @@ import numpy as np
 from editing.errors import EditingError, ImageError, OptionError
 from editing.faces import align, detect, likeness
 from editing.faces.align import Box, Face
+from editing.options import Choice, GenerateOptions, RepairOptions, UpscaleOptions
 from editing.pictures import masks
 from editing.pictures.masks import Mask
 from editing.pictures.picture import Notice, Picture, Pixels, from_float, to_float
 from editing.pictures.read import probe_picture, read_picture
 from editing.pictures.write import write_picture
 from editing.pipelines import generate, repair, upscale
-from editing.pipelines.generate import GenerateOptions
-from editing.pipelines.repair import Choice, Repaired, RepairedFace, RepairOptions
-from editing.pipelines.upscale import UpscaleOptions
+from editing.pipelines.repair import Repaired, RepairedFace
 from editing.ui import generate_tab, mask_canvas
 from editing.ui.handlers import (
     COMPUTE,
@@ -777,7 +776,7 @@ def repair_endpoint(
     if not file:
         raise EditingError("No picture was sent: give a file.")
     options = _options(
-        model, min_size, score, anonymise, faces=repair.faces_of(str(which)[:200]), boxes=_boxes(boxes),
+        model, min_size, score, anonymise, faces=which, boxes=_boxes(boxes),
         fidelity=float(fidelity), strength=float(strength),
     )  # fmt: skip
     started = time.monotonic()

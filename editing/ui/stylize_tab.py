@@ -17,13 +17,14 @@ import numpy as np
 
 from editing import runtime
 from editing.errors import EditingError, ImageError, OptionError, Stopped, WeightError
+from editing.options import MOST_STEPS, StylizeOptions
 from editing.pictures import masks, tiling
 from editing.pictures.masks import Mask
 from editing.pictures.picture import Floats, Notice, Picture, from_float
 from editing.pictures.read import probe_picture, read_picture
 from editing.pictures.write import write_picture
 from editing.pipelines import stylize
-from editing.pipelines.stylize import Style, StylizeOptions
+from editing.pipelines.stylize import Style
 from editing.ui import mask_canvas
 from editing.ui.handlers import (
     COMPUTE,
@@ -108,7 +109,7 @@ def build(tabs: gr.Tabs, upscale_picture: gr.Image, *, send_mask: bool = False) 
                     0, 1, 0.5, step=0.01, label=T("style_mix"), info=T("style_mix_info"), elem_id="stylize-mix"
                 )
             style_scale = gr.Slider(
-                0.25, stylize.SCALES[1], 1, step=0.05, label=T("style_scale"), info=T("style_scale_info"),
+                0.1, 4, 1, step=0.05, label=T("style_scale"), info=T("style_scale_info"),
                 elem_id="stylize-scale",
             )  # fmt: skip
             with gr.Accordion(T("advanced"), open=False):
@@ -133,7 +134,7 @@ def build(tabs: gr.Tabs, upscale_picture: gr.Image, *, send_mask: bool = False) 
                 if not fetched:
                     gr.Markdown(T("optimise_missing"), elem_id="stylize-optimise-missing")
                 steps = gr.Slider(
-                    10, stylize.MOST_STEPS, 300, step=10, label=T("optimise_steps"), interactive=fetched,
+                    10, MOST_STEPS, 300, step=10, label=T("optimise_steps"), interactive=fetched,
                     elem_id="stylize-steps",
                 )  # fmt: skip
                 optimise = gr.Button(T("optimise_run"), interactive=fetched, elem_id="stylize-optimise")

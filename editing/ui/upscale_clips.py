@@ -17,9 +17,9 @@ from editing import runtime
 from editing.clips.read import VIDEO_SUFFIXES, is_clip, probe_clip
 from editing.clips.write import VIDEOS, format_of, usual_suffix
 from editing.errors import EditingError, ImageError, Stopped
+from editing.options import ClipOptions, UpscaleOptions
 from editing.pipelines import clips, upscale
-from editing.pipelines.clips import ClipOptions, ClipResult
-from editing.pipelines.upscale import UpscaleOptions
+from editing.pipelines.clips import ClipResult
 from editing.report import Report
 from editing.ui.handlers import as_text, duration, explain, guarded, job, lasting_folder, size_text
 from editing.ui.translations import language_of, say, translate

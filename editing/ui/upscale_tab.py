@@ -17,12 +17,11 @@ import numpy as np
 from editing import runtime
 from editing.clips.read import is_clip, probe_clip
 from editing.errors import EditingError, ImageError, Stopped
+from editing.options import SCALES, ClipOptions, UpscaleOptions
 from editing.pictures.picture import Notice, Picture
 from editing.pictures.read import probe_picture, read_picture
 from editing.pictures.write import write_picture
 from editing.pipelines import clips, noise, upscale
-from editing.pipelines.clips import ClipOptions
-from editing.pipelines.upscale import UpscaleOptions
 from editing.ui import upscale_clips
 from editing.ui.handlers import (
     COMPUTE,
@@ -84,10 +83,8 @@ def build() -> gr.Image:
                         [(T("clip_format_same"), ""), *((name, name) for name in upscale_clips.FORMATS)], value="",
                         label=T("format"), info=T("clip_format_info"), elem_id="upscale-clip-format",
                     )  # fmt: skip
-            model = gr.Dropdown(_models(), value=upscale.default_model(), label=T("model"), elem_id="upscale-model")
-            scale = gr.Radio(
-                list(upscale.SCALES), value=4, label=T("scale"), info=T("scale_info"), elem_id="upscale-scale"
-            )
+            model = gr.Dropdown(_models(), value=upscale.named("auto"), label=T("model"), elem_id="upscale-model")
+            scale = gr.Radio(list(SCALES), value=4, label=T("scale"), info=T("scale_info"), elem_id="upscale-scale")
             # For denoisers alone, which in turn have no scale.
             sigma_auto = gr.Checkbox(
                 True, label=T("sigma_auto"), info=T("sigma_auto_info"), visible=False, elem_id="upscale-sigma-auto"
@@ -330,7 +327,7 @@ def settings_of_recipe(source: dict[str, Any] | None, request: gr.Request) -> li
     find_weight(made.model, *upscale.TASKS, paths=False)
     level = gr.skip() if made.sigma is None else made.sigma
     return [
-        made.model, made.scale or max(upscale.SCALES), made.strength, made.longest or 0, made.precision, made.tile or 0,
+        made.model, made.scale or max(SCALES), made.strength, made.longest or 0, made.precision, made.tile or 0,
         made.color_lock, made.sigma is None, level,
     ]  # fmt: skip
 
@@ -630,7 +627,7 @@ def upscale_endpoint(
     if not file:
         raise EditingError("No picture was sent: give a file.")
     options = _options(model, scale, strength, longest, precision, tile, color_lock)
-    options = replace(options, sigma=upscale.sigma_of(sigma))
+    options = replace(options, sigma=sigma)
     started = time.monotonic()
     with job(request, progress) as work:
         picture = read_picture(file)
@@ -658,7 +655,7 @@ def clip_endpoint(
 
     def options() -> ClipOptions:
         made = _options(model, scale, strength, longest, precision, tile, color_lock)
-        return ClipOptions(upscale=replace(made, sigma=upscale.sigma_of(sigma)), steady=float(steady))
+        return ClipOptions(upscale=replace(made, sigma=sigma), steady=float(steady))
 
     return upscale_clips.endpoint(file, options, clip_format, strip, keep_gps, request, progress)
 

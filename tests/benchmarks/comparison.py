@@ -21,6 +21,7 @@ import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 from skimage import data
 
+from editing.options import UpscaleOptions
 from editing.pictures.picture import Picture
 from editing.pipelines import upscale
 
@@ -51,7 +52,7 @@ def main() -> None:
     columns = [("input", [x.resize((4 * SMALL, 4 * SMALL), Image.Resampling.NEAREST) for x in small])]
     columns.append(("bicubic", [x.resize((4 * SMALL, 4 * SMALL), Image.Resampling.BICUBIC) for x in small]))
     for model in MODELS:
-        options = upscale.UpscaleOptions(model=model, tile=128)
+        options = UpscaleOptions(model=model, tile=128)
         network = upscale.load(model)
         made, times = [], []
         for picture in (small[0], *small):  # the first run is thrown away: it warms up

@@ -29,12 +29,13 @@ import numpy as np
 import torch
 
 from editing import runtime
+from editing.options import UpscaleOptions
 from editing.pictures.picture import (
     Picture,
     from_float,
 )
 from editing.pipelines import noise, upscale
-from editing.pipelines.upscale import UpscaleOptions, Upscaler
+from editing.pipelines.upscale import Upscaler
 from editing.training.denoiser import as_floats, psnr, with_noise
 from editing.training.photos import load_sources
 

@@ -28,9 +28,9 @@ from safetensors import safe_open
 
 from editing import runtime
 from editing.networks.repairer import Repairer, RepairerConfig
+from editing.options import UpscaleOptions
 from editing.pictures.picture import Picture
 from editing.pipelines import upscale
-from editing.pipelines.upscale import UpscaleOptions
 from editing.training import losses
 from editing.training.photos import load_sources, to_tensor
 from editing.training.repairer import ONLY_FILL, Exam, FeatureRuler, inpainted, make_exams, psnr, repaired

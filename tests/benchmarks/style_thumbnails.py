@@ -16,6 +16,7 @@ ROOT = Path(__file__).parent.parent.parent
 sys.path.insert(0, str(ROOT))
 
 from editing import runtime
+from editing.options import StylizeOptions
 from editing.pictures import tiling
 from editing.pictures.picture import (
     Picture,
@@ -44,7 +45,7 @@ def main() -> None:
             old.unlink()
     for style in stylize.styles():
         with runtime.job():
-            painted = stylize.paint(square, stylize.StylizeOptions(style=style.name, style_scale=SCALE))
+            painted = stylize.paint(square, StylizeOptions(style=style.name, style_scale=SCALE))
         small = from_float(tiling.resize(painted.pixels, SIDE, SIDE) / 255, 8)
         file = stylize_tab.THUMBNAILS / f"{style.name}.jpg"
         write_picture(Picture(pixels=small), file, quality=85)

@@ -28,6 +28,7 @@ from skimage import data
 from skimage.metrics import structural_similarity
 
 from editing import runtime
+from editing.options import UpscaleOptions
 from editing.pictures import tiling
 from editing.pictures.picture import (
     Picture,
@@ -35,7 +36,6 @@ from editing.pictures.picture import (
 )
 from editing.pictures.write import write_picture
 from editing.pipelines import upscale
-from editing.pipelines.upscale import UpscaleOptions
 from editing.weights.find import find_weight
 from editing.weights.load import load_network
 

@@ -13,6 +13,7 @@ from gradio_client.exceptions import AppError
 from playwright.sync_api import Locator, Page, expect
 
 from browser.conftest import PATIENCE, App, OpenPage
+from editing.options import GenerateOptions
 from editing.pictures.read import read_picture
 from editing.pipelines import generate
 
@@ -64,7 +65,7 @@ def test_faces_from_seeds_to_a_file_and_on_to_upscale(page: Page, tmp_path: Path
     assert saved.name == "seed-000043.png"
     found = read_picture(saved)
     options = generate.options_of(found.recipe or {})
-    assert isinstance(options, generate.GenerateOptions)
+    assert isinstance(options, GenerateOptions)
     assert np.array_equal(generate.generate(options)[0].picture.pixels, found.pixels)
 
     # Moving the truncation draws the same seeds again, and the same one stays chosen.

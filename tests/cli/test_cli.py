@@ -301,7 +301,8 @@ def test_the_readme_mentions_every_command_and_option(command: str, options: lis
 
 
 def test_the_recipe_is_plain_json() -> None:
-    from editing.pipelines.upscale import UpscaleOptions, recipe
+    from editing.options import UpscaleOptions
+    from editing.pipelines.upscale import recipe
 
     made = recipe(UpscaleOptions(model="anime-fast"))
     assert json.loads(json.dumps(made)) == made

@@ -11,6 +11,7 @@ from clips.test_walk import read_mp4, read_webp
 from pipelines.test_generate import make
 
 from editing.__main__ import main
+from editing.options import GenerateOptions, WalkOptions
 from editing.pictures.read import read_picture
 from editing.pipelines import generate
 
@@ -40,7 +41,7 @@ def test_several_pictures_go_into_a_folder(folder: Path, capsys: pytest.CaptureF
     assert not said.err.strip()
     found = read_picture(folder / "out/seed-000999.png")
     options = generate.options_of(found.recipe or {})
-    assert isinstance(options, generate.GenerateOptions)
+    assert isinstance(options, GenerateOptions)
     assert (options.seed, options.count, options.truncation) == (999, 1, 0.7)
     assert np.array_equal(generate.generate(options)[0].picture.pixels, found.pixels)
 
@@ -49,7 +50,7 @@ def test_one_picture_goes_into_a_file_of_any_format(folder: Path) -> None:
     style = ["--direction", "3=-1.5", "--direction", "1=1", "--mix", "7=0.25", "--truncation", "1"]
     assert main(["generate", "-o", "one.webp", "--seed", "4294967295", *style, *SMALL]) == 0
     options = generate.options_of(read_picture(folder / "one.webp").recipe or {})
-    assert options == generate.GenerateOptions(
+    assert options == GenerateOptions(
         model="small.safetensors", seed=2**32 - 1, truncation=1.0, directions=(1.0, 0.0, -1.5), mix_seed=7, mix=0.25
     )
 
@@ -65,7 +66,7 @@ def test_256_enlarges_by_the_photo_model(folder: Path, capsys: pytest.CaptureFix
     assert found.pixels.shape == (256, 256, 3)
     assert found.recipe is not None
     assert found.recipe["then"]["options"]["model"] == "photo"
-    plain = generate.generate(generate.GenerateOptions(model="large.safetensors"))[0].picture.pixels
+    plain = generate.generate(GenerateOptions(model="large.safetensors"))[0].picture.pixels
     # The enlargement averages back to what was drawn.
     reduced = found.pixels.reshape(64, 4, 64, 4, 3).mean((1, 3))
     assert np.abs(reduced - plain).mean() < 12
@@ -87,7 +88,7 @@ def test_a_walk_becomes_a_clip_or_both(folder: Path, capsys: pytest.CaptureFixtu
     frames, durations, loop = read_webp(folder / "clips" / "walk-1-2-3.webp")
     assert (len(frames), sum(durations), loop) == (7, 700, 1)
     options = generate.options_of(read_picture(folder / "clips" / "walk-1-2-3.webp").recipe or {})
-    assert options == generate.WalkOptions(model="small.safetensors", seeds=(1, 2, 3), frames=7, loop=False)
+    assert options == WalkOptions(model="small.safetensors", seeds=(1, 2, 3), frames=7, loop=False)
 
 
 @pytest.mark.parametrize(

@@ -22,10 +22,11 @@ from torch.nn.functional import interpolate
 from editing.clips.read import ClipHeader, Frame, probe_clip, read_frames
 from editing.clips.write import _LONGEST, CLIP_SUFFIXES, VIDEOS
 from editing.errors import EditingError, ImageError, OptionError, Stopped
+from editing.options import ClipOptions, UpscaleOptions
 from editing.pictures.read import read_picture
 from editing.pipelines import clips, upscale
-from editing.pipelines.clips import ClipOptions, ClipResult
-from editing.pipelines.upscale import UpscaleOptions, Upscaler
+from editing.pipelines.clips import ClipResult
+from editing.pipelines.upscale import Upscaler
 from editing.runtime import Backend
 
 ALL = CLIP_SUFFIXES

@@ -19,12 +19,12 @@ from ui.test_upscale_tab import Visitor
 from editing.__main__ import main
 from editing.errors import OptionError, WeightError
 from editing.networks.denoiser import Denoiser, DenoiserConfig
+from editing.options import ClipOptions, UpscaleOptions
 from editing.pictures.picture import Picture, from_float, to_float
 from editing.pictures.read import read_picture
 from editing.pictures.write import write_picture
 from editing.pipelines import clips, noise, upscale
-from editing.pipelines.clips import ClipOptions
-from editing.pipelines.upscale import UpscaleOptions, Upscaler
+from editing.pipelines.upscale import Upscaler
 from editing.training.loop import write_weights
 from editing.ui import upscale_tab
 from editing.weights.catalogue import CATALOGUE

@@ -19,10 +19,11 @@ from safetensors.torch import load_file, save_file
 
 from editing.errors import EditingError, OptionError, Stopped, WeightError
 from editing.networks.generator import Generator, GeneratorConfig
+from editing.options import LAST_SEED, GenerateOptions, WalkOptions
 from editing.pictures.read import read_picture
 from editing.pictures.write import write_picture
 from editing.pipelines import generate
-from editing.pipelines.generate import GenerateOptions, LoadedGenerator, WalkOptions
+from editing.pipelines.generate import LoadedGenerator
 from editing.weights.files import verify
 from editing.weights.find import find_weight, problems, rows
 from editing.weights.load import metadata_of
@@ -94,14 +95,14 @@ def test_latents_are_numpys_frozen_stream(small: LoadedGenerator) -> None:
     # The first numbers of np.random.RandomState(0).randn(), which have not changed since 2011.
     wanted = [1.764052345967664, 0.4001572083672233, 0.9787379841057392, 2.240893199201458]
     assert small.latent(0)[:4].tolist() == pytest.approx(wanted, abs=1e-15)
-    assert np.isfinite(small.latent(generate.LAST_SEED)).all()
+    assert np.isfinite(small.latent(LAST_SEED)).all()
 
 
 DRAW = """
 import sys, numpy as np
 from editing import generate
 network = generate.load(sys.argv[1])
-options = generate.GenerateOptions(model=sys.argv[1], count=8, truncation=1)
+options = GenerateOptions(model=sys.argv[1], count=8, truncation=1)
 np.save(sys.argv[2], np.stack([s.picture.pixels for s in generate.generate(options, network=network)]))
 """
 

@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from editing.networks.compact import CompactConfig
+from editing.options import UpscaleOptions
 from editing.pictures.picture import Picture
 from editing.pipelines import upscale
 from editing.weights.files import path_of, verify
@@ -42,7 +43,7 @@ def decibels(made: npt.NDArray[np.uint8], truth: npt.NDArray[np.uint8]) -> float
 def test_it_gives_back_what_a_clean_reduction_took(astronaut: npt.NDArray[np.uint8], color_lock: bool) -> None:
     small = Image.fromarray(astronaut).resize((128, 128), Image.Resampling.BICUBIC)
     plain = np.asarray(small.resize((512, 512), Image.Resampling.BICUBIC))
-    options = upscale.UpscaleOptions(model="photo-exact", color_lock=color_lock)
+    options = UpscaleOptions(model="photo-exact", color_lock=color_lock)
     made = upscale.upscale(Picture(pixels=np.asarray(small)), options)
     assert made.pixels.shape == (512, 512, 3)
     assert decibels(made.pixels, astronaut) > decibels(plain, astronaut) + 1.3
@@ -52,7 +53,7 @@ def test_tiles_leave_no_seam(astronaut: npt.NDArray[np.uint8]) -> None:
     picture = Picture(pixels=astronaut[:100, 200:330])
     network = upscale.load("photo-exact", "fp32")
     whole, tiled = (
-        upscale.upscale(picture, upscale.UpscaleOptions(model="photo-exact", tile=tile), network=network).pixels
+        upscale.upscale(picture, UpscaleOptions(model="photo-exact", tile=tile), network=network).pixels
         for tile in (256, 48)
     )
     assert np.abs(whole.astype(int) - tiled).max() <= 1

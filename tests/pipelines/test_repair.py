@@ -19,10 +19,10 @@ from editing.faces import align, likeness, restore
 from editing.faces.align import SIDE, TEMPLATE, Face
 from editing.faces.restore import Restorer
 from editing.networks.repairer import Repairer, RepairerConfig
+from editing.options import Choice, RepairOptions
 from editing.pictures.picture import Picture, from_float, to_float
 from editing.pipelines import fill, repair
 from editing.pipelines.fill import Filler
-from editing.pipelines.repair import Choice, RepairOptions
 from editing.runtime import Backend
 from editing.weights.catalogue import Local, Weight
 from editing.weights.files import SHIPPED

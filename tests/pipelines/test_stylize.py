@@ -18,11 +18,12 @@ from safetensors.torch import save_file
 from editing import runtime
 from editing.errors import EditingError, ImageError, OptionError, Stopped, WeightError
 from editing.networks.stylizer import Stylizer, StylizerConfig, Vgg
+from editing.options import StylizeOptions
 from editing.pictures import masks, tiling
 from editing.pictures.picture import Picture, from_float, to_float
 from editing.pictures.write import write_picture
 from editing.pipelines import stylize
-from editing.pipelines.stylize import LoadedStylizer, LoadedVgg, Style, StylizeOptions
+from editing.pipelines.stylize import LoadedStylizer, LoadedVgg, Style
 from editing.runtime import Backend, Cost
 from editing.weights.find import find_weight, weights_for
 

@@ -16,12 +16,13 @@ from torch.nn.functional import interpolate
 from editing import runtime
 from editing.errors import EditingError, ImageError, OptionError, Stopped, WeightError
 from editing.networks import rrdb
+from editing.options import UpscaleOptions
 from editing.pictures import tiling
 from editing.pictures.picture import Picture, fill_transparent, from_float, to_float
 from editing.pictures.read import read_picture
 from editing.pictures.write import write_picture
 from editing.pipelines import upscale
-from editing.pipelines.upscale import UpscaleOptions, Upscaler
+from editing.pipelines.upscale import Upscaler
 from editing.runtime import Backend
 from editing.weights.find import find_weight
 from editing.weights.load import load_network

@@ -18,6 +18,7 @@ from spandrel import MAIN_REGISTRY
 
 from editing.errors import OptionError, TrainingError
 from editing.networks.compact import Compact, CompactConfig
+from editing.options import UpscaleOptions
 from editing.pictures.picture import Picture
 from editing.pipelines import upscale
 from editing.training import upscaler
@@ -301,7 +302,7 @@ def test_the_pipeline_uses_what_is_exported(
     weight = find_weight("upscaler.safetensors", "upscale")
     assert weight.architecture.endswith("x4")
     small = Picture(pixels=cv2.resize(astronaut, (64, 64), interpolation=cv2.INTER_AREA))
-    large = upscale.upscale(small, upscale.UpscaleOptions(model="upscaler.safetensors"))
+    large = upscale.upscale(small, UpscaleOptions(model="upscaler.safetensors"))
     assert large.pixels.shape == (256, 256, 3)
     wanted = cv2.resize(astronaut, (256, 256), interpolation=cv2.INTER_AREA)
     assert peak_signal_noise_ratio(wanted, large.pixels) > 20

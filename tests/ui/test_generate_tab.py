@@ -20,10 +20,10 @@ from pipelines.test_generate import make
 from editing.clips.walk import write_walk
 from editing.errors import ImageError
 from editing.networks.generator import GeneratorConfig
+from editing.options import GenerateOptions, WalkOptions
 from editing.pictures.read import read_picture
 from editing.pictures.write import write_picture
 from editing.pipelines import generate
-from editing.pipelines.generate import GenerateOptions, WalkOptions
 from editing.ui import generate_tab, handlers
 from editing.ui.generate_tab import DIRECTIONS
 

@@ -13,12 +13,12 @@ import pytest
 
 from editing import runtime
 from editing.errors import EditingError
+from editing.options import UpscaleOptions
 from editing.pictures import tiling
 from editing.pictures.picture import NOTICES, Picture, check_output_size
 from editing.pictures.read import read_picture
 from editing.pictures.write import write_picture
 from editing.pipelines import upscale
-from editing.pipelines.upscale import UpscaleOptions
 from editing.ui.messages import MESSAGES
 from editing.ui.translations import TEXTS, language_of, say, translate
 from editing.weights.find import find_weight

@@ -14,7 +14,7 @@ from made_clips import animation, moving, video
 from editing import runtime
 from editing.clips.read import probe_clip
 from editing.errors import EditingError, Stopped
-from editing.pipelines.clips import ClipOptions
+from editing.options import ClipOptions
 from editing.ui import handlers, upscale_clips, upscale_tab
 from ui.test_upscale_tab import OPTIONS, Visitor
 

@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 from editing import runtime
+from editing.options import UpscaleOptions
 from editing.pictures.picture import Picture
 from editing.pictures.write import write_picture
-from editing.pipelines.upscale import UpscaleOptions
 from editing.ui import handlers, upscale_tab
 
 OPTIONS = UpscaleOptions(model="anime-fast", tile=64)
