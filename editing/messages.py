@@ -94,3 +94,130 @@ PAST_LAST_SEED = Text(
     "{count} pictures from seed {seed} on go past the last seed, {last}: choose a smaller seed or count.",
     "从种子 {seed} 起的 {count} 张图片超过了最后的种子 {last}：请选更小的种子或张数。",
 )
+
+# ---- notices: what a file did not hold, or could not keep ------------------------------------------------------------
+
+FIRST_FRAME = Text(
+    "The first of {frames} frames or pages was used.",
+    "共有 {frames} 帧（页），只使用了第一帧。",
+)
+CONVERTED_TO_SRGB = Text(
+    "The colours were converted from {mode} to sRGB.",
+    "颜色已从 {mode} 转换为 sRGB。",
+)
+PROFILE_DROPPED = Text(
+    "The colour profile does not fit the picture's colours and was left out.",
+    "颜色配置文件与图片的颜色不符，已被忽略。",
+)
+EXIF_UNREADABLE = Text(
+    "The EXIF data is damaged and was left out.",
+    "EXIF 数据已损坏，未保留。",
+)
+ALPHA_FLATTENED = Text(
+    "{format} has no transparency: the picture was laid on white.",
+    "{format} 不支持透明：图片已铺在白底上。",
+)
+DEPTH_REDUCED = Text(
+    "{format} holds 8 bits per channel: the picture's 16 bits were rounded to 8.",
+    "{format} 每通道只有 8 位：图片的 16 位已舍入为 8 位。",
+)
+EXIF_DROPPED = Text(
+    "The EXIF data is too long for {format} and was left out.",
+    "EXIF 数据超出 {format} 的容量，未保留。",
+)
+MAKER_NOTE_DROPPED = Text(
+    "The camera maker's part of the EXIF data is too long for {format} and was left out.",
+    "EXIF 数据中相机厂商的部分超出 {format} 的容量，未保留。",
+)
+XMP_DROPPED = Text(
+    "The XMP data was left out: it is too long, or its location could not be removed safely.",
+    "XMP 数据未保留：它过长，或其中的位置信息无法安全删除。",
+)
+RECIPE_DROPPED = Text(
+    "The recipe is too long for {format} and was left out.",
+    "配方超出 {format} 的容量，未保留。",
+)
+CLIP_DAMAGED = Text(
+    "The clip is cut off or damaged: the {frames} frames that could be read were used.",
+    "动图或视频不完整或已损坏：使用了能读出的 {frames} 帧。",
+)
+CLIP_DEPTH = Text(
+    "The clip holds {depth} bits per channel: they were rounded to 8.",
+    "视频每通道 {depth} 位：已取整为 8 位。",
+)
+CLIP_HDR = Text(
+    "The clip is HDR, which is not kept: its colours come out pale.",
+    "这是 HDR 视频，HDR 不会保留：颜色会偏淡。",
+)
+CLIP_PADDED = Text(
+    "{format} needs even sides: the last row or column was repeated.",
+    "{format} 要求边长为偶数：已重复最后一行或一列。",
+)
+CLIP_TOO_FAST = Text(
+    "GIF shows at most 50 frames a second: {frames} frames in between were left out.",
+    "GIF 每秒最多显示 50 帧：略去了中间的 {frames} 帧。",
+)
+SOUND_DROPPED = Text(
+    "{format} has no sound: it was left out.",
+    "{format} 没有声音：已略去声音。",
+)
+SOUND_ENCODED = Text(
+    "{format} does not hold {codec} sound: it was encoded anew as {new}.",
+    "{format} 不能存放 {codec} 声音：已重新编码为 {new}。",
+)
+SOUND_DAMAGED = Text(
+    "The sound is damaged: it was kept up to there.",
+    "声音已损坏：保留了损坏之前的部分。",
+)
+CLIP_RESUMED = Text(
+    "An earlier run was interrupted after {frames} frames: this one went on from there.",
+    "上次运行在 {frames} 帧后中断：这次从那里继续。",
+)
+CLIP_ANEW = Text(
+    "An interrupted run for the same output had another input or other settings: this one began anew.",
+    "同一输出上次中断的运行用的是别的输入或设置：这次重新开始。",
+)
+
+
+# ---- pictures --------------------------------------------------------------------------------------------------------
+
+
+# ---- clips -----------------------------------------------------------------------------------------------------------
+
+
+# ---- the environment -------------------------------------------------------------------------------------------------
+
+NOT_MEGAPIXELS = Text(
+    "The environment variable {name} is {value!r}, but must be a positive number of megapixels; set it to a number such "
+    "as {default}, or remove it.",
+    "环境变量 {name} 的值为 {value!r}，但应是正数（百万像素）。请设为 {default} 之类的数字，或删除它。",
+)
+NOT_COUNT = Text(
+    "The environment variable {name} is {value!r}, but must be a whole number above 0; set it to a number such as "
+    "{default}, or remove it.",
+    "环境变量 {name} 的值为 {value!r}，但应是大于 0 的整数。请设为 {default} 之类的数字，或删除它。",
+)
+
+
+# ---- weights ---------------------------------------------------------------------------------------------------------
+
+
+# ---- the machine -----------------------------------------------------------------------------------------------------
+
+
+# ---- faces, repair, fill ---------------------------------------------------------------------------------------------
+
+
+# ---- upscale, clips of it --------------------------------------------------------------------------------------------
+
+
+# ---- stylize ---------------------------------------------------------------------------------------------------------
+
+
+# ---- generate --------------------------------------------------------------------------------------------------------
+
+
+# ---- the page --------------------------------------------------------------------------------------------------------
+
+
+# ---- the command -----------------------------------------------------------------------------------------------------

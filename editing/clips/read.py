@@ -22,8 +22,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
+from editing import messages
 from editing.errors import ImageError, OptionError
-from editing.pictures.picture import Notice, Pixels, check_input_size
+from editing.messages import Message, tell
+from editing.pictures.picture import Pixels, check_input_size
 from editing.pictures.read import probe_picture
 
 if TYPE_CHECKING:
@@ -60,7 +62,7 @@ class ClipHeader:
     alpha: bool
     plays: int = 0  # how often it is played; 0 for ever
     sound: bool = False
-    notices: tuple[Notice, ...] = ()
+    notices: tuple[Message, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -147,7 +149,7 @@ def probe_clip(path: str | Path) -> ClipHeader:
     return header
 
 
-def read_frames(path: str | Path, notices: list[Notice]) -> Iterator[Frame]:
+def read_frames(path: str | Path, notices: list[Message]) -> Iterator[Frame]:
     """The frames of a clip in order; what is wrong with it is added to ``notices`` at the end. Raises ImageError."""
     path = Path(path)
     return _read_video(path, notices) if is_video(path) else _read_animation(path, notices)
@@ -289,9 +291,9 @@ def _probe_video(path: Path) -> ClipHeader:
         notices = []
         depth = max(component.bits for component in first.format.components)
         if depth > 8:
-            notices.append(Notice(key="clip_depth", values={"depth": depth}))
+            notices.append(tell(messages.CLIP_DEPTH, depth=depth))
         if first.color_trc in _HDR:
-            notices.append(Notice(key="clip_hdr"))
+            notices.append(tell(messages.CLIP_HDR))
     with opened(path) as container:  # once more, from the start
         frames = sum(not packet.is_discard for packet in _Video(container, path.name).packets())
     return ClipHeader(
@@ -300,7 +302,7 @@ def _probe_video(path: Path) -> ClipHeader:
     )  # fmt: skip
 
 
-def _read_video(path: Path, notices: list[Notice]) -> Iterator[Frame]:
+def _read_video(path: Path, notices: list[Message]) -> Iterator[Frame]:
     frames = 0
     with opened(path) as container:
         video = _Video(container, path.name)
@@ -325,7 +327,7 @@ def _read_video(path: Path, notices: list[Notice]) -> Iterator[Frame]:
             raise _undecodable(path.name)
         yield held
         if video.damaged:
-            notices.append(Notice(key="clip_damaged", values={"frames": frames + 1}))
+            notices.append(tell(messages.CLIP_DAMAGED, frames=frames + 1))
 
 
 def _undecodable(name: str) -> ImageError:
@@ -353,7 +355,7 @@ def _probe_animation(path: Path) -> ClipHeader:
     )  # fmt: skip
 
 
-def _read_animation(path: Path, notices: list[Notice]) -> Iterator[Frame]:
+def _read_animation(path: Path, notices: list[Message]) -> Iterator[Frame]:
     frames, start, damaged = 0, Fraction(0), False
     with path.open("rb") as file, Image.open(file) as image:
         # A PNG may begin with a picture for programs that know no APNG.
@@ -382,4 +384,4 @@ def _read_animation(path: Path, notices: list[Notice]) -> Iterator[Frame]:
             "or save it anew in another program."
         )
     if damaged:
-        notices.append(Notice(key="clip_damaged", values={"frames": frames}))
+        notices.append(tell(messages.CLIP_DAMAGED, frames=frames))

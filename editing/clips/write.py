@@ -34,9 +34,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
+from editing import messages
 from editing.clips.read import ACCURATE, has_alpha_track, is_clip, is_video, opened, origin
 from editing.errors import ImageError, OptionError
-from editing.pictures.picture import Notice, Pixels
+from editing.messages import Message, tell
+from editing.pictures.picture import Pixels
 from editing.pictures.read import probe_picture
 
 if TYPE_CHECKING:
@@ -202,14 +204,14 @@ def join_parts(
     complete: bool = True,
     metadata: Mapping[str, str] | None = None,
     recipe: Mapping[str, Any] | None = None,
-) -> list[Notice]:
+) -> list[Message]:
     """Make one clip of its parts, which appears complete under ``target`` or not at all; returns what was not kept.
 
     The last frame is shown until ``end``; an animated picture is played ``plays`` times, 0 for ever. The sound is that
     of the video ``sound_of``, up to ``end`` where the clip is not ``complete``. Raises ImageError.
     """
     part = target.with_name(f".{uuid.uuid4().hex}.part")  # the same folder, so that the rename can't cross a disk
-    notices: list[Notice] = []
+    notices: list[Message] = []
     text = None if recipe is None else json.dumps({"atelier": recipe}, separators=(",", ":"), allow_nan=False)
     suffix = target.suffix.lower()
     try:
@@ -225,11 +227,11 @@ def join_parts(
                 elif suffix == ".gif":
                     left_out = animation.write_gif(part, plays)
                     if left_out:
-                        notices.append(Notice(key="clip_too_fast", values={"frames": left_out}))
+                        notices.append(tell(messages.CLIP_TOO_FAST, frames=left_out))
                 else:
                     animation.write_apng(part, plays)
                 if sound_of is not None:
-                    notices.append(Notice(key="sound_dropped", values={"format": format_of(target)}))
+                    notices.append(tell(messages.SOUND_DROPPED, format=format_of(target)))
             part.replace(target)
     finally:
         part.unlink(missing_ok=True)
@@ -238,7 +240,7 @@ def join_parts(
 
 def _join_video(
     parts: Sequence[PartFile], file: Path, target: Path, end: Fraction, tick: Fraction, sound_of: Path | None,
-    until: Fraction | None, texts: Mapping[str, str], notices: list[Notice],
+    until: Fraction | None, texts: Mapping[str, str], notices: list[Message],
 ) -> None:  # fmt: skip
     import av
 
@@ -293,7 +295,7 @@ def _pictures(parts: Sequence[PartFile], target: VideoStream, end: Fraction) -> 
 
 
 def _sound(
-    source: InputContainer, number: int, output: OutputContainer, target: Path, notices: list[Notice]
+    source: InputContainer, number: int, output: OutputContainer, target: Path, notices: list[Message]
 ) -> Iterator[Packet[Any]]:
     """One of the source's sound tracks, as a new stream of the output, which is added at once."""
     import av
@@ -311,8 +313,7 @@ def _sound(
         added.layout = "mono" if stream.layout.nb_channels == 1 else "stereo"
         added.bit_rate = 96000 * added.layout.nb_channels
         named = {"libopus": "Opus", "aac": "AAC"}[new]
-        values = {"format": format_of(target), "codec": codec, "new": named}
-        notices.append(Notice(key="sound_encoded", values=values))
+        notices.append(tell(messages.SOUND_ENCODED, format=format_of(target), codec=codec, new=named))
     zero = origin(source)
 
     def packets() -> Iterator[Packet[Any]]:
@@ -336,7 +337,7 @@ def _sound(
         try:
             yield from packets()
         except av.FFmpegError:
-            notices.append(Notice(key="sound_damaged"))
+            notices.append(tell(messages.SOUND_DAMAGED))
 
     return told()
 

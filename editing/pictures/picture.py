@@ -13,43 +13,10 @@ import numpy as np
 import numpy.typing as npt
 
 from editing.errors import ImageError, OptionError
+from editing.messages import Message
 
 Pixels = npt.NDArray[Any]  # uint8 or uint16
 Floats = npt.NDArray[np.float32]
-
-NOTICES = {
-    "first_frame": "The first of {frames} frames or pages was used.",
-    "converted_to_srgb": "The colours were converted from {mode} to sRGB.",
-    "profile_dropped": "The colour profile does not fit the picture's colours and was left out.",
-    "exif_unreadable": "The EXIF data is damaged and was left out.",
-    "alpha_flattened": "{format} has no transparency: the picture was laid on white.",
-    "depth_reduced": "{format} holds 8 bits per channel: the picture's 16 bits were rounded to 8.",
-    "exif_dropped": "The EXIF data is too long for {format} and was left out.",
-    "maker_note_dropped": "The camera maker's part of the EXIF data is too long for {format} and was left out.",
-    "xmp_dropped": "The XMP data was left out: it is too long, or its location could not be removed safely.",
-    "recipe_dropped": "The recipe is too long for {format} and was left out.",
-    "clip_damaged": "The clip is cut off or damaged: the {frames} frames that could be read were used.",
-    "clip_depth": "The clip holds {depth} bits per channel: they were rounded to 8.",
-    "clip_hdr": "The clip is HDR, which is not kept: its colours come out pale.",
-    "clip_padded": "{format} needs even sides: the last row or column was repeated.",
-    "clip_too_fast": "GIF shows at most 50 frames a second: {frames} frames in between were left out.",
-    "sound_dropped": "{format} has no sound: it was left out.",
-    "sound_encoded": "{format} does not hold {codec} sound: it was encoded anew as {new}.",
-    "sound_damaged": "The sound is damaged: it was kept up to there.",
-    "clip_resumed": "An earlier run was interrupted after {frames} frames: this one went on from there.",
-    "clip_anew": "An interrupted run for the same output had another input or other settings: this one began anew.",
-}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Notice:
-    """Something to tell the user: a key of ``NOTICES``, to be translated, and what to fill in; str() is English."""
-
-    key: str
-    values: Mapping[str, str | int] = field(default_factory=dict)
-
-    def __str__(self) -> str:
-        return NOTICES[self.key].format(**self.values)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -70,7 +37,7 @@ class Picture:
     text: Mapping[str, str] = field(default_factory=dict)
     dpi: tuple[float, float] | None = None
     recipe: dict[str, Any] | None = None
-    notices: tuple[Notice, ...] = ()
+    notices: tuple[Message, ...] = ()
 
     def __post_init__(self) -> None:
         if self.pixels.ndim != 3 or self.pixels.shape[2] not in (1, 3) or 0 in self.pixels.shape:

@@ -18,10 +18,11 @@ import pillow_heif
 import tifffile
 from PIL import Image, ImageCms, UnidentifiedImageError
 
+from editing import messages
 from editing.errors import EditingError, ImageError, OutOfMemoryError
+from editing.messages import Message, tell
 from editing.pictures.picture import (
     Header,
-    Notice,
     Picture,
     Pixels,
     check_input_size,
@@ -170,9 +171,9 @@ def read_picture(path: str | Path) -> Picture:
     with _opened(path) as file:
         source = _source(path.name, file)
         check_input_size(path.name, source.header.width, source.header.height)
-        notices: list[Notice] = []
+        notices: list[Message] = []
         if source.header.frames > 1:
-            notices.append(Notice(key="first_frame", values={"frames": source.header.frames}))
+            notices.append(tell(messages.FIRST_FRAME, frames=source.header.frames))
         if source.image is not None:
             source.image.load()  # also finds truncation, and the metadata that follows the pixels
         icc = read_icc(source)
@@ -193,7 +194,7 @@ def read_picture(path: str | Path) -> Picture:
             try:
                 exif_bytes = pack_exif(exif) if len(exif) else None
             except Exception:  # Pillow's writer stumbles over values that its reader let pass
-                notices.append(Notice(key="exif_unreadable"))
+                notices.append(tell(messages.EXIF_UNREADABLE))
         text = read_text(source)
         recipe = parse_recipe(text.pop("atelier", None)) or recipe
         colours = 1 if channels.shape[2] < 3 else 3
@@ -210,7 +211,7 @@ def read_picture(path: str | Path) -> Picture:
         )
 
 
-def _decode(source: Source, icc: bytes | None, notices: list[Notice]) -> tuple[Pixels, bytes | None]:
+def _decode(source: Source, icc: bytes | None, notices: list[Message]) -> tuple[Pixels, bytes | None]:
     """The channels (H, W, 1 to 4) as stored, and the profile that describes them."""
     image = source.image
     if image is None:
@@ -220,13 +221,13 @@ def _decode(source: Source, icc: bytes | None, notices: list[Notice]) -> tuple[P
     elif source.header.format == "HEIC" and source.header.depth == 16:
         channels = _decode_heic16(source)
     elif image.mode in ("CMYK", "LAB"):
-        notices.append(Notice(key="converted_to_srgb", values={"mode": image.mode}))
+        notices.append(tell(messages.CONVERTED_TO_SRGB, mode=image.mode))
         return np.asarray(to_srgb(image, icc)), None
     else:
         channels = _decode_pillow(source, image, has_profile=icc is not None)
     wanted = b"GRAY" if channels.shape[2] < 3 else b"RGB "
     if icc is not None and icc[16:20] != wanted:
-        notices.append(Notice(key="profile_dropped"))
+        notices.append(tell(messages.PROFILE_DROPPED))
         icc = None
     return channels, icc
 

@@ -35,8 +35,10 @@ import numpy as np
 import tifffile
 from PIL import Image, TiffImagePlugin
 
+from editing import messages
 from editing.errors import ImageError, OptionError
-from editing.pictures.picture import BAND, NOTICES, Notice, Picture, Pixels
+from editing.messages import Message, Text, tell
+from editing.pictures.picture import BAND, Picture, Pixels
 from editing.pictures.read import to_srgb
 from editing.pictures.tags import (
     EXIF_IFD,
@@ -72,7 +74,7 @@ def write_picture(
     strip: bool = False,
     keep_gps: bool = False,
     recipe: Mapping[str, Any] | None = None,
-) -> tuple[Notice, ...]:
+) -> tuple[Message, ...]:
     """Encode a picture into ``path``, which appears complete or not at all; returns what the format could not keep.
 
     ``format`` is PNG, JPEG, WebP or TIFF, by default told by the suffix; ``quality`` 1 to 100 is for JPEG (4:4:4) and
@@ -95,12 +97,12 @@ def write_picture(
         with quiet():
             job.exif = exif_to_write(picture, keep_gps=keep_gps)
         if picture.exif is not None and job.exif is None:
-            job.tell("exif_unreadable")
+            job.tell(messages.EXIF_UNREADABLE)
         job.xmp = picture.xmp
         if picture.xmp is not None and not keep_gps:
             job.xmp = xmp_without_gps(picture.xmp)
             if job.xmp is None:
-                job.tell("xmp_dropped")
+                job.tell(messages.XMP_DROPPED)
         # ImageMagick repeats EXIF, the location too, as texts such as "exif:GPSLatitude".
         job.text = {key: value for key, value in picture.text.items() if keep_gps or "gps" not in key.lower()}
         job.dpi = picture.dpi
@@ -123,10 +125,10 @@ class _Job:
     text: dict[str, str] = field(default_factory=dict)
     dpi: tuple[float, float] | None = None
     recipe: str | None = None
-    notices: list[Notice] = field(default_factory=list)
+    notices: list[Message] = field(default_factory=list)
 
-    def tell(self, key: str) -> None:
-        self.notices.append(Notice(key=key, values={"format": self.format} if "{format}" in NOTICES[key] else {}))
+    def tell(self, text: Text) -> None:
+        self.notices.append(tell(text, format=self.format))
 
 
 def _output_format(path: Path, format: str | None) -> str:
@@ -176,15 +178,15 @@ def _exif_bytes(job: _Job, *, limit: int | None = None) -> bytes | None:
     data = pack_exif(exif)
     if limit is not None and len(data) > limit and EXIF_IFD in exif:
         if exif.get_ifd(EXIF_IFD).pop(MAKER_NOTE, None) is not None:
-            job.tell("maker_note_dropped")
+            job.tell(messages.MAKER_NOTE_DROPPED)
         data = pack_exif(exif)
     if limit is not None and len(data) > limit and job.recipe is not None and len(job.recipe) < limit - 256:
-        job.tell("exif_dropped")
+        job.tell(messages.EXIF_DROPPED)
         exif = Image.Exif()
         exif[IMAGE_HISTORY] = f'{{"atelier":{job.recipe}}}'
         data = pack_exif(exif)
     if limit is not None and len(data) > limit:
-        job.tell("recipe_dropped" if job.recipe is not None else "exif_dropped")
+        job.tell(messages.RECIPE_DROPPED if job.recipe is not None else messages.EXIF_DROPPED)
         job.recipe = None
         exif.pop(IMAGE_HISTORY, None)
         data = pack_exif(exif)
@@ -257,9 +259,9 @@ def _eight_bits(job: _Job, *, flatten: bool) -> Image.Image:
     colours = picture.pixels.shape[2]
     flatten = flatten and picture.alpha is not None
     if picture.depth == 16:
-        job.tell("depth_reduced")
+        job.tell(messages.DEPTH_REDUCED)
     if flatten:
-        job.tell("alpha_flattened")
+        job.tell(messages.ALPHA_FLATTENED)
     result = np.empty((picture.height, picture.width, colours + (picture.alpha is not None and not flatten)), np.uint8)
     y = 0
     for rows in _bands(picture):
@@ -283,7 +285,7 @@ def _write_jpeg(job: _Job, file: IO[bytes]) -> None:
         options["exif"] = exif
     if job.xmp is not None:
         if len(job.xmp) > _SEGMENT - 29:
-            job.tell("xmp_dropped")
+            job.tell(messages.XMP_DROPPED)
         else:
             options["xmp"] = job.xmp
     if job.dpi is not None:

@@ -23,12 +23,14 @@ from typing import Any
 import numpy as np
 from filelock import FileLock, Timeout
 
+from editing import messages
 from editing.clips.read import ClipHeader, Frame, opened, probe_clip, read_frames
 from editing.clips.steady import Steady
 from editing.clips.write import KEPT, Part, PartFile, check_size, check_target, format_of, join_parts, writing
 from editing.errors import EditingError, ImageError, Stopped
+from editing.messages import Message, tell
 from editing.options import ClipOptions
-from editing.pictures.picture import Notice, Picture, Pixels
+from editing.pictures.picture import Picture, Pixels
 from editing.pipelines import upscale
 from editing.pipelines.upscale import Upscaler
 from editing.report import Report, silent
@@ -49,7 +51,7 @@ class ClipResult:
     seconds: float  # how long the clip is
     sigma: float | None  # how strong the noise was that a denoiser was told of; None for other models
     recipe: Mapping[str, Any]
-    notices: tuple[Notice, ...]
+    notices: tuple[Message, ...]
 
 
 def usual_steady(model: str) -> float:
@@ -135,7 +137,7 @@ def upscale_clip(
         notices += work.notices
         notices += join_parts(work.parts, target, end=work.end, **finish)
         if target.suffix.lower() == ".mp4" and (width % 2 or height % 2):
-            notices.append(Notice(key="clip_padded", values={"format": "MP4"}))
+            notices.append(tell(messages.CLIP_PADDED, format="MP4"))
         partial(target).unlink(missing_ok=True)
         work.done = True
     return ClipResult(
@@ -155,7 +157,7 @@ def _settled(source: Path, options: ClipOptions, network: Upscaler) -> ClipOptio
 
 def _do_frames(
     source: Path, header: ClipHeader, options: ClipOptions, network: Upscaler, work: _Work, size: tuple[int, int],
-    notices: list[Notice], report: Report,
+    notices: list[Message], report: Report,
 ) -> None:  # fmt: skip
     """Enlarge the frames that are not done yet."""
     once = replace(options.upscale, tile=work.tile)
@@ -182,7 +184,7 @@ def _do_frames(
         flattened |= not work.add(pixels, alpha, frame, size)
         report(index + 1, total)
     if flattened:
-        notices.append(Notice(key="alpha_flattened", values={"format": format_of(work.target)}))
+        notices.append(tell(messages.ALPHA_FLATTENED, format=format_of(work.target)))
 
 
 def _equal(one: Frame, other: Frame) -> bool:
@@ -232,7 +234,7 @@ class _Work:
         self.folder = target.with_name(f"{target.name}.parts")
         self.parts: list[PartFile] = []
         self.frames, self.end, self.tile, self.done = 0, Fraction(0), 0, False
-        self.notices: list[Notice] = []
+        self.notices: list[Message] = []
         strength = asked["recipe"]["options"]["steady"]
         self.steady = Steady(strength) if strength else None
         self.part: Part | None = None
@@ -263,7 +265,7 @@ class _Work:
         try:
             state = json.loads((self.folder / "state.json").read_text(encoding="utf-8"))
             if state["asked"] != self.asked:
-                self.notices.append(Notice(key="clip_anew"))
+                self.notices.append(tell(messages.CLIP_ANEW))
                 raise KeyError
             parts = [PartFile(path=self.folder / part[0], start=Fraction(part[1])) for part in state["parts"]]
             if not all(part.path.is_file() for part in parts):
@@ -277,7 +279,7 @@ class _Work:
                     path.unlink(missing_ok=True)
             return
         self.parts, self.frames, self.end, self.tile = parts, state["frames"], Fraction(state["end"]), state["tile"]
-        self.notices.append(Notice(key="clip_resumed", values={"frames": self.frames}))
+        self.notices.append(tell(messages.CLIP_RESUMED, frames=self.frames))
 
     def add(self, pixels: Pixels, alpha: Pixels | None, frame: Frame, size: tuple[int, int]) -> bool:
         """Append an enlarged frame; returns whether its transparency was kept."""

@@ -29,13 +29,14 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from editing import __version__, runtime
+from editing import __version__, messages, runtime
 from editing.errors import EditingError, OptionError, WeightError
+from editing.messages import tell
 from editing.networks.stylizer import Statistics, Stylizer, StylizerConfig, Vgg
 from editing.options import StylizeOptions
 from editing.pictures import masks, tiling
 from editing.pictures.masks import Mask
-from editing.pictures.picture import Floats, Notice, Picture, Pixels, fill_transparent, from_float, to_float
+from editing.pictures.picture import Floats, Picture, Pixels, fill_transparent, from_float, to_float
 from editing.pictures.read import read_picture
 from editing.pipelines import gatys
 from editing.pipelines.gatys import GatysOptions
@@ -365,7 +366,7 @@ def mix(picture: Picture, painted: Picture, options: StylizeOptions, *, mask: Ma
         edge = EDGE * max(picture.width, picture.height)
         out = masks.blend(before, out, masks.feather(mask, edge))
     if picture.gray and not gray and picture.icc is not None:
-        notice = Notice(key="profile_dropped")  # it describes grays
+        notice = tell(messages.PROFILE_DROPPED)  # it describes grays
         return replace(picture, pixels=out, icc=None, notices=(*picture.notices, notice))
     return replace(picture, pixels=out)
 

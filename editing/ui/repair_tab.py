@@ -18,10 +18,11 @@ import numpy as np
 from editing.errors import EditingError, ImageError, OptionError
 from editing.faces import align, detect, likeness
 from editing.faces.align import Box, Face
+from editing.messages import Message
 from editing.options import Choice, GenerateOptions, RepairOptions, UpscaleOptions
 from editing.pictures import masks
 from editing.pictures.masks import Mask
-from editing.pictures.picture import Notice, Picture, Pixels, from_float, to_float
+from editing.pictures.picture import Picture, Pixels, from_float, to_float
 from editing.pictures.read import probe_picture, read_picture
 from editing.pictures.write import write_picture
 from editing.pipelines import generate, repair, upscale
@@ -716,7 +717,7 @@ def _with_doubt(picture: Picture, doubt: Mask) -> Picture:
 
 def _save(
     picture: Picture, source: str, folder: Path, size: int, saving: Sequence[Any], recipe: dict[str, Any]
-) -> tuple[Path, tuple[Notice, ...]]:
+) -> tuple[Path, tuple[Message, ...]]:
     file_format, strip, keep_gps = saving
     larger = f"-x{size}" if size > 1 else ""
     file = folder / f"{Path(source).stem}-repaired{larger}{SUFFIXES[file_format]}"

@@ -17,10 +17,11 @@ import numpy as np
 
 from editing import runtime
 from editing.errors import EditingError, ImageError, OptionError, Stopped, WeightError
+from editing.messages import Message
 from editing.options import MOST_STEPS, StylizeOptions
 from editing.pictures import masks, tiling
 from editing.pictures.masks import Mask
-from editing.pictures.picture import Floats, Notice, Picture, from_float
+from editing.pictures.picture import Floats, Picture, from_float
 from editing.pictures.read import probe_picture, read_picture
 from editing.pictures.write import write_picture
 from editing.pipelines import stylize
@@ -514,7 +515,7 @@ def _show(
 
 def _save(
     result: Picture, source: str, folder: Path, options: StylizeOptions, saving: Sequence[Any], recipe: dict[str, Any]
-) -> tuple[Path, tuple[Notice, ...]]:
+) -> tuple[Path, tuple[Message, ...]]:
     """Write the result beside a name that says what was done to which picture."""
     file_format, strip, keep_gps = saving
     names = "-".join(Path(name).stem for name in (options.style, options.second) if name)

@@ -17,8 +17,9 @@ import numpy as np
 from editing import runtime
 from editing.clips.read import is_clip, probe_clip
 from editing.errors import EditingError, ImageError, Stopped
+from editing.messages import Message
 from editing.options import SCALES, ClipOptions, UpscaleOptions
-from editing.pictures.picture import Notice, Picture
+from editing.pictures.picture import Picture
 from editing.pictures.read import probe_picture, read_picture
 from editing.pictures.write import write_picture
 from editing.pipelines import clips, noise, upscale
@@ -489,7 +490,7 @@ def _show(
 
 def _save(
     result: Picture, source: str, folder: Path, options: UpscaleOptions, saving: tuple[Any, ...], recipe: dict[str, Any]
-) -> tuple[Path, tuple[Notice, ...]]:
+) -> tuple[Path, tuple[Message, ...]]:
     """Write the result beside a name that says what was done to which picture."""
     file_format, strip, keep_gps = saving
     amount = f"{options.longest}px" if options.longest else f"x{options.scale}"
@@ -627,7 +628,7 @@ def upscale_endpoint(
     if not file:
         raise EditingError("No picture was sent: give a file.")
     options = _options(model, scale, strength, longest, precision, tile, color_lock)
-    options = replace(options, sigma=sigma)
+    options = replace(options, sigma=sigma)  # type: ignore[arg-type]
     started = time.monotonic()
     with job(request, progress) as work:
         picture = read_picture(file)

@@ -12,15 +12,16 @@ import numpy as np
 import pytest
 from made_clips import animation, mean_error, moving, video
 
+from editing import messages
 from editing.clips.read import Frame, frame_limit, is_clip, is_video, probe_clip, read_frames
 from editing.errors import ImageError, OptionError
-from editing.pictures.picture import Notice
+from editing.messages import Message
 
 
 def read(path: Path) -> tuple[list[Frame], list[str]]:
-    notices: list[Notice] = []
+    notices: list[Message] = []
     frames = list(read_frames(path, notices))
-    return frames, [notice.key for notice in notices]
+    return frames, [notice.text for notice in notices]
 
 
 def rgba(count: int = 4) -> list[Any]:
@@ -105,7 +106,7 @@ def test_pixels_that_are_not_square_become_so(tmp_path: Path) -> None:
 def test_ten_bits_and_hdr_are_said(tmp_path: Path) -> None:
     path = video(tmp_path / "a.mp4", moving(2), codec="libx264", pix_fmt="yuv420p10le", color_trc=16, color_primaries=9)
     header = probe_clip(path)
-    assert [notice.key for notice in header.notices] == ["clip_depth", "clip_hdr"]
+    assert [notice.text for notice in header.notices] == [messages.CLIP_DEPTH, messages.CLIP_HDR]
     assert str(header.notices[0]) == "The clip holds 10 bits per channel: they were rounded to 8."
     assert mean_error(read(path)[0][0].pixels, moving(2)[0]) < 6
 
@@ -163,7 +164,7 @@ def test_of_a_cut_off_video_what_decodes_is_used_and_said(tmp_path: Path, name: 
     path.write_bytes(data[: len(data) * 6 // 10])
     frames, said = read(path)
     assert 8 <= len(frames) <= 20
-    assert said == ["clip_damaged"]
+    assert said == [messages.CLIP_DAMAGED]
     assert mean_error(frames[2].pixels, read(video(tmp_path / f"b-{name}", noise[:5], codec=codec))[0][2].pixels) < 20
 
 
@@ -174,7 +175,7 @@ def test_a_scratch_in_the_middle_is_survived(tmp_path: Path) -> None:
     path.write_bytes(data)
     frames, said = read(path)
     assert len(frames) > 10
-    assert said == ["clip_damaged"]
+    assert said == [messages.CLIP_DAMAGED]
 
 
 def test_a_cut_off_gif_gives_its_first_frames(tmp_path: Path) -> None:
@@ -183,7 +184,7 @@ def test_a_cut_off_gif_gives_its_first_frames(tmp_path: Path) -> None:
     path.write_bytes(data[: len(data) * 7 // 10])
     frames, said = read(path)
     assert 3 <= len(frames) < 10
-    assert said == ["clip_damaged"]
+    assert said == [messages.CLIP_DAMAGED]
 
 
 @pytest.mark.parametrize(

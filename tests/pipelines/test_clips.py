@@ -19,6 +19,7 @@ from filelock import FileLock
 from made_clips import animation, mean_error, moving, psnr, sound_packets, video
 from torch.nn.functional import interpolate
 
+from editing import messages
 from editing.clips.read import ClipHeader, Frame, probe_clip, read_frames
 from editing.clips.write import _LONGEST, CLIP_SUFFIXES, VIDEOS
 from editing.errors import EditingError, ImageError, OptionError, Stopped
@@ -64,7 +65,7 @@ def read(path: Path) -> list[Frame]:
 
 
 def keys(result: ClipResult) -> list[str]:
-    return [notice.key for notice in result.notices]
+    return [notice.text for notice in result.notices]
 
 
 def stop_after(frames: int) -> Callable[..., None]:
@@ -119,7 +120,7 @@ def test_odd_sides(tmp_path: Path, suffix: str, size: tuple[int, int]) -> None:
     frames = moving(3, 47, 63)
     result = enlarge(animation(tmp_path / "a.png", frames), tmp_path / f"big{suffix}", scale=1)
     assert (result.width, result.height) == (63, 47)
-    assert keys(result) == (["clip_padded"] if suffix == ".mp4" else [])
+    assert keys(result) == ([messages.CLIP_PADDED] if suffix == ".mp4" else [])
     out = read(tmp_path / f"big{suffix}")[1].pixels
     assert out.shape == (size[1], size[0], 3)
     assert mean_error(out[:47, :63], frames[1]) < 12
@@ -138,7 +139,7 @@ def test_transparency(tmp_path: Path, suffix: str) -> None:
     result = enlarge(animation(tmp_path / "a.webp", transparent(), loop=0), tmp_path / f"big{suffix}", steady=0.5)
     frame = read(tmp_path / f"big{suffix}")[1]
     if suffix == ".mp4":
-        assert keys(result) == ["alpha_flattened"]
+        assert keys(result) == [messages.ALPHA_FLATTENED]
         assert str(result.notices[0]).startswith("MP4 has no transparency")
         assert frame.alpha is None
         assert frame.pixels[:, :38].min() > 240
@@ -172,7 +173,7 @@ def test_a_gif_too_fast_for_players_leaves_frames_out(tmp_path: Path) -> None:
     path = video(tmp_path / "a.mp4", moving(12), rate=60)
     result = enlarge(path, tmp_path / "big.gif")
     frames = read(tmp_path / "big.gif")
-    assert keys(result) == ["clip_too_fast"]
+    assert keys(result) == [messages.CLIP_TOO_FAST]
     assert str(result.notices[0]) == (
         f"GIF shows at most 50 frames a second: {12 - len(frames)} frames in between were left out."
     )
@@ -245,7 +246,7 @@ def test_sound_that_does_not_fit_is_encoded_anew(
 @pytest.mark.parametrize("suffix", [".gif", ".webp", ".apng"])
 def test_pictures_have_no_sound_and_that_is_said(tmp_path: Path, suffix: str) -> None:
     result = enlarge(video(tmp_path / "a.mp4", sound="aac"), tmp_path / f"big{suffix}")
-    assert keys(result) == ["sound_dropped"]
+    assert keys(result) == [messages.SOUND_DROPPED]
 
 
 def test_a_clip_without_sound_gets_none(tmp_path: Path) -> None:
@@ -391,7 +392,7 @@ def test_stop_keeps_what_is_done_and_the_next_run_goes_on(tmp_path: Path, suffix
     counted = Counted()
     result = clips.upscale_clip(path, target, asked, network=network(counted))
     assert counted.runs == 4
-    assert keys(result)[0] == "clip_resumed"
+    assert keys(result)[0] == messages.CLIP_RESUMED
     assert str(result.notices[0]).startswith("An earlier run was interrupted after 8 frames")
     assert result.frames == 12
     assert left(tmp_path) == sorted(["a.mp4", whole.name, target.name])
@@ -440,7 +441,7 @@ def test_a_killed_run_goes_on_after_its_last_part(tmp_path: Path, monkeypatch: p
     counted = Counted()
     result = clips.upscale_clip(path, tmp_path / "big.apng", options(0.5), network=network(counted))
     assert counted.runs == 4  # two parts of three were finished
-    assert keys(result) == ["clip_resumed"]
+    assert keys(result) == [messages.CLIP_RESUMED]
     for frame, wanted in zip(read(tmp_path / "big.apng"), read(tmp_path / "whole.apng"), strict=True):
         assert np.array_equal(frame.pixels, wanted.pixels)
 
@@ -465,7 +466,7 @@ def test_another_input_or_another_wish_begins_anew(tmp_path: Path, change: str) 
     counted = Counted()
     result = clips.upscale_clip(path, target, wish, network=network(counted))
     assert counted.runs == 6
-    assert keys(result) == (["clip_anew"] if change in ("options", "input", "steady") else [])
+    assert keys(result) == ([messages.CLIP_ANEW] if change in ("options", "input", "steady") else [])
     assert left(tmp_path) == ["a.mp4", "big.mp4"]
 
 
@@ -519,7 +520,7 @@ def test_a_damaged_clip_is_done_as_far_as_it_goes(tmp_path: Path) -> None:
     data = path.read_bytes()
     path.write_bytes(data[: len(data) * 7 // 10])
     result = enlarge(path, tmp_path / "big.mp4")
-    assert "clip_damaged" in keys(result)
+    assert messages.CLIP_DAMAGED in keys(result)
     assert 5 < result.frames < 25
     assert len(read(tmp_path / "big.mp4")) == result.frames
 

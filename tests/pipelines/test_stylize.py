@@ -15,7 +15,7 @@ import torch
 from PIL import ImageCms
 from safetensors.torch import save_file
 
-from editing import runtime
+from editing import messages, runtime
 from editing.errors import EditingError, ImageError, OptionError, Stopped, WeightError
 from editing.networks.stylizer import Stylizer, StylizerConfig, Vgg
 from editing.options import StylizeOptions
@@ -265,7 +265,7 @@ def test_a_gray_photo_takes_the_paintings_colours_unless_its_own_are_kept(small:
     assert colored.pixels.shape == (60, 80, 3)
     assert np.ptp(colored.pixels, axis=2).max() > 8
     assert colored.icc is None  # it would describe grays
-    assert [notice.key for notice in colored.notices] == ["profile_dropped"]
+    assert [notice.text for notice in colored.notices] == [messages.PROFILE_DROPPED]
     kept = stylize.stylize(gray, options(style_scale=4, keep_colors=True), network=small)
     assert kept.pixels.shape == (60, 80, 1)
     assert kept.icc == icc

@@ -11,7 +11,7 @@ import gradio as gr
 import pytest
 from made_clips import animation, moving, video
 
-from editing import runtime
+from editing import messages, runtime
 from editing.clips.read import probe_clip
 from editing.errors import EditingError, Stopped
 from editing.options import ClipOptions
@@ -57,7 +57,7 @@ def test_stop_leaves_a_part_and_run_goes_on(tmp_path: Path) -> None:
     file, result = run(path, told)
     assert file.name == "a-anime-fast-x4.mp4"
     assert probe_clip(file).frames == 6
-    assert [notice.key for notice in result.notices] == ["clip_resumed"]
+    assert [notice.text for notice in result.notices] == [messages.CLIP_RESUMED]
     assert told.texts[0] == "Frames: 2 of 6"
     assert not part.exists()  # its place on the page is taken
     assert file.parent != part.parent  # an address of its own
