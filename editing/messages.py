@@ -188,8 +188,8 @@ CLIP_ANEW = Text(
 # ---- the environment -------------------------------------------------------------------------------------------------
 
 NOT_MEGAPIXELS = Text(
-    "The environment variable {name} is {value!r}, but must be a positive number of megapixels; set it to a number such "
-    "as {default}, or remove it.",
+    "The environment variable {name} is {value!r}, but must be a positive number of megapixels; set it to a number "
+    "such as {default}, or remove it.",
     "环境变量 {name} 的值为 {value!r}，但应是正数（百万像素）。请设为 {default} 之类的数字，或删除它。",
 )
 NOT_COUNT = Text(

@@ -1,4 +1,4 @@
-"""What the environment's variables say, where Atelier keeps its files, and how a file is written whole or not at all."""
+"""What the environment says, where Atelier keeps its files, and how a file is written whole or not at all."""
 
 from __future__ import annotations
 

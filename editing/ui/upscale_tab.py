@@ -656,7 +656,7 @@ def clip_endpoint(
 
     def options() -> ClipOptions:
         made = _options(model, scale, strength, longest, precision, tile, color_lock)
-        return ClipOptions(upscale=replace(made, sigma=sigma), steady=float(steady))
+        return ClipOptions(upscale=replace(made, sigma=sigma), steady=float(steady))  # type: ignore[arg-type]
 
     return upscale_clips.endpoint(file, options, clip_format, strip, keep_gps, request, progress)
 
