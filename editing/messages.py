@@ -204,6 +204,15 @@ NOT_COUNT = Text(
 
 # ---- the machine -----------------------------------------------------------------------------------------------------
 
+UNKNOWN_PRECISION = Text(
+    "Unknown precision '{precision}': choose one of {choices}.", "未知的精度“{precision}”：请从 {choices} 中选择。"
+)
+NOT_MEASURED = Text(
+    "How long this takes is not known yet: the model has not been measured on this machine, which is busy with another "
+    "job. It can be run all the same, and waits its turn.",
+    "暂时无法估计用时：此模型尚未在本机测速，而本机正忙于其他任务。仍可运行，届时会排队等候。",
+)
+
 
 # ---- faces, repair, fill ---------------------------------------------------------------------------------------------
 

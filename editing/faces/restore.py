@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from editing import runtime
+from editing.costs import measured_cost
 from editing.errors import EditingError, WeightError
 from editing.faces.align import SIDE, outline
 from editing.faces.detect import fit
@@ -61,9 +62,9 @@ class Restorer:
         fine = (aligned - resized(small, SIDE)) * (1 - hole[..., None])
         return clean, np.clip(faithful + fine, 0, 1)
 
-    def seconds(self) -> float:
-        """What a face takes on this machine; measured at the first call."""
-        cost = runtime.measured_cost(self.sha256, self.backend, self._blank, side=self.side)
+    def seconds(self, *, wait: bool = True) -> float:
+        """What a face takes on this machine; measured at the first call. ``wait`` is that of :func:`measured_cost`."""
+        cost = measured_cost(self.sha256, self.backend, self._blank, side=self.side, wait=wait)
         return cost.seconds * self.side**2
 
     def _blank(self, side: int) -> None:

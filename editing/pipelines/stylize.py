@@ -30,6 +30,7 @@ import numpy.typing as npt
 import torch
 
 from editing import __version__, messages, runtime
+from editing.costs import Cost, Estimate, measured_cost, observe_cost
 from editing.errors import EditingError, OptionError, WeightError
 from editing.messages import tell
 from editing.networks.stylizer import Statistics, Stylizer, StylizerConfig, Vgg
@@ -41,9 +42,9 @@ from editing.pictures.read import read_picture
 from editing.pipelines import gatys
 from editing.pipelines.gatys import GatysOptions
 from editing.report import Report, silent
-from editing.runtime import Backend, Cost, Estimate
+from editing.runtime import Backend
+from editing.settings import sha256_of
 from editing.weights.catalogue import Weight
-from editing.weights.download import sha256_of
 from editing.weights.files import digest
 from editing.weights.find import find_weight
 from editing.weights.load import load_state, metadata_of
@@ -107,14 +108,14 @@ class LoadedStylizer:
         result: Floats = painted[0].clamp(0, 1).permute(1, 2, 0).cpu().numpy()
         return result
 
-    def cost(self) -> Cost:
+    def cost(self, *, wait: bool = True) -> Cost:
         """What one working pixel costs on this machine; measured at the first call, which takes seconds."""
 
         def run(side: int) -> None:
             code = torch.zeros(1, self.network.config.code)
             self.paint(np.full((side, side, 3), 0.5, np.float32), code)
 
-        return runtime.measured_cost(self.sha256, self.backend, run)
+        return measured_cost(self.sha256, self.backend, run, wait=wait)
 
     def _tensor(self, pictures: Floats) -> torch.Tensor:
         return _tensor(pictures, self.backend)
@@ -265,7 +266,7 @@ def paint(
             lambda region: network.paint(region, code, statistics), copy, scale=1, tile=plan.tile, overlap=plan.overlap,
             align=network.network.config.multiple, out=out, report=report,
         )  # fmt: skip
-    runtime.observe_cost(network.sha256, network.backend, (time.perf_counter() - started) / plan.seen)
+    observe_cost(network.sha256, network.backend, (time.perf_counter() - started) / plan.seen)
     return replace(picture, pixels=_with_detail(out, pixels, copy, picture.depth))
 
 
@@ -305,7 +306,7 @@ class LoadedVgg:
     backend: Backend
     network: Vgg
 
-    def cost(self) -> Cost:
+    def cost(self, *, wait: bool = True) -> Cost:
         """What one step costs per working pixel on this machine; measured at the first call, which takes seconds."""
 
         def run(side: int) -> None:
@@ -313,7 +314,7 @@ class LoadedVgg:
                 gray = torch.full((1, 3, side, side), 0.5, device=self.backend.device)
                 next(gatys.painting(gray, gray, self.network, GatysOptions(steps=1)))
 
-        return runtime.measured_cost(self.sha256, self.backend, run)
+        return measured_cost(self.sha256, self.backend, run, wait=wait)
 
 
 def load_vgg() -> LoadedVgg:
@@ -520,14 +521,17 @@ def _with_detail(raw: npt.NDArray[np.uint16], pixels: Pixels, copy: Floats, dept
 
 
 def estimate(width: int, height: int, options: StylizeOptions) -> Estimate:
-    """Seconds and peak memory for a picture of this size on this machine; the first call for a model measures it."""
+    """Seconds and peak memory for a picture of this size on this machine; the first call for a model measures it.
+
+    Waits for nobody: raises NotMeasuredError where that can't be done since another job has the machine.
+    """
     if options.optimise:
-        cost = load_vgg().cost()
+        cost = load_vgg().cost(wait=False)
         across, down = _optimised_size(width, height, options)
         seen, largest, pieces = across * down * options.optimise, across * down, options.optimise
     else:
         network = load(options.model, options.precision)
-        cost = network.cost()
+        cost = network.cost(wait=False)
         plan = _plan(network, width, height, options)
         seen, largest, pieces = plan.seen, plan.largest, plan.tiles
     pixels = width * height

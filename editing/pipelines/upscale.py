@@ -19,6 +19,7 @@ import numpy.typing as npt
 import torch
 
 from editing import __version__, runtime
+from editing.costs import Cost, Estimate, measured_cost, observe_cost
 from editing.errors import EditingError, OptionError, WeightError
 from editing.networks import rrdb
 from editing.networks.denoiser import Denoiser, DenoiserConfig
@@ -27,7 +28,7 @@ from editing.pictures import tiling
 from editing.pictures.picture import Floats, Picture, Pixels, check_output_size, fill_transparent, from_float, to_float
 from editing.pipelines import noise
 from editing.report import Report, silent
-from editing.runtime import Backend, Cost, Estimate
+from editing.runtime import Backend
 from editing.weights.catalogue import Weight
 from editing.weights.files import digest
 from editing.weights.find import find_weight
@@ -80,10 +81,13 @@ class Upscaler:
             result = result.mean(0, keepdim=True)  # a gray picture stays gray, whatever tint the network adds
         return result.permute(1, 2, 0).cpu().numpy()
 
-    def cost(self) -> Cost:
-        """What one input pixel costs on this machine; measured at the first call, which takes seconds."""
-        return runtime.measured_cost(
-            self.sha256, self.backend, lambda side: void(self(np.full((side, side, 3), 128, np.uint8)))
+    def cost(self, *, wait: bool = True) -> Cost:
+        """What one input pixel costs on this machine; measured at the first call, which takes seconds.
+
+        ``wait`` is that of :func:`measured_cost`.
+        """
+        return measured_cost(
+            self.sha256, self.backend, lambda side: void(self(np.full((side, side, 3), 128, np.uint8))), wait=wait
         )
 
 
@@ -261,7 +265,7 @@ def enlarge(
     started = time.perf_counter()
     raw = run(pixels, network, 0)
     seen, _, _ = _work(network, picture.width, picture.height, tile)
-    runtime.observe_cost(network.sha256, network.backend, (time.perf_counter() - started) / seen)
+    observe_cost(network.sha256, network.backend, (time.perf_counter() - started) / seen)
     result = _finish(raw, pixels, picture.depth, options.color_lock, picture.alpha if transparent else None)
     del raw
     if result.shape[2] < picture.pixels.shape[2]:
@@ -322,12 +326,15 @@ def _mean_color(picture: Picture) -> npt.NDArray[np.float64] | None:
 
 
 def estimate(width: int, height: int, options: UpscaleOptions | None = None, *, alpha: bool = False) -> Estimate:
-    """Seconds and peak memory for a picture of this size on this machine; the first call for a model measures it."""
+    """Seconds and peak memory for a picture of this size on this machine; the first call for a model measures it.
+
+    Waits for nobody: raises NotMeasuredError where that can't be done since another job has the machine.
+    """
     options = options or UpscaleOptions()
     network = load(options.model, options.precision)
     options = settle(options, network=network)
     out_width, out_height = target_size(width, height, options, network.scale)
-    cost = network.cost()
+    cost = network.cost(wait=False)
     pixels = out_width * out_height
     tile = _fitting(options.tile or _tile_for(network, cost, pixels), network)
     seen, largest, tiles = _work(network, width, height, tile)

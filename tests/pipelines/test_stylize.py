@@ -16,6 +16,7 @@ from PIL import ImageCms
 from safetensors.torch import save_file
 
 from editing import messages, runtime
+from editing.costs import Cost
 from editing.errors import EditingError, ImageError, OptionError, Stopped, WeightError
 from editing.networks.stylizer import Stylizer, StylizerConfig, Vgg
 from editing.options import StylizeOptions
@@ -24,7 +25,7 @@ from editing.pictures.picture import Picture, from_float, to_float
 from editing.pictures.write import write_picture
 from editing.pipelines import stylize
 from editing.pipelines.stylize import LoadedStylizer, LoadedVgg, Style
-from editing.runtime import Backend, Cost
+from editing.runtime import Backend
 from editing.weights.find import find_weight, weights_for
 
 CONFIG = StylizerConfig(widths=(4, 6, 8), blocks=1, code=6, encoder=((4,), (6,)), hidden=8)
