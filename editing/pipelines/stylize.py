@@ -47,7 +47,7 @@ from editing.settings import sha256_of
 from editing.weights.catalogue import Weight
 from editing.weights.files import digest
 from editing.weights.find import find_weight
-from editing.weights.load import load_state, metadata_of
+from editing.weights.load import config_of, fit, load_state, metadata_of, unusable, without_numbers
 
 BASE = 768  # longest side of the working copy at style scale 1, in pixels
 SHORTEST = 64  # pixels: what the working copy of the narrowest picture has across
@@ -139,20 +139,16 @@ def load(model: str = "stylizer", precision: str = "auto") -> LoadedStylizer:
 
 
 def _build(weight: Weight, sha256: str, backend: Backend) -> LoadedStylizer:
-    state = {name: value.float() for name, value in load_state(weight).items()}
-    named = _styles(weight)
-    try:
-        config = StylizerConfig.from_json(metadata_of(weight)["config"])
-        gallery = state.pop("gallery", torch.zeros(0, config.code))
+    named, config, state = _styles(weight), config_of(weight), load_state(weight)
+    if not isinstance(config, StylizerConfig):
+        raise unusable(weight.name, tell(messages.NOT_A_WHOLE_NETWORK, network="stylizer", why=messages.NO_CONFIG))
+    gallery = state.pop("gallery", torch.zeros(0, config.code)).float()
+    if gallery.shape != (len(named), config.code) or not bool(torch.isfinite(gallery).all()):
+        why = tell(messages.GALLERY_DAMAGED, count=len(named), code=config.code, shape=tuple(gallery.shape))
+        raise unusable(weight.name, tell(messages.NOT_A_WHOLE_NETWORK, network="stylizer", why=why))
+    with without_numbers():
         network = Stylizer(config)
-        network.load_state_dict(state)
-        if gallery.shape != (len(named), config.code):
-            raise ValueError(f"{len(named)} styles of {config.code} numbers are named, and {tuple(gallery.shape)} held")
-    except (KeyError, ValueError, TypeError, RuntimeError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise WeightError(f"{weight.name} can't be used: it is not a whole stylizer ({reason}).") from error
-    if not all(bool(torch.isfinite(value).all()) for value in (*state.values(), gallery)):
-        raise WeightError(f"{weight.name} can't be used: it holds values that are not numbers.")
+    fit(network, state, weight.name)
     backend.place(network)
     codes = {style.name: gallery[number, None] for number, style in enumerate(named)}
     return LoadedStylizer(name=weight.name, sha256=sha256, backend=backend, network=network, gallery=codes)

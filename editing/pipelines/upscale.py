@@ -32,7 +32,7 @@ from editing.runtime import Backend
 from editing.weights.catalogue import Weight
 from editing.weights.files import digest
 from editing.weights.find import find_weight
-from editing.weights.load import load_network, load_state, metadata_of
+from editing.weights.load import config_of, fit, load_network, load_state, without_numbers
 
 TASKS = ("upscale", "clean")  # of the weights that are used here
 _CELL = 16  # input pixels; the colour lock works on means of cells this large, so that it can't touch detail
@@ -133,23 +133,14 @@ def takes_sigma(model: str) -> bool:
 
 def _denoiser_config(weight: Weight) -> DenoiserConfig | None:
     """What a denoiser of ours is made of; None for other networks."""
-    if weight.task != "clean":
-        return None
-    try:
-        return DenoiserConfig.from_json(metadata_of(weight).get("config", ""))
-    except (ValueError, TypeError, RecursionError):
-        return None
+    config = config_of(weight) if weight.task == "clean" else None
+    return config if isinstance(config, DenoiserConfig) else None
 
 
 def _denoiser(weight: Weight, sha256: str, backend: Backend, config: DenoiserConfig) -> Upscaler:
-    try:
-        if max(config.widths) > 1024 or len(config.widths) > 6 or config.blocks > 16:
-            raise ValueError("it is larger than 1024 channels, 6 sizes or 16 blocks")  # or memory runs out
+    with without_numbers():
         network = Denoiser(config)
-        network.load_state_dict({name: value.float() for name, value in load_state(weight).items()})
-    except (ValueError, RuntimeError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise WeightError(f"{weight.name} can't be used: its weights don't fit together ({reason}).") from error
+    fit(network, load_state(weight), weight.name)
     backend.place(network)
     # Tiles see all that the result depends on; beyond 96 pixels that would be mostly surroundings, and they are mixed.
     exact = config.reach <= _FARTHEST

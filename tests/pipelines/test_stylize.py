@@ -43,7 +43,7 @@ def make(path: Path, **texts: str) -> Path:
         network.styles.weight.mul_(5)  # styles that differ
     state = {name: value.contiguous() for name, value in network.state_dict().items()}
     state["gallery"] = torch.randn(len(STYLES), CONFIG.code)
-    metadata = {"format": "pt", "config": CONFIG.to_json(), "styles": json.dumps(STYLES)} | texts
+    metadata = {"format": "pt", **CONFIG.metadata(), "styles": json.dumps(STYLES)} | texts
     save_file(state, path, metadata=metadata)
     return path
 
@@ -455,7 +455,7 @@ def test_a_stylizer_is_recognised_by_its_config(folder: Path) -> None:
             lambda path: make(path, config=json.dumps(json.loads(CONFIG.to_json()) | {"more": 1})),
             "not a whole stylizer",
         ),
-        (lambda path: make(path, config=CONFIG.to_json().replace("[4, 6, 8]", "[4, 6, 9]")), "not a whole stylizer"),
+        (lambda path: make(path, config=CONFIG.to_json().replace("[4, 6, 8]", "[4, 6, 9]")), "don't fit together"),
         (lambda path: make(path, styles="[1]"), "list of styles is damaged"),
         (lambda path: make(path, styles=json.dumps(STYLES[:1])), "not a whole stylizer"),
         (lambda path: make(path, styles=json.dumps([STYLES[0]] * 2)), "list of styles is damaged"),
