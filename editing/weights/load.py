@@ -65,8 +65,9 @@ def config_of(weight: Weight) -> Config | None:
 
     Raises WeightError.
     """
+    texts = metadata_of(weight)
     try:
-        return read_config(metadata_of(weight))
+        return read_config(texts)
     except WeightError as error:
         raise unusable(weight.name, error) from error
 
