@@ -343,6 +343,12 @@ NCNN_FLAG = Text(
     "{path}：{array} 的存储方式不受支持（标志 0x{flag:08x}：int8、量化，或文件已损坏）。需要 fp16 或 fp32 权重。",
 )
 
+CHANNELS_NOT_USED = Text(
+    "The model '{model}' turns {inputs} channels into {outputs}; only gray (1) and RGB (3) are used. Choose another "
+    "model.",
+    "模型“{model}”将 {inputs} 个通道变为 {outputs} 个；只支持灰度（1）和 RGB（3）。请选择其他模型。",
+)
+
 # weights, downloads
 
 NOT_HTTPS = Text("{url} is not fetched: only https addresses are.", "不会下载 {url}：只接受 https 地址。")

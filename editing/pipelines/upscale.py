@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from editing import __version__, runtime
+from editing import __version__, messages, runtime
 from editing.costs import Cost, Estimate, measured_cost, observe_cost
 from editing.errors import EditingError, OptionError, WeightError
 from editing.networks import rrdb
@@ -119,9 +119,9 @@ def load(model: str, precision: str = "auto") -> Upscaler:
         placed.place(descriptor.model)
         if descriptor.input_channels not in (1, 3) or descriptor.output_channels != descriptor.input_channels:
             raise WeightError(
-                f"The model '{weight.name}' turns {descriptor.input_channels} channels into "
-                f"{descriptor.output_channels}; only gray (1) and RGB (3) are used. Choose another model."
-            )
+                messages.CHANNELS_NOT_USED, model=weight.name, inputs=descriptor.input_channels,
+                outputs=descriptor.output_channels,
+            )  # fmt: skip
         align = _alignment(descriptor)
         overlap, ramp = _overlap(descriptor.model, align)
         return Upscaler(
