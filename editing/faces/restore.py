@@ -97,18 +97,16 @@ def _build(weight: Weight, sha256: str, backend: Backend) -> Restorer:
     backend = Backend(backend.device, "fp32")  # codebooks and modulated convolutions lose too much in bf16
     network.eval().requires_grad_(False).to(backend.device)  # GFPGAN can't be channels-last
 
+    both = type(network).__name__ == "CodeFormer"  # the others know no fidelity: the input itself is the other end
+
     def run(picture: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         scaled = picture * 2 - 1
-        return (call(network, scaled, 0.0) + 1) / 2, (call(network, scaled, 1.0) + 1) / 2
+        clean = (call(network, scaled, 0.0) + 1) / 2
+        return clean, (call(network, scaled, 1.0) + 1) / 2 if both else picture
 
-    def once(picture: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        return (call(network, picture * 2 - 1, 0.0) + 1) / 2, picture
-
-    both = type(network).__name__ == "CodeFormer"  # the others know no fidelity: the input itself is the other end
     return Restorer(
-        name=weight.name, sha256=sha256, licence=weight.licence, backend=backend, side=SIDE, fills=False,
-        run=run if both else once,
-    )  # fmt: skip
+        name=weight.name, sha256=sha256, licence=weight.licence, backend=backend, side=SIDE, fills=False, run=run
+    )
 
 
 def _ours(weight: Weight, sha256: str, backend: Backend, config: str) -> Restorer:

@@ -238,10 +238,12 @@ def recipe(options: GenerateOptions | WalkOptions) -> dict[str, Any]:
 
 def options_of(recipe: Mapping[str, Any]) -> GenerateOptions | WalkOptions:
     """The options in a recipe that :func:`recipe` made; raises OptionError for any other or a damaged one."""
-    task = recipe.get("task")
-    if task not in ("generate", "walk"):
-        raise OptionError(messages.NOT_DRAWN)
-    return read(WalkOptions if task == "walk" else GenerateOptions, recipe.get("options"))
+    given = recipe.get("options")
+    if recipe.get("task") == "generate":
+        return read(GenerateOptions, given)
+    if recipe.get("task") == "walk":
+        return read(WalkOptions, given)
+    raise OptionError(messages.NOT_DRAWN)
 
 
 def of_frame(options: WalkOptions, frame: int) -> GenerateOptions:

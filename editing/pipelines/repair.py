@@ -102,7 +102,7 @@ def repair(
     filler: Filler | None = None,
     report: Report = silent,
 ) -> Repaired:
-    """Find and repair the faces that ``options`` name, and fill what ``mask`` (H, W), 1 = fill, covers.
+    """Repair or replace the faces that ``options`` name, and fill what ``mask`` (H, W), 1 = fill, covers.
 
     Args:
         picture: any size; its alpha, depth and profile come through.
@@ -138,10 +138,7 @@ def repair(
     fills = network is not None and network.fills and options.anonymise == "no"
     base, filled_by = picture.pixels, None
     if mask is not None:
-        covered = np.zeros(mask.shape, np.float32)
-        for _, _, transform in plans if fills else ():
-            np.maximum(covered, align.unaligned(align.outline(), transform, mask.shape), out=covered)
-        rest = np.where(covered < 0.999, mask, np.float32(0))
+        rest = _beyond(mask, [transform for _, _, transform in plans] if fills else [])
         if (rest > 0).any():
             filler = filler or fill.load(options.filler)
             base, filled_by = fill.fill(picture.pixels, rest, filler=filler, report=report), filler.name
@@ -187,6 +184,14 @@ def _chosen(options: RepairOptions, count: int) -> list[int]:
     if numbers[-1] > count:
         raise OptionError(messages.NO_SUCH_FACE, number=numbers[-1], found=count)
     return numbers
+
+
+def _beyond(mask: Mask, transforms: Sequence[Transform]) -> Mask:
+    """What the mask covers that no face does which the network fills."""
+    covered = np.zeros(mask.shape, np.float32)
+    for transform in transforms:
+        np.maximum(covered, align.unaligned(align.outline(), transform, mask.shape), out=covered)
+    return np.where(covered < 0.999, mask, np.float32(0))
 
 
 def _drawn(options: RepairOptions, count: int) -> tuple[RepairOptions, list[Pixels]]:

@@ -58,6 +58,9 @@ MEASURED = 2_000_000  # pixels at most of which the means and deviations are tak
 SHOWN_STEPS = 10  # of an optimisation between two pictures that are shown
 PART = 128  # pixels: side of each of the parts that they are taken of, where that is not all
 EDGE = 0.004  # of the longest side: over this length the edge of a mask fades
+# Resampling, detail, mixing and PNG encoding, measured on one core.
+_SECONDS_PER_PIXEL = 3.0e-7
+_BYTES_PER_PIXEL = 3 * (2 + 1 + 1 + 1)  # the 16-bit working copy, the painting, the result, and the encoder's
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # Rec. 601, as in YIQ
 
 
@@ -533,11 +536,6 @@ def estimate(width: int, height: int, options: StylizeOptions) -> Estimate:
         width=width,
         height=height,
     )
-
-
-# Resampling, detail, mixing and PNG encoding, measured on one core.
-_SECONDS_PER_PIXEL = 3.0e-7
-_BYTES_PER_PIXEL = 3 * (2 + 1 + 1 + 1)  # the 16-bit working copy, the painting, the result, and the encoder's
 
 
 def recipe(options: StylizeOptions, *, masked: bool = False) -> dict[str, Any]:

@@ -36,6 +36,9 @@ from editing.weights.load import load_network, load_state, metadata_of
 
 TASKS = ("upscale", "clean")  # of the weights that are used here
 _CELL = 16  # input pixels; the colour lock works on means of cells this large, so that it can't touch detail
+# Colour lock, mixing and PNG encoding, measured on one core; small beside any network.
+_SECONDS_PER_OUTPUT_PIXEL = 1.0e-7
+_BYTES_PER_OUTPUT_PIXEL = 3 * (2 + 1) + 3  # the 16-bit working copy, the result, and the encoder's
 
 
 def named(model: str) -> str:
@@ -341,11 +344,6 @@ def _work(network: Upscaler, width: int, height: int, tile: int) -> tuple[int, i
         seen.append([stop - start for start, stop in reaches])
     rows, columns = seen
     return sum(rows) * sum(columns), max(rows) * max(columns), len(rows) * len(columns)
-
-
-# Colour lock, mixing and PNG encoding, measured on one core; small beside any network.
-_SECONDS_PER_OUTPUT_PIXEL = 1.0e-7
-_BYTES_PER_OUTPUT_PIXEL = 3 * (2 + 1) + 3  # the 16-bit working copy, the result, and the encoder's
 
 
 def auto_tile(network: Upscaler, width: int, height: int, out_width: int, out_height: int) -> int:
