@@ -306,6 +306,53 @@ MASK_OF_ANOTHER_SHAPE = Text(
 
 # ---- clips -----------------------------------------------------------------------------------------------------------
 
+NOT_A_CLIP = Text(
+    "{name!r} is not a clip of a known kind, or is damaged or cut off at its beginning or index. Give a {readable} "
+    "file, or copy or download it again.",
+    "{name!r} 不是可识别的动图或视频，或其开头或索引已损坏、不完整。请使用 {readable} 文件，或重新复制或下载。",
+)
+READABLE_CLIPS = Text(
+    "GIF, WebP, APNG, AVIF, MP4, MOV, WebM, MKV, AVI, MPEG, OGV or FLV",
+    "GIF、WebP、APNG、AVIF、MP4、MOV、WebM、MKV、AVI、MPEG、OGV 或 FLV",
+)
+NO_MOVING_PICTURES = Text(
+    "{name!r} holds no moving pictures, only sound or data. Choose another file.",
+    "{name!r} 中没有活动画面，只有声音或数据。请换一个文件。",
+)
+NO_FRAME = Text(
+    "{name!r} is a video of which no frame can be decoded. Copy or download it again, or save it anew as MP4.",
+    "{name!r} 是视频，但没有一帧可以解码。请重新复制或下载，或重新保存为 MP4。",
+)
+TOO_MANY_FRAMES = Text(
+    "{name!r} has {frames} frames; the limit is {limit}. Cut it shorter, or raise ATELIER_MAX_CLIP_FRAMES.",
+    "{name!r} 有 {frames} 帧，上限是 {limit} 帧。请剪短，或调高 ATELIER_MAX_CLIP_FRAMES。",
+)
+CLIP_TOO_LARGE = Text(
+    "{name!r} has {frames} frames of {width}x{height}, {megapixels:.0f} megapixels in all; the limit is {limit:g}. "
+    "Make it smaller or shorter, or raise ATELIER_MAX_CLIP_MP.",
+    "{name!r} 有 {frames} 帧 {width}×{height} 的画面，共 {megapixels:.0f} 百万像素，上限是 {limit:g}。"
+    "请缩小或剪短，或调高 ATELIER_MAX_CLIP_MP。",
+)
+CLIPS_ARE_SAVED_AS = Text(
+    "{name!r} has no known suffix; clips are saved as {choices}.", "{name!r} 没有可识别的后缀；动画可保存为 {choices}。"
+)
+FRAMES_TOO_LARGE = Text(
+    "The frames would be {width}x{height} pixels; {format} allows {longest} a side. Choose a smaller scale or size.",
+    "画面将为 {width}×{height} 像素，而 {format} 每边最多 {longest} 像素。请选择更小的倍数或尺寸。",
+)
+NO_ENCODER = Text(
+    "{format} can't be written here ({reason}). Save the clip in another format.",
+    "此处无法写出 {format}（{reason}）。请用其他格式保存。",
+)
+CLIP_NOT_SAVED = Text(
+    "{name!r} was not saved: {reason}. Choose another folder, or free some space.",
+    "{name!r} 未保存：{reason}。请换一个文件夹，或腾出空间。",
+)
+SPEED = Text(
+    "{fps} frames a second were asked for; 1 to {fastest} are possible.",
+    "要求每秒 {fps} 帧；可以是 1 到 {fastest} 帧。",
+)
+
 
 # ---- the environment -------------------------------------------------------------------------------------------------
 

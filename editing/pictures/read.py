@@ -41,6 +41,7 @@ from editing.pictures.tags import (
     orientation_of,
     pack_exif,
     parse_recipe,
+    prepare,
     quiet,
     read_dpi,
     read_exif,
@@ -93,7 +94,7 @@ class _Tiff(TiffImagePlugin.TiffImageFile):
 
     def load_prepare(self) -> None:
         if self._im is None:
-            self.im = Image.core.new(self.mode, self._tile_size)
+            self.im = Image.new(self.mode, self._tile_size, None).im
         super().load_prepare()
 
     def load_end(self) -> None:
@@ -107,6 +108,7 @@ def open_image(file: IO[bytes]) -> ImageFile.ImageFile | None:
     As ``Image.open``, but for its limit, a number of the whole process that others may rely on: it raises only at
     twice that number, and is not the user's, which is checked before anything is decoded.
     """
+    prepare()
     Image.preinit()
     head = file.read(16)
     for format in _FORMATS:
@@ -154,6 +156,7 @@ def _source(name: str, file: IO[bytes]) -> Source:
 
 
 def _tiff_header(name: str, file: IO[bytes], head: bytes) -> tuple[Header, tifffile.TiffPage]:
+    prepare()
     pages = tifffile.TiffFile(file).pages
     page = pages.first
     if head[8:10] == b"CR" or DNG_VERSION in page.tags or (page.is_reduced and SUB_IFDS in page.tags):

@@ -10,6 +10,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import cache
 from typing import IO, Any
 
 import pillow_heif
@@ -30,8 +31,12 @@ _EXIF_LEFT_OUT = {0x100, 0x101, 0x102, 0x103, 0x106, 0x111, 0x115, 0x116, 0x117,
 _EXIF_LEFT_OUT |= {XMP_TAG, _ICC_TAG, 0x83BB, 0x8649}
 _FILTERS = threading.RLock()
 
-pillow_heif.register_heif_opener()
-logging.getLogger("tifffile").addHandler(logging.NullHandler())  # else its remarks on odd files go to stderr
+
+@cache
+def prepare() -> None:
+    """Tell Pillow of HEIC, and tifffile that its remarks on odd files don't go to stderr."""
+    pillow_heif.register_heif_opener()
+    logging.getLogger("tifffile").addHandler(logging.NullHandler())
 
 
 @contextmanager

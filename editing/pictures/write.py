@@ -52,6 +52,7 @@ from editing.pictures.tags import (
     Y_RESOLUTION,
     exif_to_write,
     pack_exif,
+    prepare,
     quiet,
     xmp_without_gps,
 )
@@ -334,6 +335,7 @@ def _write_tiff(job: _Job, file: IO[bytes]) -> None:
     extra, inner = _tiff_tags(_exif_bytes(job))
     if job.xmp is not None:
         extra.append((XMP_TAG, "B", len(job.xmp), job.xmp, True))
+    prepare()
     tifffile.imwrite(
         file,
         array,

@@ -12,7 +12,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from editing.clips.walk import WALK_SUFFIXES, write_walk
+from editing.clips import write
+from editing.clips.read import read_frames
+from editing.clips.write import WALK_SUFFIXES, write_walk
 from editing.errors import ImageError, OptionError
 from editing.pictures.picture import Pixels
 from editing.pictures.read import read_picture
@@ -118,46 +120,37 @@ def test_frames_that_do_not_fit_together_are_a_bug_of_the_caller(tmp_path: Path,
         write_walk(frames, tmp_path / "a.webp")
 
 
-def test_where_it_cannot_be_written_the_old_file_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(ImageError, match=r"'a\.webp' was not saved"):
-        write_walk(moving(2), tmp_path / "none" / "a.webp")
-    old = tmp_path / "old.mp4"
+@pytest.mark.parametrize("suffix", WALK_SUFFIXES)
+def test_where_it_cannot_be_written_the_old_file_stays(
+    tmp_path: Path, suffix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(ImageError, match=rf"'a\{suffix}' was not saved: No such file or directory"):
+        write_walk(moving(2), tmp_path / "none" / f"a{suffix}")
+    old = tmp_path / f"old{suffix}"
     old.write_bytes(b"old")
 
-    def full(self: Path, data: bytes) -> int:
-        with self.open("wb") as file:
-            file.write(data[:10])
+    def full(self: Path, target: Path) -> Path:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(Path, "write_bytes", full)
+    monkeypatch.setattr(Path, "replace", full)
     with pytest.raises(ImageError, match="No space left"):
         write_walk(moving(2), old)
     monkeypatch.undo()
     assert old.read_bytes() == b"old"
-    assert [path.name for path in tmp_path.iterdir()] == ["old.mp4"]
+    assert list(tmp_path.iterdir()) == [old]
 
 
 def test_without_an_encoder_it_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = av.open
-
-    def lacking(*args: Any, **kwargs: Any) -> Any:
-        container = whole(*args, **kwargs)
-
-        class Lacking:
-            metadata = container.metadata
-
-            def __enter__(self) -> Lacking:
-                return self
-
-            def __exit__(self, *_: object) -> None:
-                container.close()
-
-            def add_stream(self, name: str, **_: object) -> Any:
-                return container.add_stream(f"{name}-that-is-not-there")
-
-        return Lacking()
-
-    monkeypatch.setattr(av, "open", lacking)
-    with pytest.raises(ImageError, match="Save it as WebP"):
+    monkeypatch.setitem(write._CODECS, ".mp4", ("libx264-that-is-not-there", {}))
+    with pytest.raises(ImageError, match=r"MP4 can't be written here .*that-is-not-there.* in another format"):
         write_walk(moving(2), tmp_path / "a.mp4")
     assert not list(tmp_path.iterdir())
+
+
+def test_a_large_mp4_keeps_its_colours(tmp_path: Path) -> None:
+    """From 720 rows on players take the colours for BT.709, unless the file says otherwise."""
+    red = np.empty((736, 64, 3), np.uint8)
+    red[:] = (200, 40, 30)
+    write_walk([red] * 2, tmp_path / "a.mp4")
+    for frame in read_frames(tmp_path / "a.mp4", []):
+        assert np.abs(frame.pixels.astype(int) - red).max() <= 3
