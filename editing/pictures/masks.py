@@ -35,7 +35,10 @@ def read(path: Path | str, height: int, width: int) -> Mask:
 
 
 def from_png(data: bytes | str, height: int, width: int) -> Mask:
-    """As :func:`read`, for the bytes of a picture file or a ``data:...;base64,`` address, as a brush's canvas gives."""
+    """As :func:`read`, for the bytes of a picture file or a ``data:...;base64,`` address, as a brush's canvas gives.
+
+    Raises ImageError, which speaks of the mask: the visitor knows no file.
+    """
     if isinstance(data, str):
         try:
             data = b64decode(data.partition(",")[2] if data.startswith("data:") else data, validate=True)
@@ -44,7 +47,11 @@ def from_png(data: bytes | str, height: int, width: int) -> Mask:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "mask.png")
         path.write_bytes(data)
-        return read(path, height, width)
+        try:
+            picture = read_picture(path)
+        except ImageError as error:
+            raise ImageError(messages.MASK_DAMAGED) from error
+    return of_picture(picture, height, width)
 
 
 def of_picture(picture: Picture, height: int, width: int) -> Mask:
