@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import struct
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -54,6 +55,7 @@ from editing.pictures.tags import (
 _FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF", "AVIF", "HEIF")  # Pillow's names
 _TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _GRAY = ("1", "L", "LA", "La", "I;16", "I;16L", "I;16B", "I;16N")  # Pillow's modes
+_LOG, _LEVELS = threading.Lock(), list[int]()  # OpenCV's, as it was before each decode that is under way
 _NOT_OPENED = {
     FileNotFoundError: messages.NOT_FOUND,
     NotADirectoryError: messages.NOT_FOUND,
@@ -311,15 +313,26 @@ def _decode_pillow(source: Source, image: Image.Image, *, has_profile: bool) -> 
     return channels
 
 
+@contextmanager
+def _without_opencv_s_log() -> Iterator[None]:
+    """OpenCV tells of damage in lines on stderr. Its level is the process's: the last decode to end restores it."""
+    log: Any = getattr(cv2.utils, "logging", cv2)  # OpenCV 5 and 4
+    with _LOG:
+        _LEVELS.append(_LEVELS[0] if _LEVELS else log.getLogLevel())
+        log.setLogLevel(0)
+    try:
+        yield
+    finally:
+        with _LOG:
+            level = _LEVELS.pop()
+            if not _LEVELS:
+                log.setLogLevel(level)
+
+
 def _decode_by_opencv(data: bytes) -> Pixels | None:
     """16-bit gray, RGB or RGBA (H, W, C) of a PNG or TIFF; None where OpenCV can't."""
-    log: Any = getattr(cv2.utils, "logging", cv2)  # OpenCV 5 and 4
-    level = log.getLogLevel()
-    log.setLogLevel(0)  # it tells of damage in lines on stderr
-    try:
+    with _without_opencv_s_log():
         channels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
-    finally:
-        log.setLogLevel(level)
     if channels is None or channels.dtype != np.uint16:
         return None
     if channels.ndim == 2:

@@ -8,6 +8,7 @@ import threading
 import warnings
 from collections.abc import Iterator
 from dataclasses import fields
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -489,6 +490,30 @@ def test_two_pictures_are_decoded_at_the_same_time(tmp_path: Path, monkeypatch: 
         thread.join()
     assert found == [64, 64]
     assert [*seen.values(), (Image.MAX_IMAGE_PIXELS, list(warnings.filters))] == [before] * 3
+
+
+def test_decodes_that_overlap_leave_opencv_s_log_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a.png").write_bytes(png(noise(3, 16)))
+    log: Any = getattr(cv2.utils, "logging", cv2)
+    level, decode, calls = log.getLogLevel(), cv2.imdecode, count()
+    assert level > 0
+    inside, ended = [threading.Event(), threading.Event()], threading.Event()
+
+    def overlapping(*arguments: Any) -> Any:
+        number = next(calls)
+        inside[number].set()
+        assert (ended if number else inside[1]).wait(20)  # the second ends after the first
+        return decode(*arguments)
+
+    monkeypatch.setattr(cv2, "imdecode", overlapping)
+    threads = [threading.Thread(target=read_picture, args=(tmp_path / "a.png",)) for _ in range(2)]
+    threads[0].start()
+    assert inside[0].wait(20)
+    threads[1].start()
+    threads[0].join()
+    ended.set()
+    threads[1].join()
+    assert log.getLogLevel() == level
 
 
 KINDS = ["PNG", "JPEG", "WEBP", "TIFF", "TIFF in Deflate", "BMP", "GIF", "AVIF", "HEIF"]
