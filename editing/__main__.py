@@ -523,7 +523,7 @@ def _generate(arguments: argparse.Namespace) -> int:
 
 
 def _walk(arguments: argparse.Namespace, directions: tuple[float, ...]) -> int:
-    from editing.clips.walk import WALK_SUFFIXES, check_walk, write_walk
+    from editing.clips.write import WALK_SUFFIXES, check_walk, write_walk
     from editing.options import WalkOptions
 
     if arguments.mix is not None:

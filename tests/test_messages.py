@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pickle
+import re
 import string
+from pathlib import Path
 
 import pytest
 
@@ -24,6 +26,13 @@ def test_both_languages_say_the_same(name: str) -> None:
     assert places(text.en) == places(text.zh)
     assert all(place.isidentifier() for place in places(text.en))
     assert any("\u4e00" <= letter <= "\u9fff" for letter in text.zh) or not text.zh.strip("，{}0123 ")
+
+
+def test_no_name_is_given_twice() -> None:
+    """The second would take the place of the first, whose values it lacks."""
+    assigned = re.findall(r"^([A-Z0-9_]+) = ", Path(messages.__file__).read_text(encoding="utf-8"), re.MULTILINE)
+    assert len(assigned) == len(set(assigned))
+    assert set(assigned) >= TEXTS.keys()
 
 
 def test_a_message_within_a_message_is_put_into_the_same_language() -> None:
