@@ -100,7 +100,8 @@ def test_latents_are_numpys_frozen_stream(small: LoadedGenerator) -> None:
 
 DRAW = """
 import sys, numpy as np
-from editing import generate
+from editing.options import GenerateOptions
+from editing.pipelines import generate
 network = generate.load(sys.argv[1])
 options = GenerateOptions(model=sys.argv[1], count=8, truncation=1)
 np.save(sys.argv[2], np.stack([s.picture.pixels for s in generate.generate(options, network=network)]))
