@@ -15,13 +15,13 @@ import numpy as np
 import pytest
 
 from editing import __version__
-from editing.__main__ import _parser, main
+from editing.__main__ import main, parser
 from editing.pictures.picture import Picture
 from editing.pictures.read import read_picture
 from editing.pictures.write import write_picture
 from editing.weights.catalogue import CATALOGUE
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parent.parent.parent
 FAST = ["--model", "anime-fast"]
 
 
@@ -145,10 +145,10 @@ def test_notices_are_told(folder: Path, capsys: pytest.CaptureFixture[str]) -> N
         (["upscale", "one.png"], "-o/--output"),
         (["upscale", "-o", "x.png"], "IN"),
         (["upscale", "one.png", "-o", "x.png", "--scale", "7"], "--scale"),
-        (["upscale", "one.png", "-o", "x.png", "--strength", "2"], "Strength is 2.0"),
-        (["upscale", "one.png", "-o", "x.png", "--longest", "0"], "longest side is 0"),
-        (["upscale", "one.png", "-o", "x.png", "--tile", "3"], "Tile is 3"),
-        (["upscale", "one.png", "-o", "x.png", "--tile", "big"], "auto or a number"),
+        (["upscale", "one.png", "-o", "x.png", "--strength", "2"], "--strength: Strength is 2;"),
+        (["upscale", "one.png", "-o", "x.png", "--longest", "0"], "--longest: Longest side (pixels) is 0; it must be between 1 and 65535, or auto"),
+        (["upscale", "one.png", "-o", "x.png", "--tile", "3"], "Tile (pixels) is 3"),
+        (["upscale", "one.png", "-o", "x.png", "--tile", "big"], "whole number, or auto"),
         (["upscale", "one.png", "-o", "x.png", "--precision", "fp16"], "--precision"),
         (["upscale", "one.png", "-o", "x.png", "--format", "jpg"], "contradicts"),
         (["upscale", "one.png", "two.jpg", "-o", "one.png"], "is a file"),
@@ -290,7 +290,7 @@ def commands(parser: argparse.ArgumentParser, path: str = "") -> Iterator[tuple[
             yield from commands(sub, f"{path} {name}".strip())
 
 
-@pytest.mark.parametrize(("command", "options"), [*commands(_parser())], ids=lambda value: str(value)[:30])
+@pytest.mark.parametrize(("command", "options"), [*commands(parser())], ids=lambda value: str(value)[:30])
 def test_the_readme_mentions_every_command_and_option(command: str, options: list[list[str]]) -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     group, _, action = command.partition(" ")

@@ -69,9 +69,9 @@ def test_strength_0_gives_the_photo_back(folder: Path) -> None:
     [
         (["--style", "wave"], 2, "Choices: waves, night, or the path of a picture"),
         (["--style", "waves", "--style2", "nihgt"], 2, "no style called 'nihgt'"),
-        (["--style", "waves", "--strength", "2"], 2, "Strength is 2.0"),
-        (["--style", "waves", "--style-scale", "9"], 2, "style scale is 9.0"),
-        (["--style", "waves", "--tile", "many"], 2, "--tile is 'many'"),
+        (["--style", "waves", "--strength", "2"], 2, "Strength is 2"),
+        (["--style", "waves", "--style-scale", "9"], 2, "--style-scale: Size of the strokes is 9; it must be between 0.1 and 4"),
+        (["--style", "waves", "--tile", "many"], 2, "--tile: Tile (pixels) is 'many'"),
         (["--style", "waves", "--mask", "none.png"], 1, "none.png"),
         (["--style", "waves", "--mask", "mine.png"], 1, "another shape"),
         (["--style", "waves", "--model", "photo"], 1, "Choices: "),
