@@ -222,7 +222,7 @@ NOT_COUNT = Text(
 
 # ---- the command -----------------------------------------------------------------------------------------------------
 
-WRONG_FLAG = Text("{flag}: {error}", "{flag}：{error}")
+WRONG_FLAG = Text("{flag}: {error}", "选项 {flag}：{error}")
 NOT_A_STEP = Text(
     "Direction is '{value}'; it must be a number and a step, such as 1=0.5.",
     "方向为“{value}”；应为编号和步长，例如 1=0.5。",
@@ -258,7 +258,6 @@ STOPPED_HALFWAY = Text(
     "Stopped: '{part}' holds what is done, and the same command goes on from there.",
     "已停止：已完成的部分在“{part}”中，同一命令会从那里继续。",
 )
-OF_FILE = Text("{name}: {error}", "{name}：{error}")
 UNEXPECTED = Text(
     "{name}: {kind} in {place}: {error} (a fault of Atelier's: please report it)",
     "{name}：{place} 中出现 {kind}：{error}（这是 Atelier 的错误，请报告）",

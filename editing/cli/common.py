@@ -136,8 +136,7 @@ def each(pairs: Iterable[tuple[Path, Path]], job: Callable[[Path, Path], Told]) 
         except Stopped:
             raise
         except EditingError as error:
-            named = source.name in str(error)
-            code = fail(error if named else tell(messages.OF_FILE, name=source.name, error=error.message))
+            code = fail(error if source.name in str(error) else f"{source.name}: {error}")
         except Exception as error:
             code = fail(_unexpected(source, error))
         else:

@@ -24,7 +24,8 @@ def add(parser: argparse.ArgumentParser) -> None:
     """The flags of the command."""
     common.add_output(parser)
     add_flags(parser, GenerateOptions, leave_out=("mix_seed", "mix"))
-    parser.add_argument("--mix", metavar="SEED=X", help="mix with the picture of SEED: X is 0 to 1")
+    note = "mix with the picture of SEED: X is 0 to 1"
+    parser.add_argument("--mix", metavar="SEED=X", default=argparse.SUPPRESS, help=note)
     add_flags(parser, WalkOptions, DrawnSaveOptions, leave_out=("model", "truncation", "directions"))
 
 
@@ -33,13 +34,13 @@ def run(arguments: argparse.Namespace) -> int:
     save = options_of(DrawnSaveOptions, arguments)
     if "seeds" in arguments:
         return _walk(arguments, save)
-    mixed: dict[str, Any] = {}
-    if arguments.mix is not None:
+    mixed: dict[str, str] = {}
+    if "mix" in arguments:
         seed, given, amount = arguments.mix.partition("=")
-        if not given:
+        if not (seed and given and amount):
             raise OptionError(messages.NOT_A_MIX, value=arguments.mix)
         mixed = {"mix_seed": seed, "mix": amount}
-    options = options_of(GenerateOptions, argparse.Namespace(**{**vars(arguments), **mixed}))
+    options = options_of(GenerateOptions, arguments, **mixed)
     output: Path = arguments.output
     single = options.count == 1 and bool(output.suffix) and not output.is_dir()
     if output.suffix and options.count > 1 and not output.is_dir():
@@ -66,7 +67,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _walk(arguments: argparse.Namespace, save: DrawnSaveOptions) -> int:
-    if arguments.mix is not None:
+    if "mix" in arguments:
         raise OptionError(messages.MIX_OF_WALK)
     options = options_of(WalkOptions, arguments)
 
