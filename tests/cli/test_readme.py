@@ -131,10 +131,12 @@ def test_the_python_shown_runs(folder: Path) -> None:
 
 
 def test_the_api_shown_is_there() -> None:
-    code = "import json; from editing.ui import page; print(json.dumps(page.build().get_api_info()['named_endpoints']))"
-    ran = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=180, check=True
-    )  # fmt: skip
+    code = (
+        "import json; from editing.ui import page\n"
+        "print(json.dumps(page.build().get_api_info()['named_endpoints'], default=str))"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=180)
+    assert ran.returncode == 0, ran.stderr
     offered = json.loads(ran.stdout.splitlines()[-1])
     (shown,) = (block for _, block in BLOCKS if "gradio_client" in block)
     for words, name in re.findall(r"predict\((.*), api_name=\"(/\w+)\"\)", shown):
