@@ -181,8 +181,177 @@ CLIP_ANEW = Text(
 
 # ---- pictures --------------------------------------------------------------------------------------------------------
 
+NOT_FOUND = Text(
+    "{name!r} was not found. Check the name and the folder.",
+    "找不到 {name!r}。请检查文件名和文件夹。",
+)
+IS_A_FOLDER = Text(
+    "{name!r} is a folder, not a picture. Choose a file in it.",
+    "{name!r} 是文件夹，不是图片。请选择其中的文件。",
+)
+NOT_READABLE = Text(
+    "{name!r} may not be read. Change its permissions, or copy it elsewhere.",
+    "没有读取 {name!r} 的权限。请修改权限，或把它复制到别处。",
+)
+EMPTY_FILE = Text(
+    "{name!r} is empty (0 bytes). Choose another file, or copy it again.",
+    "{name!r} 是空文件（0 字节）。请换一个文件，或重新复制。",
+)
+DAMAGED = Text(
+    "{name!r} is damaged or incomplete, and can't be decoded. Copy or download it again, or save it anew in another "
+    "program.",
+    "{name!r} 已损坏或不完整，无法解码。请重新复制或下载，或用其他程序重新保存。",
+)
+TOO_LARGE_FOR_MEMORY = Text(
+    "{name!r} does not fit into memory. Make it smaller, or close other programs.",
+    "内存放不下 {name!r}。请缩小图片，或关闭其他程序。",
+)
+NOT_A_PICTURE = Text(
+    "{name!r} is not a picture of a known kind, or its beginning is damaged. Give a {readable} file; save others, such "
+    "as SVG, PDF or camera raw, in one of these first.",
+    "{name!r} 不是可识别的图片，或文件开头已损坏。请使用 {readable} 文件；SVG、PDF、相机 RAW 等请先转存为其中一种。",
+)
+READABLE_PICTURES = Text(
+    "PNG, JPEG, WebP, TIFF, BMP, GIF, AVIF or HEIC", "PNG、JPEG、WebP、TIFF、BMP、GIF、AVIF 或 HEIC"
+)
+UNCOMMON_TIFF = Text(
+    "{name!r} is damaged, or a TIFF of an uncommon kind. Save it as gray or RGB with 8 or 16 bits per channel.",
+    "{name!r} 已损坏，或是不常见的 TIFF。请存为每通道 8 或 16 位的灰度或 RGB。",
+)
+UNCOMMON_TIFF_16 = Text(
+    "{name!r} is damaged, or a 16-bit TIFF of an uncommon kind. Save it without compression, or with LZW or Deflate, "
+    "and with pixel-interleaved channels.",
+    "{name!r} 已损坏，或是不常见的 16 位 TIFF。请以不压缩、LZW 或 Deflate 方式保存，并使用按像素交错的通道。",
+)
+CAMERA_RAW = Text(
+    "{name!r} is a camera's raw file. Develop it first, and save it as PNG, TIFF or JPEG.",
+    "{name!r} 是相机 RAW 文件。请先冲洗，再存为 PNG、TIFF 或 JPEG。",
+)
+TIFF_OF_OTHER_VALUES = Text(
+    "{name!r} holds {kind} values of {bits} bits. Save it with 8 or 16 bits per channel (unsigned).",
+    "{name!r} 中是 {bits} 位的{kind}数值。请存为每通道 8 或 16 位（无符号）。",
+)
+UNSIGNED = Text("unsigned", "无符号")
+SIGNED = Text("signed", "有符号")
+FLOATING_POINT = Text("floating-point", "浮点")
+OTHER_VALUES = Text("other", "其他类型")
+OTHER_COLOURS = Text(
+    "{name!r} holds colours of the kind {kind!r}. Save it as gray or RGB with 8 or 16 bits per channel.",
+    "{name!r} 的颜色类型是 {kind!r}。请存为每通道 8 或 16 位的灰度或 RGB。",
+)
+NO_PIXELS = Text(
+    "{name!r} is {width}x{height} pixels: it holds no picture. Choose another file.",
+    "{name!r} 的尺寸是 {width}×{height} 像素，里面没有图像。请换一个文件。",
+)
+SIZE = Text(
+    "{width}x{height} pixels ({megapixels:.1f} megapixels)", "{width}×{height} 像素（{megapixels:.1f} 百万像素）"
+)
+PICTURE_TOO_LARGE = Text(
+    "{name!r} is {size}; the limit is {limit:g} megapixels. Make it smaller or crop it first, or raise "
+    "ATELIER_MAX_INPUT_MP.",
+    "{name!r} 为 {size}，上限是 {limit:g} 百万像素。请先缩小或裁剪，或调高 ATELIER_MAX_INPUT_MP。",
+)
+RESULT_TOO_LARGE = Text(
+    "The result would be {size}; the limit is {limit:g} megapixels. Choose a smaller scale or size, or raise "
+    "ATELIER_MAX_OUTPUT_MP.",
+    "结果将达 {size}，上限是 {limit:g} 百万像素。请选择更小的倍数或尺寸，或调高 ATELIER_MAX_OUTPUT_MP。",
+)
+NOT_NUMBERS = Text(
+    "The result holds values that are not numbers, so nothing was kept. Run it again with precision fp32.",
+    "结果中出现了无效数值，因此没有保留。请用 fp32 精度重新运行。",
+)
+OUT_OF_MEMORY = Text(
+    "Out of memory, even in pieces of {side}x{side} pixels. Close other programs, or use a smaller model.",
+    "即使分成 {side}×{side} 像素的小块，内存仍然不足。请关闭其他程序，或改用更小的模型。",
+)
+QUALITY = Text(
+    "The quality is {quality}, but must be from 1 to 100; 95 is the default.",
+    "质量为 {quality}，应在 1 到 100 之间；默认为 95。",
+)
+SIDE_TOO_LONG = Text(
+    "The picture is {width}x{height} pixels; {format} allows {longest} a side. Save it as PNG.",
+    "图片为 {width}×{height} 像素，而 {format} 每边最多 {longest} 像素。请存为 PNG。",
+)
+PICTURES_ARE_SAVED_AS = Text("{given}; pictures are saved as {choices}.", "{given}；可保存的格式有 {choices}。")
+NO_KNOWN_SUFFIX = Text("{name!r} has no known suffix", "{name!r} 没有可识别的后缀")
+FORMAT_NOT_KNOWN = Text("The format {format!r} is not known", "未知的格式 {format!r}")
+NOT_SAVED = Text(
+    "{name!r} was not saved: {reason}. Try another folder or format.",
+    "{name!r} 未能保存：{reason}。请换一个文件夹或格式。",
+)
+ENCODER_FAILED = Text("the encoder failed", "编码失败")
+DISK_FULL = Text(
+    "{name!r} was not saved: the disk is full. Free some space, or choose another folder.",
+    "{name!r} 未能保存：磁盘已满。请腾出空间，或换一个文件夹。",
+)
+FOLDER_CLOSED = Text(
+    "{name!r} was not saved: its folder may not be written to. Choose another folder.",
+    "{name!r} 未能保存：所在文件夹不可写。请换一个文件夹。",
+)
+NO_FOLDER = Text(
+    "{name!r} was not saved: the folder {folder!r} does not exist. Make it, or choose another.",
+    "{name!r} 未能保存：文件夹 {folder!r} 不存在。请新建，或换一个。",
+)
+NAME_IS_A_FOLDER = Text(
+    "{name!r} was not saved: a folder has that name. Choose another name.",
+    "{name!r} 未能保存：已有同名文件夹。请换一个名称。",
+)
+MASK_DAMAGED = Text("The mask that was sent is damaged: draw it again.", "收到的蒙版已损坏：请重新绘制。")
+MASK_OF_ANOTHER_SHAPE = Text(
+    "The mask is {mask_width}x{mask_height} pixels, which is another shape than the picture's {width}x{height}. Draw "
+    "it anew, or crop it to the picture.",
+    "蒙版为 {mask_width}×{mask_height} 像素，与图片的 {width}×{height} 形状不同。请重新绘制，或裁剪到与图片一致。",
+)
+
 
 # ---- clips -----------------------------------------------------------------------------------------------------------
+
+NOT_A_CLIP = Text(
+    "{name!r} is not a clip of a known kind, or is damaged or cut off at its beginning or index. Give a {readable} "
+    "file, or copy or download it again.",
+    "{name!r} 不是可识别的动图或视频，或其开头或索引已损坏、不完整。请使用 {readable} 文件，或重新复制或下载。",
+)
+READABLE_CLIPS = Text(
+    "GIF, WebP, APNG, AVIF, MP4, MOV, WebM, MKV, AVI, MPEG, OGV or FLV",
+    "GIF、WebP、APNG、AVIF、MP4、MOV、WebM、MKV、AVI、MPEG、OGV 或 FLV",
+)
+NO_MOVING_PICTURES = Text(
+    "{name!r} holds no moving pictures, only sound or data. Choose another file.",
+    "{name!r} 中没有活动画面，只有声音或数据。请换一个文件。",
+)
+NO_FRAME = Text(
+    "{name!r} is a video of which no frame can be decoded. Copy or download it again, or save it anew as MP4.",
+    "{name!r} 是视频，但没有一帧可以解码。请重新复制或下载，或重新保存为 MP4。",
+)
+TOO_MANY_FRAMES = Text(
+    "{name!r} has {frames} frames; the limit is {limit}. Cut it shorter, or raise ATELIER_MAX_CLIP_FRAMES.",
+    "{name!r} 有 {frames} 帧，上限是 {limit} 帧。请剪短，或调高 ATELIER_MAX_CLIP_FRAMES。",
+)
+CLIP_TOO_LARGE = Text(
+    "{name!r} has {frames} frames of {width}x{height}, {megapixels:.0f} megapixels in all; the limit is {limit:g}. "
+    "Make it smaller or shorter, or raise ATELIER_MAX_CLIP_MP.",
+    "{name!r} 有 {frames} 帧 {width}×{height} 的画面，共 {megapixels:.0f} 百万像素，上限是 {limit:g}。"
+    "请缩小或剪短，或调高 ATELIER_MAX_CLIP_MP。",
+)
+CLIPS_ARE_SAVED_AS = Text(
+    "{name!r} has no known suffix; clips are saved as {choices}.", "{name!r} 没有可识别的后缀；动画可保存为 {choices}。"
+)
+FRAMES_TOO_LARGE = Text(
+    "The frames would be {width}x{height} pixels; {format} allows {longest} a side. Choose a smaller scale or size.",
+    "画面将为 {width}×{height} 像素，而 {format} 每边最多 {longest} 像素。请选择更小的倍数或尺寸。",
+)
+NO_ENCODER = Text(
+    "{format} can't be written here ({reason}). Save the clip in another format.",
+    "此处无法写出 {format}（{reason}）。请用其他格式保存。",
+)
+CLIP_NOT_SAVED = Text(
+    "{name!r} was not saved: {reason}. Choose another folder, or free some space.",
+    "{name!r} 未保存：{reason}。请换一个文件夹，或腾出空间。",
+)
+SPEED = Text(
+    "{fps} frames a second were asked for; 1 to {fastest} are possible.",
+    "要求每秒 {fps} 帧；可以是 1 到 {fastest} 帧。",
+)
 
 
 # ---- the environment -------------------------------------------------------------------------------------------------

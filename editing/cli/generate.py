@@ -72,7 +72,7 @@ def _walk(arguments: argparse.Namespace, save: DrawnSaveOptions) -> int:
     options = options_of(WalkOptions, arguments)
 
     from editing import runtime
-    from editing.clips.walk import WALK_SUFFIXES, check_walk, write_walk
+    from editing.clips.write import WALK_SUFFIXES, check_walk, write_walk
     from editing.pipelines import generate
 
     output: Path = arguments.output

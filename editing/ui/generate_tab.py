@@ -12,7 +12,7 @@ from typing import Any
 import gradio as gr
 import numpy as np
 
-from editing.clips.walk import FASTEST, WALK_SUFFIXES, check_walk, write_walk
+from editing.clips.write import FASTEST, WALK_SUFFIXES, check_walk, write_walk
 from editing.errors import EditingError, ImageError, OptionError
 from editing.options import WALK_FRAMES, GenerateOptions, UpscaleOptions, WalkOptions
 from editing.pictures.read import read_picture
