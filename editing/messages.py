@@ -408,13 +408,9 @@ ONE_CHOICE_EACH = Text(
 
 # ---- upscale, clips of it --------------------------------------------------------------------------------------------
 
-NOT_NUMBERS = Text(
+MODEL_NOT_NUMBERS = Text(
     "The model '{model}' gave values that are not numbers, so nothing was kept. Run it again with precision fp32.",
     "模型“{model}”输出了无效数值，因此没有保留结果。请用 fp32 精度重新运行。",
-)
-WRONG_CHANNELS = Text(
-    "The model '{model}' turns {given} channels into {made}; only gray (1) and RGB (3) are used. Choose another model.",
-    "模型“{model}”将 {given} 个通道变为 {made} 个；只支持灰度（1）和 RGB（3）。请选择其他模型。",
 )
 TAKES_NO_SIGMA = Text(
     "Sigma is {sigma}, but the model '{model}' is told no noise level: leave it at auto, or choose a denoiser.",
@@ -430,10 +426,6 @@ MORE_THAN_MODEL = Text(
     "{longest} pixels, or a scale of at most {most}.",
     "{width}×{height} 放大 {factor} 倍，超过了模型的 {most} 倍：请把最长边设为不超过 {longest} 像素，"
     "或把倍数设为不超过 {most}。",
-)
-NO_FOLDER = Text(
-    "{name!r} was not saved: the folder {folder!r} does not exist. Make it, or choose another.",
-    "{name!r} 未保存：文件夹 {folder!r} 不存在。请先创建它，或选择另一个。",
 )
 ALREADY_RUNNING = Text(
     "Another run is making {name!r} already. Wait for it, or choose another output.",
