@@ -55,7 +55,7 @@ class Restorer:
         with torch.inference_mode():
             results = self.run(picture, mask)
         if not all(bool(torch.isfinite(result).all()) for result in results):
-            raise EditingError(messages.NOT_NUMBERS, model=self.name)
+            raise EditingError(messages.MODEL_NOT_NUMBERS, model=self.name)
         clean, faithful = (
             resized(result[0].float().clamp(0, 1).permute(1, 2, 0).cpu().numpy(), SIDE) for result in results
         )

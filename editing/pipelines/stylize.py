@@ -123,7 +123,7 @@ class LoadedStylizer:
         return _tensor(pictures, self.backend)
 
     def _not_numbers(self) -> EditingError:
-        return EditingError(messages.NOT_NUMBERS, model=self.name)
+        return EditingError(messages.MODEL_NOT_NUMBERS, model=self.name)
 
 
 def load(model: str = "stylizer", precision: str = "auto") -> LoadedStylizer:

@@ -81,7 +81,7 @@ class Upscaler:
         result = self.run(tensor, *told).float().flatten(0, 1)
         low, high = torch.aminmax(result)
         if not bool(torch.isfinite(high - low)):  # before clamping, which would make infinity a white dot
-            raise EditingError(messages.NOT_NUMBERS, model=self.name)
+            raise EditingError(messages.MODEL_NOT_NUMBERS, model=self.name)
         result = result.clamp(0, 1)
         if region.shape[2] == 1:
             result = result.mean(0, keepdim=True)  # a gray picture stays gray, whatever tint the network adds
