@@ -28,7 +28,7 @@ from editing.weights.files import verify
 from editing.weights.find import find_weight, problems, rows
 from editing.weights.load import metadata_of
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parent.parent.parent
 CONFIG = GeneratorConfig(size=16, latent=8, style=8, capacity=512, max_channels=32)
 
 
