@@ -43,7 +43,6 @@ TEXTS: dict[str, tuple[str, str]] = {
     "clip_input": ("A video, or an animated GIF, WebP or PNG", "视频，或 GIF、WebP、PNG 动图"),
     "clip_result": ("Result", "结果"),
     "clip_format_same": ("as the clip", "与原文件相同"),
-    "steady": ("Steady", "防闪烁"),
     "waiting_clip": ("Drop a clip to see what it will take.", "放入动图或视频后，这里会显示所需时间。"),
     "estimate_clip": (
         "**{width} × {height} → {out_width} × {out_height}** · {frames} frames · about **{seconds}** · peak memory "
@@ -65,31 +64,20 @@ TEXTS: dict[str, tuple[str, str]] = {
         "这张图片是动图：“动图和视频”页会处理它的所有帧。",
     ),
     "examples": ("Examples", "示例"),
-    "model": ("Model", "模型"),
-    "scale": ("Scale", "放大倍数"),
     "scale_info": (
         "1 keeps the size and cleans noise and JPEG blocks",
         "选 1 保持尺寸，只去除噪点和 JPEG 块",
     ),
-    "strength": ("Strength", "强度"),
     "sigma_auto": ("Noise level from the picture", "自动估计噪声强度"),
     "sigma_auto_info": (
         "Measured over the whole picture, and shown before and after the run",
         "根据整张图片测得，运行前后都会显示",
     ),
-    "sigma": ("Noise level (sigma, of 255)", "噪声强度（标准差，0–255 标度）"),
     "sigma_info": (
         "0 changes nothing, 5 to 15 is a photo at high ISO, 25 and more plainly grainy",
         "0 不作任何改变，5 到 15 相当于高感光度照片，25 以上颗粒明显",
     ),
     "advanced": ("Advanced", "高级选项"),
-    "longest": ("Longest side (pixels)", "最长边（像素）"),
-    "precision": ("Precision", "精度"),
-    "tile": ("Tile (pixels)", "分块大小（像素）"),
-    "color_lock": ("Colour lock: keep the picture's own colours", "颜色锁定：保持原图颜色"),
-    "format": ("File format", "文件格式"),
-    "strip": ("Remove all metadata", "删除所有元数据"),
-    "keep_gps": ("Keep the GPS position", "保留 GPS 位置"),
     "run": ("Run", "运行"),
     "stop": ("Stop", "停止"),
     "patch": ("Preview a patch", "预览局部"),
@@ -111,19 +99,16 @@ TEXTS: dict[str, tuple[str, str]] = {
     "tab_stylize": ("Stylize", "风格化"),
     "stylize_input": ("Photo", "照片"),
     "style_gallery": ("Styles", "风格"),
-    "style": ("Style", "风格"),
     "style_own": ("Or a style picture of your own", "或使用自己的风格图片"),
     "style_picture": ("Style picture: takes the place of the gallery's", "风格图片：代替图库中的风格"),
     "style_second": ("Mix with a second style", "与第二种风格混合"),
     "style_none": ("none", "无"),
-    "style_scale": ("Size of the strokes", "笔触大小"),
     "stylize_mask": ("Mask: paint only here", "蒙版：只绘制此处"),
     "stylize_mask_info": (
         "Brush over what shall be painted; without a mask it is everything.",
         "涂抹要风格化的部分；没有蒙版则为全图。",
     ),
     "stylize_live": ("These change the result without another run:", "调整以下各项无需重新运行："),
-    "keep_colors": ("Keep the photo's colours", "保留照片的颜色"),
     "sheet": ("Try all styles", "试用所有风格"),
     "sheet_info": (
         "Small and quick, so strokes look coarser than in the result; a click chooses the style.",
@@ -153,7 +138,6 @@ TEXTS: dict[str, tuple[str, str]] = {
     "generate_grid": ("Grid", "网格"),
     "generate_mix": ("Mix", "混合"),
     "generate_walk": ("Walk", "漫步"),
-    "seed": ("Seed", "种子"),
     "seed_info": (
         "A whole number from 0 to 4294967295: the same seed always gives the same picture; the grid goes on from it",
         "0 到 4294967295 的整数：同一种子总得到同一张图片；网格从它开始依次往后",
@@ -168,7 +152,6 @@ TEXTS: dict[str, tuple[str, str]] = {
     "walk_frame": ("Frame", "帧"),
     "download_webp": ("Download WebP", "下载 WebP"),
     "download_mp4": ("Download MP4", "下载 MP4"),
-    "truncation": ("Truncation", "截断"),
     "directions": ("Directions", "方向"),
     "directions_info": (
         "The main ways in which this generator's pictures differ, as found by statistics and not chosen by anybody. "
@@ -289,7 +272,6 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Enlarges what is round the faces by the Upscale tab's photo model",
         "用“放大”页的 photo 模型放大人脸以外的部分",
     ),
-    "anonymise": ("Anonymise", "匿名化"),
     "trust": ("Show what to trust", "显示可信程度"),
     "trust_info": (
         "Red is where the result departs from what the picture can say; the download stays as it is",
@@ -303,7 +285,6 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "repair_whose": ("Fidelity and strength of", "保真度和强度的对象"),
     "repair_everyone": ("all faces", "所有人脸"),
-    "fidelity": ("Fidelity", "保真度"),
     # Filled in on the server, by the visitor's language.
     "repair_none_found": (
         "No face was found. Draw a box round one with “Box a face”, or brush over what shall be filled.",
