@@ -75,8 +75,13 @@ def build() -> gr.Blocks:
         page.load(show_machine, None, machine, queue=False, show_progress="hidden", api_visibility="private")
         page.unload(forget)
     # Closed: else requests to /gradio_api/run/... would go round the queue, and jobs run beside each other.
-    page.queue(max_size=whole_number("ATELIER_QUEUE", 32), api_open=False)
+    page.queue(max_size=queue_size(), api_open=False)
     return page
+
+
+def queue_size() -> int:
+    """How many jobs may wait: ``ATELIER_QUEUE``, or 32."""
+    return whole_number("ATELIER_QUEUE", 32)
 
 
 def show_machine(request: gr.Request) -> str:
