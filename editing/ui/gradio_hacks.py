@@ -52,8 +52,12 @@ def _as_sent(self: gr.components.Component, payload: Any) -> Any:
 
 
 # For the API's values, which options.py checks: of a list in a number's place Gradio says nothing but "Error".
-AnySlider, AnyNumber, AnyRadio = (_another(kind, _as_sent) for kind in (gr.Slider, gr.Number, gr.Radio))
-AnyCheckbox, AnyDropdown, AnyTextbox = (_another(kind, _as_sent) for kind in (gr.Checkbox, gr.Dropdown, gr.Textbox))
+AnySlider = _another(gr.Slider, _as_sent)
+AnyNumber = _another(gr.Number, _as_sent)
+AnyRadio = _another(gr.Radio, _as_sent)
+AnyCheckbox = _another(gr.Checkbox, _as_sent)
+AnyDropdown = _another(gr.Dropdown, _as_sent)
+AnyTextbox = _another(gr.Textbox, _as_sent)
 
 
 # ---- handlers that take and return by name ---------------------------------------------------------------------------
@@ -82,7 +86,7 @@ def by_name(
         }
         return named | dict(zip(["progress"] if "progress" in wanted else [], values, strict=True))
 
-    def placed(result: Any) -> list[Any]:
+    def placed(result: Any) -> Any:
         found = result or {}
         unknown = found.keys() - outputs.keys() - {"__type__"}  # "__type__": gr.skip(), of guarded()
         if unknown:

@@ -514,9 +514,8 @@ def _repaired(kept: Kept) -> Repaired:
     numbers = sorted({int(name.split(".")[0]) for name in arrays if "." in name})
     faces = []
     for number in numbers:
-        parts = {name: arrays.get(f"{number}.{name}") for name in _KEPT} | {
-            "anonymised": str(arrays[f"{number}.anonymised"])
-        }  # fmt: skip
+        parts: dict[str, Any] = {name: arrays.get(f"{number}.{name}") for name in _KEPT}
+        parts["anonymised"] = str(parts["anonymised"])
         faces.append(RepairedFace(number=number, face=facts.found.faces[number - 1], **parts))
     return Repaired(
         original=original, base=arrays["base"], mask=arrays.get("mask"), faces=tuple(faces),

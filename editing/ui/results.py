@@ -193,7 +193,8 @@ def keep_result(
 ) -> Kept:  # fmt: skip
     """Keep ``arrays`` in ``folder``, uncompressed, with the source's pixels: nothing is decoded again for a dial."""
     every = {"original": picture.pixels, "original_alpha": picture.alpha, **arrays}
-    np.savez(folder / _ARRAYS, **{name: array for name, array in every.items() if array is not None})
+    there: dict[str, Any] = {name: array for name, array in every.items() if array is not None}
+    np.savez(folder / _ARRAYS, **there)
     small = source.preview or picture.width * picture.height > PREVIEW_PIXELS
     return Kept(
         source=source, picture=replace(picture, pixels=picture.pixels[:1, :1].copy(), alpha=None), folder=folder,

@@ -394,10 +394,11 @@ def _option_texts() -> dict[str, tuple[str, str]]:
             english, chinese = spec.about
             if not english.startswith((*map(str, spec.choices), "auto")):  # names, which are written small
                 english = english[:1].upper() + english[1:]
-            found |= {key: tuple(spec.title), f"{key}_about": (english, chinese)}
+            found |= {key: (spec.title.en, spec.title.zh), f"{key}_about": (english, chinese)}
             found[f"{key}_live"] = f"{english}; follows without another run", f"{chinese}；调整后无需重新运行"
             found |= {
-                f"{key}_{value}": tuple(word) for value, word in zip(spec.choices, spec.words, strict=bool(spec.words))
+                f"{key}_{value}": (word.en, word.zh)
+                for value, word in zip(spec.choices, spec.words, strict=bool(spec.words))
             }
     return found
 
