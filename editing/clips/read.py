@@ -9,10 +9,9 @@ no protocol but the file itself.
 
 from __future__ import annotations
 
-import os
 import struct
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import chain, count
@@ -20,18 +19,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from PIL import Image
 
 from editing import messages
-from editing.errors import ImageError, OptionError
+from editing.errors import ImageError
 from editing.messages import Message, tell
 from editing.pictures.picture import Pixels, check_input_size
-from editing.pictures.read import probe_picture
+from editing.pictures.read import open_image, opened_file, probe_picture
+from editing.settings import whole_number
 
 if TYPE_CHECKING:
     from av import Packet, VideoFrame
     from av.container import InputContainer
     from av.video.stream import VideoStream
+    from PIL.ImageFile import ImageFile
 
 # PyAV is imported where it is needed: it takes 0.2 s, and pictures do without it.
 
@@ -41,7 +41,6 @@ VIDEO_SUFFIXES = (
 )  # fmt: skip
 _CONTAINERS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpeg,mpegts,flv,ogg"  # FFmpeg's names
 _ANIMATED = ("GIF", "WEBP", "PNG", "AVIF")
-_READABLE = "GIF, WebP, APNG, AVIF, MP4, MOV, WebM, MKV, AVI, MPEG, OGV or FLV"
 _UNSPECIFIED, _BT601, _BT709 = 2, 5, 1  # swscale's and FFmpeg's numbers for colour matrices
 ACCURATE = 0x4 | 0x2000 | 0x40000  # swscale: bicubic, colour at full width, exact rounding; else it darkens by a level
 _COVER = 0x400  # FFmpeg's disposition of an album's cover, which is a stream of pictures, too
@@ -80,36 +79,23 @@ class Frame:
 
 def frame_limit() -> int:
     """The longest clip that is read, in frames: ``ATELIER_MAX_CLIP_FRAMES`` or 100,000."""
-    return _limit("ATELIER_MAX_CLIP_FRAMES", 100_000)
+    return whole_number("ATELIER_MAX_CLIP_FRAMES", 100_000)
 
 
 def pixel_limit() -> int:
     """The most that is read of a clip, all frames together: ``ATELIER_MAX_CLIP_MP`` or 200,000 megapixels."""
-    return _limit("ATELIER_MAX_CLIP_MP", 200_000) * 1_000_000
-
-
-def _limit(name: str, default: int) -> int:
-    value = os.environ.get(name, "").strip() or str(default)
-    if not value.isdecimal() or not 0 < int(value) < 10**9:
-        raise OptionError(
-            f"The environment variable {name} is {value!r}, but must be a whole number above 0; "
-            f"set it to a number such as {default}, or remove it."
-        )
-    return int(value)
+    return whole_number("ATELIER_MAX_CLIP_MP", 200_000) * 1_000_000
 
 
 def _check_size(name: str, header: ClipHeader) -> None:
     if header.frames > frame_limit():
-        raise ImageError(
-            f"{name!r} has {header.frames} frames; the limit is {frame_limit()}. "
-            "Cut it shorter, or raise ATELIER_MAX_CLIP_FRAMES."
-        )
+        raise ImageError(messages.TOO_MANY_FRAMES, name=name, frames=header.frames, limit=frame_limit())
     pixels = header.frames * header.width * header.height
     if pixels > pixel_limit():
         raise ImageError(
-            f"{name!r} has {header.frames} frames of {header.width}x{header.height}, {pixels / 1e6:.0f} megapixels in "
-            f"all; the limit is {pixel_limit() / 1e6:g}. Make it smaller or shorter, or raise ATELIER_MAX_CLIP_MP."
-        )
+            messages.CLIP_TOO_LARGE, name=name, frames=header.frames, width=header.width, height=header.height,
+            megapixels=pixels / 1e6, limit=pixel_limit() / 1e6,
+        )  # fmt: skip
 
 
 # ---- what is it? -----------------------------------------------------------------------------------------------------
@@ -163,28 +149,14 @@ def opened(path: Path) -> Iterator[InputContainer]:
     """A video's container. Raises ImageError, under the file's bare name."""
     import av
 
-    name = path.name
     allowed = {"format_whitelist": _CONTAINERS, "protocol_whitelist": "file"}
-    with ExitStack() as stack:
+    with opened_file(path) as file:
         try:
-            file = stack.enter_context(path.open("rb"))
-            if not file.read(1):
-                raise ImageError(f"{name!r} is empty (0 bytes). Choose another file, or copy it again.")
-            file.seek(0)
             container = av.open(file, "r", options=allowed, metadata_errors="replace", buffer_size=1 << 18)
-            stack.enter_context(container)
-        except FileNotFoundError as error:
-            raise ImageError(f"{name!r} was not found. Check the name and the folder.") from error
-        except IsADirectoryError as error:
-            raise ImageError(f"{name!r} is a folder, not a picture. Choose a file in it.") from error
-        except PermissionError as error:
-            raise ImageError(f"{name!r} may not be read. Change its permissions, or copy it elsewhere.") from error
         except av.FFmpegError as error:
-            raise ImageError(
-                f"{name!r} is not a clip of a known kind, or is damaged or cut off at its beginning or index. "
-                f"Give a {_READABLE} file, or copy or download it again."
-            ) from error
-        yield container
+            raise ImageError(messages.NOT_A_CLIP, name=path.name, readable=messages.READABLE_CLIPS) from error
+        with container:
+            yield container
 
 
 def origin(container: InputContainer) -> Fraction:
@@ -199,7 +171,7 @@ class _Video:
         self.container, self.name, self.damaged = container, name, False
         found = [stream for stream in container.streams.video if not stream.disposition & _COVER]
         if not found:
-            raise ImageError(f"{name!r} holds no moving pictures, only sound or data. Choose another file.")
+            raise ImageError(messages.NO_MOVING_PICTURES, name=name)
         self.stream = found[0]
         self.size: tuple[int, int] | None = None
         self.tick = Fraction(self.stream.time_base or Fraction(1, 90_000))
@@ -286,7 +258,7 @@ def _probe_video(path: Path) -> ClipHeader:
         video = _Video(container, path.name)
         first = next(video.frames(), None)
         if first is None:
-            raise _undecodable(path.name)
+            raise ImageError(messages.NO_FRAME, name=path.name)
         array, sound = video.upright(first), bool(container.streams.audio)
         notices = []
         depth = max(component.bits for component in first.format.components)
@@ -324,16 +296,10 @@ def _read_video(path: Path, notices: list[Message]) -> Iterator[Frame]:
                 end=start + ((frame.duration or 0) * tick or 1 / video.rate),
             )
         if held is None:
-            raise _undecodable(path.name)
+            raise ImageError(messages.NO_FRAME, name=path.name)
         yield held
         if video.damaged:
             notices.append(tell(messages.CLIP_DAMAGED, frames=frames + 1))
-
-
-def _undecodable(name: str) -> ImageError:
-    return ImageError(
-        f"{name!r} is a video of which no frame can be decoded. Copy or download it again, or save it anew as MP4."
-    )
 
 
 # ---- animated pictures -----------------------------------------------------------------------------------------------
@@ -343,10 +309,10 @@ def _probe_animation(path: Path) -> ClipHeader:
     header = probe_picture(path)
     check_input_size(path.name, header.width, header.height)  # before anything is decoded
     first = next(_read_animation(path, []))
-    with path.open("rb") as file, Image.open(file) as image:
+    with _animation(path) as image:
         loop = image.info.get("loop")
         plays = int(loop or 0)
-        if image.format == "GIF":  # counts the repetitions, and is played once where it says nothing
+        if header.format == "GIF":  # counts the repetitions, and is played once where it says nothing
             plays = 1 if loop is None else plays + 1 if plays else 0
         frames = header.frames - bool(getattr(image, "default_image", False))
     return ClipHeader(
@@ -355,9 +321,18 @@ def _probe_animation(path: Path) -> ClipHeader:
     )  # fmt: skip
 
 
+@contextmanager
+def _animation(path: Path) -> Iterator[ImageFile]:
+    with opened_file(path) as file:
+        image = open_image(file)
+        if image is None:
+            raise ImageError(messages.DAMAGED, name=path.name)
+        yield image
+
+
 def _read_animation(path: Path, notices: list[Message]) -> Iterator[Frame]:
     frames, start, damaged = 0, Fraction(0), False
-    with path.open("rb") as file, Image.open(file) as image:
+    with _animation(path) as image:
         # A PNG may begin with a picture for programs that know no APNG.
         for number in count(int(getattr(image, "default_image", False))):
             try:
@@ -379,9 +354,6 @@ def _read_animation(path: Path, notices: list[Message]) -> Iterator[Frame]:
             )
             frames, start = frames + 1, end
     if not frames:
-        raise ImageError(
-            f"{path.name!r} is damaged or incomplete, and can't be decoded. Copy or download it again, "
-            "or save it anew in another program."
-        )
+        raise ImageError(messages.DAMAGED, name=path.name)
     if damaged:
         notices.append(tell(messages.CLIP_DAMAGED, frames=frames))

@@ -29,7 +29,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from editing.errors import OptionError
+from editing.options import ClipOptions, spec_of, value_of
 from editing.pictures.picture import Floats
 
 LONGEST = 16  # frames averaged at most, at strength 1
@@ -49,8 +49,7 @@ _LUMA = np.array([[0.299, 0.587, 0.114]], np.float32)
 
 def check(strength: float) -> None:
     """Raise OptionError unless ``strength`` is in [0, 1]."""
-    if not 0 <= strength <= 1:  # also refuses NaN
-        raise OptionError(f"Steady is {strength}; it must be between 0 (off) and 1.")
+    value_of(spec_of(ClipOptions, "steady"), strength)
 
 
 class Steady:
@@ -155,5 +154,5 @@ def _squared(array: Floats) -> Floats:
     return np.asarray(cv2.transform(array * array, np.full((1, 3), 1 / 3, np.float32)), np.float32)
 
 
-def _ramp(array: Floats, start: float, stop: float) -> Floats:
+def _ramp(array: npt.NDArray[np.floating[Any]], start: float, stop: float) -> Floats:
     return np.asarray(np.clip((array - start) / (stop - start), 0, 1), np.float32)

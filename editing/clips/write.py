@@ -15,14 +15,14 @@ suffix   how                                              what it does not keep
 Parts of a video are in its own codec and joined as they are; the sound is copied packet by packet, or encoded anew
 (AAC, Opus; stereo) where the container can't hold it. Parts of an animated picture are lossless (FFV1), and encoded
 when they are joined: a GIF's palette needs to see all frames first. The recipe lies in EXIF in a WebP, where
-``images.read`` finds it, and as {"atelier": ...} in the comment of an MP4 or WebM.
+``read_picture`` finds it, and as {"atelier": ...} in the comment of an MP4 or WebM.
 """
 
 from __future__ import annotations
 
 import heapq
 import json
-import uuid
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -38,16 +38,20 @@ from editing import messages
 from editing.clips.read import ACCURATE, has_alpha_track, is_clip, is_video, opened, origin
 from editing.errors import ImageError, OptionError
 from editing.messages import Message, tell
+from editing.options import CLIP_FORMATS, FASTEST
 from editing.pictures.picture import Pixels
 from editing.pictures.read import probe_picture
+from editing.pictures.tags import IMAGE_HISTORY
+from editing.settings import written
 
 if TYPE_CHECKING:
     from av import Packet, VideoFrame
     from av.container import InputContainer, OutputContainer
     from av.video.stream import VideoStream
 
-CLIP_SUFFIXES = (".mp4", ".webm", ".webp", ".gif", ".apng")
+CLIP_SUFFIXES = tuple(f".{name}" for name in CLIP_FORMATS)
 VIDEOS = (".mp4", ".webm")
+WALK_SUFFIXES = (".webp", ".mp4")  # what a walk along seeds is saved as
 _LONGEST = {".mp4": 8192, ".webm": 16384, ".webp": 16383, ".gif": 65535, ".apng": 65535}  # pixels a side
 _CONTAINERS = {".mp4": "mp4", ".webm": "webm", ".webp": "matroska", ".gif": "matroska", ".apng": "matroska"}  # of parts
 _LOSSLESS = ("ffv1", {"level": "3", "slices": "4"})
@@ -67,14 +71,13 @@ _COPIED = {  # sound that a container holds as it is
 KEPT = (  # of a video's metadata: no place, no device
     "title", "artist", "album", "date", "creation_time", "copyright", "description",
 )  # fmt: skip
-_IMAGE_HISTORY = 0x9213  # the recipe's place in EXIF, as in images.py
 _MILLISECOND, _HUNDREDTH = Fraction(1, 1000), Fraction(1, 100)
 
 
-def check_target(path: Path) -> None:
+def check_target(path: Path, suffixes: Sequence[str] = CLIP_SUFFIXES) -> None:
     """Raise OptionError unless clips can be saved under such a name."""
-    if path.suffix.lower() not in CLIP_SUFFIXES:
-        raise OptionError(f"{path.name!r} has no known suffix; clips are saved as {', '.join(CLIP_SUFFIXES)}.")
+    if path.suffix.lower() not in suffixes:
+        raise OptionError(messages.CLIPS_ARE_SAVED_AS, name=path.name, choices=", ".join(suffixes))
 
 
 def usual_suffix(source: Path) -> str | None:
@@ -90,10 +93,7 @@ def check_size(path: Path, width: int, height: int) -> None:
     """Raise ImageError if the format that ``path`` names can't hold frames so large."""
     longest = _LONGEST[path.suffix.lower()]
     if max(width, height) > longest:
-        raise ImageError(
-            f"The frames would be {width}x{height} pixels; {format_of(path)} allows {longest} a side. "
-            "Choose a smaller scale or size."
-        )
+        raise ImageError(messages.FRAMES_TOO_LARGE, width=width, height=height, format=format_of(path), longest=longest)
 
 
 def format_of(path: Path) -> str:
@@ -132,9 +132,7 @@ class Part:
                 stream: Any = self.container.add_stream(name, rate=rate.limit_denominator(1000), options=dict(options))
             except ValueError as error:  # what PyAV says when it was built without
                 self.container.close()
-                raise ImageError(
-                    f"{format_of(target)} can't be written here ({error}). Save the clip in another format."
-                ) from error
+                raise ImageError(messages.NO_ENCODER, format=format_of(target), reason=error) from error
         self.stream: VideoStream = stream
         stream.width, stream.height = width + odd[0], height + odd[1]
         stream.time_base = stream.codec_context.time_base = tick
@@ -185,9 +183,7 @@ def writing(path: Path) -> Iterator[None]:
     try:
         yield
     except (av.FFmpegError, OSError) as error:
-        raise ImageError(
-            f"{path.name!r} was not saved: {error.strerror or error}. Choose another folder, or free some space."
-        ) from error
+        raise ImageError(messages.CLIP_NOT_SAVED, name=path.name, reason=error.strerror or error) from error
 
 
 # ---- joining ---------------------------------------------------------------------------------------------------------
@@ -210,31 +206,26 @@ def join_parts(
     The last frame is shown until ``end``; an animated picture is played ``plays`` times, 0 for ever. The sound is that
     of the video ``sound_of``, up to ``end`` where the clip is not ``complete``. Raises ImageError.
     """
-    part = target.with_name(f".{uuid.uuid4().hex}.part")  # the same folder, so that the rename can't cross a disk
     notices: list[Message] = []
     text = None if recipe is None else json.dumps({"atelier": recipe}, separators=(",", ":"), allow_nan=False)
     suffix = target.suffix.lower()
-    try:
-        with writing(target):
-            if suffix in VIDEOS:
-                texts = dict(metadata or {}) | ({} if text is None else {"comment": text})
-                until = None if complete else end
-                _join_video(parts, part, target, end, tick, sound_of, until, texts, notices)
-            else:
-                animation = _Animation(parts, end)
-                if suffix == ".webp":
-                    animation.write_webp(part, plays, text)
-                elif suffix == ".gif":
-                    left_out = animation.write_gif(part, plays)
-                    if left_out:
-                        notices.append(tell(messages.CLIP_TOO_FAST, frames=left_out))
-                else:
-                    animation.write_apng(part, plays)
-                if sound_of is not None:
-                    notices.append(tell(messages.SOUND_DROPPED, format=format_of(target)))
-            part.replace(target)
-    finally:
-        part.unlink(missing_ok=True)
+    with writing(target), written(target) as file:
+        if suffix in VIDEOS:
+            texts = dict(metadata or {}) | ({} if text is None else {"comment": text})
+            until = None if complete else end
+            _join_video(parts, file, target, end, tick, sound_of, until, texts, notices)
+            return notices
+        animation = _Animation(parts, end)
+        if suffix == ".webp":
+            animation.write_webp(file, plays, text)
+        elif suffix == ".gif":
+            left_out = animation.write_gif(file, plays)
+            if left_out:
+                notices.append(tell(messages.CLIP_TOO_FAST, frames=left_out))
+        else:
+            animation.write_apng(file, plays)
+        if sound_of is not None:
+            notices.append(tell(messages.SOUND_DROPPED, format=format_of(target)))
     return notices
 
 
@@ -369,7 +360,7 @@ class _Animation:
     def write_webp(self, path: Path, plays: int, recipe: str | None) -> None:
         exif = Image.Exif()
         if recipe is not None:
-            exif[_IMAGE_HISTORY] = recipe
+            exif[IMAGE_HISTORY] = recipe
         durations = [max(1, stop - start) for start, stop in pairwise(self.times)]
         _Sequence(self.frames(), len(durations)).save(
             path, "WEBP", save_all=True, duration=durations, loop=plays, quality=90, method=2,
@@ -491,3 +482,42 @@ def _stream(container: OutputContainer, codec: str, frame: VideoFrame, tick: Fra
     stream.width, stream.height, stream.pix_fmt = frame.width, frame.height, frame.format.name
     stream.time_base = stream.codec_context.time_base = tick
     return stream
+
+
+# ---- walks -----------------------------------------------------------------------------------------------------------
+
+
+def check_walk(path: Path, fps: float) -> None:
+    """Raise OptionError unless :func:`write_walk` knows the suffix and the speed; ask before making frames."""
+    check_target(path, WALK_SUFFIXES)
+    if not 1 <= fps <= FASTEST:  # also refuses NaN
+        raise OptionError(messages.SPEED, fps=fps, fastest=FASTEST)
+
+
+def write_walk(
+    frames: Sequence[Pixels],
+    path: str | Path,
+    *,
+    fps: float = 20,
+    loop: bool = True,
+    recipe: Mapping[str, Any] | None = None,
+) -> None:
+    """Encode frames (H, W, 1 or 3) uint8, all of one size, into ``path``, which appears complete or not at all.
+
+    The suffix, .webp or .mp4, tells the format. A WebP of ``loop`` is played over and over, else once; an MP4 leaves
+    that to the player. Both are lossy. Raises OptionError for another suffix or speed, ImageError where the clip can't
+    be encoded or the file can't be written.
+    """
+    path = Path(path)
+    check_walk(path, fps)
+    if not frames or any(frame.shape != frames[0].shape or frame.dtype != np.uint8 for frame in frames):
+        raise ValueError("frames must be uint8, at least one, and all of one shape")
+    height, width = frames[0].shape[:2]
+    rate = Fraction(fps).limit_denominator(1000)
+    with tempfile.TemporaryDirectory() as folder:
+        part = Part(Path(folder, "frames"), path, width, height, tick=1 / rate, rate=rate, alpha=False)
+        for number, frame in enumerate(frames):
+            part.add(np.broadcast_to(frame, (height, width, 3)), None, number / rate, (number + 1) / rate)
+        part.close()
+        whole = PartFile(path=part.path, start=Fraction(0))
+        join_parts([whole], path, end=len(frames) / rate, tick=1 / rate, plays=0 if loop else 1, recipe=recipe)

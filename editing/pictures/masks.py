@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from editing import messages
 from editing.errors import ImageError
 from editing.pictures.picture import Picture, Pixels, to_float
 from editing.pictures.read import read_picture
@@ -34,16 +35,23 @@ def read(path: Path | str, height: int, width: int) -> Mask:
 
 
 def from_png(data: bytes | str, height: int, width: int) -> Mask:
-    """As :func:`read`, for the bytes of a picture file or a ``data:...;base64,`` address, as a brush's canvas gives."""
+    """As :func:`read`, for the bytes of a picture file or a ``data:...;base64,`` address, as a brush's canvas gives.
+
+    Raises ImageError, which speaks of the mask: the visitor knows no file.
+    """
     if isinstance(data, str):
         try:
             data = b64decode(data.partition(",")[2] if data.startswith("data:") else data, validate=True)
         except (binascii.Error, ValueError) as error:
-            raise ImageError("The mask that was sent is damaged: draw it again.") from error
+            raise ImageError(messages.MASK_DAMAGED) from error
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "mask.png")
         path.write_bytes(data)
-        return read(path, height, width)
+        try:
+            picture = read_picture(path)
+        except ImageError as error:
+            raise ImageError(messages.MASK_DAMAGED) from error
+    return of_picture(picture, height, width)
 
 
 def of_picture(picture: Picture, height: int, width: int) -> Mask:
@@ -51,8 +59,11 @@ def of_picture(picture: Picture, height: int, width: int) -> Mask:
     # A preview's sides are rounded to whole pixels: as much may the shapes differ, and a little more.
     if abs(picture.width * height - picture.height * width) > max(width, height, 0.02 * picture.width * height):
         raise ImageError(
-            f"The mask is {picture.width}x{picture.height} pixels, which is another shape than the picture's "
-            f"{width}x{height}. Draw it anew, or crop it to the picture."
+            messages.MASK_OF_ANOTHER_SHAPE,
+            mask_width=picture.width,
+            mask_height=picture.height,
+            width=width,
+            height=height,
         )
     if picture.alpha is not None and int(picture.alpha.min()) < np.iinfo(picture.alpha.dtype).max:
         return resized(to_float(picture.alpha), height, width)

@@ -2,35 +2,33 @@
 
 from __future__ import annotations
 
-import math
-import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from editing.errors import ImageError, OptionError
-from editing.messages import Message
+from editing import messages
+from editing.errors import ImageError
+from editing.messages import Message, tell
+from editing.settings import megapixels
 
 Pixels = npt.NDArray[Any]  # uint8 or uint16
 Floats = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Picture:
-    """A decoded picture, upright, with what its file said about it.
+class Metadata:
+    """What a picture's file says beside its pixels, without what was true of the stored ones only.
 
-    ``pixels`` is (H, W, 1) gray or (H, W, 3) RGB, uint8 or uint16; ``alpha`` is None or (H, W) of the same dtype, and
-    the colours are straight, not premultiplied. ``icc`` describes these pixels, ``exif`` begins with ``Exif\\0\\0`` and
-    its orientation is 1, ``xmp`` is the packet, ``text`` the comments by keyword, ``dpi`` (x, y). ``recipe`` is the one
-    found in the file: it says how *that* file was made, so :func:`write` does not repeat it by itself.
+    ``icc`` describes the pixels, ``exif`` begins with ``Exif\\0\\0`` and its orientation is 1, ``xmp`` is the packet,
+    ``text`` the comments by keyword, ``dpi`` (x, y). ``recipe`` is the one found in the file: it says how *that* file
+    was made, so :func:`~editing.pictures.write.write_picture` does not repeat it by itself.
     """
 
-    pixels: Pixels
-    alpha: Pixels | None = None
     icc: bytes | None = None
     exif: bytes | None = None
     xmp: bytes | None = None
@@ -38,6 +36,23 @@ class Picture:
     dpi: tuple[float, float] | None = None
     recipe: dict[str, Any] | None = None
     notices: tuple[Message, ...] = ()
+
+    def with_pixels(self, pixels: Pixels, alpha: Pixels | None = None) -> Picture:
+        """These pixels with this beside them, be it a file's or another picture's."""
+        kept = {part.name: getattr(self, part.name) for part in fields(Metadata)}
+        return Picture(pixels=pixels, alpha=alpha, **kept)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Picture(Metadata):
+    """A decoded picture, upright, with what its file said about it.
+
+    ``pixels`` is (H, W, 1) gray or (H, W, 3) RGB, uint8 or uint16; ``alpha`` is None or (H, W) of the same dtype, and
+    the colours are straight, not premultiplied.
+    """
+
+    pixels: Pixels
+    alpha: Pixels | None = None
 
     def __post_init__(self) -> None:
         if self.pixels.ndim != 3 or self.pixels.shape[2] not in (1, 3) or 0 in self.pixels.shape:
@@ -69,56 +84,49 @@ class Picture:
     def gray(self) -> bool:
         return int(self.pixels.shape[2]) == 1
 
+    @classmethod
+    def open(cls, path: str | Path) -> Picture:
+        """The picture in a file, by :func:`editing.pictures.read.read_picture`; raises ImageError."""
+        from editing.pictures.read import read_picture  # which needs this class
+
+        return read_picture(path)
+
+    def save(self, path: str | Path, **how: Any) -> tuple[Message, ...]:
+        """Write it by :func:`editing.pictures.write.write_picture`, which takes ``how``; gives what was not kept."""
+        from editing.pictures.write import write_picture
+
+        return write_picture(self, path, **how)
+
 
 # ---- limits ----------------------------------------------------------------------------------------------------------
 
 
 def input_limit() -> int:
     """The largest picture that is read, in pixels: ``ATELIER_MAX_INPUT_MP`` or 64 megapixels."""
-    return _limit("ATELIER_MAX_INPUT_MP", 64)
+    return megapixels("ATELIER_MAX_INPUT_MP", 64)
 
 
 def output_limit() -> int:
     """The largest picture that is made, in pixels: ``ATELIER_MAX_OUTPUT_MP`` or 256 megapixels."""
-    return _limit("ATELIER_MAX_OUTPUT_MP", 256)
-
-
-def _limit(name: str, default: float) -> int:
-    value = os.environ.get(name, "").strip() or str(default)
-    try:
-        megapixels = float(value)
-    except ValueError:
-        megapixels = math.nan
-    if not (0 < megapixels < 1e6):  # false for nan too
-        raise OptionError(
-            f"The environment variable {name} is {value!r}, but must be a positive number of megapixels; "
-            f"set it to a number such as {default}, or remove it."
-        )
-    return max(1, round(megapixels * 1e6))
+    return megapixels("ATELIER_MAX_OUTPUT_MP", 256)
 
 
 def check_output_size(width: int, height: int) -> None:
     """Raise ImageError if a result of ``width`` x ``height`` pixels is over the output limit."""
     if width * height > output_limit():
-        raise ImageError(
-            f"The result would be {_size_text(width, height)}; the limit is {output_limit() / 1e6:g} megapixels. "
-            "Choose a smaller scale or size, or raise ATELIER_MAX_OUTPUT_MP."
-        )
+        raise ImageError(messages.RESULT_TOO_LARGE, size=_size(width, height), limit=output_limit() / 1e6)
 
 
 def check_input_size(name: str, width: int, height: int) -> None:
     """Raise ImageError if the picture called ``name`` is empty or over the input limit."""
     if width < 1 or height < 1:
-        raise ImageError(f"{name!r} is {width}x{height} pixels: it holds no picture. Choose another file.")
+        raise ImageError(messages.NO_PIXELS, name=name, width=width, height=height)
     if width * height > input_limit():
-        raise ImageError(
-            f"{name!r} is {_size_text(width, height)}; the limit is {input_limit() / 1e6:g} megapixels. "
-            "Make it smaller or crop it first, or raise ATELIER_MAX_INPUT_MP."
-        )
+        raise ImageError(messages.PICTURE_TOO_LARGE, name=name, size=_size(width, height), limit=input_limit() / 1e6)
 
 
-def _size_text(width: int, height: int) -> str:
-    return f"{width}x{height} pixels ({width * height / 1e6:.1f} megapixels)"
+def _size(width: int, height: int) -> Message:
+    return tell(messages.SIZE, width=width, height=height, megapixels=width * height / 1e6)
 
 
 # ---- arrays ----------------------------------------------------------------------------------------------------------
@@ -138,14 +146,12 @@ def from_float(array: Floats, depth: int) -> Pixels:
 
     Raises ImageError if there is a NaN: a picture of black holes is worse than none.
     """
-    dtype = {8: np.uint8, 16: np.uint16}[depth]
+    dtype = np.dtype(f"uint{depth}")
     result = np.empty(array.shape, dtype)
     for y in range(0, len(array), BAND):
         band = np.clip(array[y : y + BAND], 0, 1)
         if np.isnan(band).any():
-            raise ImageError(
-                "The result holds values that are not numbers, so nothing was kept. Run it again with precision fp32."
-            )
+            raise ImageError(messages.RESULT_NOT_NUMBERS)
         band *= np.float32(np.iinfo(dtype).max)
         result[y : y + BAND] = np.rint(band, out=band)
     return result

@@ -15,7 +15,7 @@ from typing import IO, Any
 
 import pillow_heif
 import tifffile
-from PIL import ExifTags, Image
+from PIL import ExifTags, Image, ImageFile, PngImagePlugin
 
 from editing.pictures.picture import Header, Picture
 
@@ -29,28 +29,28 @@ TIFF_KEPT |= {ORIENTATION, EXIF_IFD, GPS_IFD, IMAGE_HISTORY}
 # Of other files these are left out: storage of the old pixels, and blocks that have their own place.
 _EXIF_LEFT_OUT = {0x100, 0x101, 0x102, 0x103, 0x106, 0x111, 0x115, 0x116, 0x117, 0x11C, 0x14A, 0x201, 0x202, 0x212}
 _EXIF_LEFT_OUT |= {XMP_TAG, _ICC_TAG, 0x83BB, 0x8649}
-_PILLOW = threading.Lock()  # for what Pillow and Python keep per process: the size limit and the warning filters
+_FILTERS = threading.RLock()
 
 
 @cache
 def prepare() -> None:
+    """Tell Pillow of HEIC, and tifffile that its remarks on odd files don't go to stderr."""
     pillow_heif.register_heif_opener()
-    logging.getLogger("tifffile").addHandler(logging.NullHandler())  # else its remarks on odd files go to stderr
+    logging.getLogger("tifffile").addHandler(logging.NullHandler())
 
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Pillow without its warnings, and without its own size limit, which raises only at twice its number."""
-    prepare()
-    with _PILLOW, warnings.catch_warnings():
+    """Headers and metadata without Pillow's remarks on what is odd in them.
+
+    Python's filters are the whole process's: one thread at a time sets them, and none while it decodes or encodes.
+    """
+    with _FILTERS, warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
-        try:
-            yield
-        finally:
-            Image.MAX_IMAGE_PIXELS = limit
+        yield
 
 
+@quiet()
 def read_exif(source: Source) -> Image.Exif | None:
     """The file's EXIF without what describes the old pixels, or None if there is none or it is unreadable."""
     exif = Image.Exif()
@@ -75,6 +75,7 @@ def read_exif(source: Source) -> Image.Exif | None:
     return exif
 
 
+@quiet()
 def pack_exif(exif: Image.Exif) -> bytes:
     """EXIF as bytes. Pillow would write a question mark for every letter outside ASCII: it gets those as bytes."""
     for tags in (exif, exif.get_ifd(EXIF_IFD) if EXIF_IFD in exif else {}):
@@ -90,6 +91,7 @@ def _tiff_tag(source: Source, tag: int) -> Any:
     return None
 
 
+@quiet()
 def orientation_of(source: Source, exif: Image.Exif | None) -> object:
     if source.header.format == "TIFF":
         return _tiff_tag(source, ORIENTATION)
@@ -115,7 +117,7 @@ def read_xmp(source: Source) -> bytes | None:
 def read_text(source: Source) -> dict[str, str]:
     if source.image is None:
         return {}
-    text = getattr(source.image, "text", None) if source.header.format == "PNG" else None
+    text = source.image.text if isinstance(source.image, PngImagePlugin.PngImageFile) else None
     found = {str(key): str(value) for key, value in (text or {}).items()}
     comment = source.image.info.get("comment")
     if isinstance(comment, bytes) and comment.strip(b"\0 "):
@@ -184,6 +186,7 @@ def upright_xmp(xmp: bytes | None) -> bytes | None:
     )
 
 
+@quiet()
 def exif_to_write(picture: Picture, *, keep_gps: bool) -> Image.Exif | None:
     if picture.exif is None:
         return None
@@ -216,5 +219,5 @@ class Source:
     name: str
     file: IO[bytes]
     header: Header  # width and height as stored
-    image: Image.Image | None = None
+    image: ImageFile.ImageFile | None = None
     page: tifffile.TiffPage | None = None

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from editing import messages
 from editing.errors import OutOfMemoryError
 from editing.report import Report, silent
 from editing.runtime import is_out_of_memory, release_memory
@@ -130,10 +131,7 @@ def run_tiled(
             # Out of the except block: there the traceback would keep the failed tensors alive.
             release_memory()
             if limit // 2 < SMALLEST_TILE:
-                raise OutOfMemoryError(
-                    f"Out of memory, even in pieces of {limit}x{limit} pixels. "
-                    "Close other programs, or use a smaller model."
-                )
+                raise OutOfMemoryError(messages.OUT_OF_MEMORY, side=limit)
             limit = limit // 2 // align * align
 
     report(0, total, note)

@@ -23,7 +23,6 @@ import errno
 import io
 import json
 import struct
-import uuid
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -57,6 +56,7 @@ from editing.pictures.tags import (
     quiet,
     xmp_without_gps,
 )
+from editing.settings import written
 
 # ---- writing ---------------------------------------------------------------------------------------------------------
 
@@ -86,16 +86,14 @@ def write_picture(
     path = Path(path)
     kind = _output_format(path, format)
     if not 1 <= quality <= 100:
-        raise OptionError(f"The quality is {quality}, but must be from 1 to 100; 95 is the default.")
+        raise OptionError(messages.QUALITY, quality=quality)
     if max(picture.width, picture.height) > _LONGEST[kind]:
         raise ImageError(
-            f"The picture is {picture.width}x{picture.height} pixels; {kind} allows {_LONGEST[kind]} a side. "
-            "Save it as PNG."
+            messages.SIDE_TOO_LONG, width=picture.width, height=picture.height, format=kind, longest=_LONGEST[kind]
         )
     job = _Job(picture=picture, format=kind, quality=quality, icc=picture.icc)
     if not strip:
-        with quiet():
-            job.exif = exif_to_write(picture, keep_gps=keep_gps)
+        job.exif = exif_to_write(picture, keep_gps=keep_gps)
         if picture.exif is not None and job.exif is None:
             job.tell(messages.EXIF_UNREADABLE)
         job.xmp = picture.xmp
@@ -108,7 +106,12 @@ def write_picture(
         job.dpi = picture.dpi
         if recipe is not None:
             job.recipe = json.dumps(recipe, ensure_ascii=kind != "PNG", separators=(",", ":"), allow_nan=False)
-    _put(job, path)
+    encode = {"PNG": _write_png, "JPEG": _write_jpeg, "WebP": _write_webp, "TIFF": _write_tiff}[kind]
+    try:
+        with written(path) as part, part.open("xb+") as file:
+            encode(job, file)
+    except OSError as error:
+        raise not_saved(path, error) from error
     return tuple(job.notices)
 
 
@@ -135,37 +138,34 @@ def _output_format(path: Path, format: str | None) -> str:
     suffix = path.suffix if format is None else "." + format.lstrip(".")
     kind = _SUFFIXES.get(suffix.lower())
     if kind is None:
-        given = f"{path.name!r} has no known suffix" if format is None else f"The format {format!r} is not known"
-        raise OptionError(f"{given}; pictures are saved as {', '.join(_SUFFIXES)}.")
+        name, other = tell(messages.NO_KNOWN_SUFFIX, name=path.name), tell(messages.FORMAT_NOT_KNOWN, format=format)
+        given = name if format is None else other
+        raise OptionError(messages.PICTURES_ARE_SAVED_AS, given=given, choices=", ".join(_SUFFIXES))
     return kind
 
 
-def _put(job: _Job, path: Path) -> None:
-    part = path.with_name(f".{uuid.uuid4().hex}.part")  # the same folder, so that the rename can't cross a disk
-    try:
-        try:
-            with part.open("xb+") as file:
-                {"PNG": _write_png, "JPEG": _write_jpeg, "WebP": _write_webp, "TIFF": _write_tiff}[job.format](
-                    job, file
-                )
-            part.replace(path)
-        finally:
-            part.unlink(missing_ok=True)
-    except OSError as error:
-        raise ImageError(_why_not_written(path, error)) from error
+_NOT_SAVED = {
+    errno.ENOSPC: messages.DISK_FULL,
+    errno.EDQUOT: messages.DISK_FULL,
+    errno.EFBIG: messages.DISK_FULL,
+    errno.EACCES: messages.FOLDER_CLOSED,
+    errno.EPERM: messages.FOLDER_CLOSED,
+    errno.EROFS: messages.FOLDER_CLOSED,
+    errno.ENOENT: messages.NO_FOLDER,
+    errno.ENOTDIR: messages.NO_FOLDER,
+    errno.EISDIR: messages.NAME_IS_A_FOLDER,
+    errno.ENOTEMPTY: messages.NAME_IS_A_FOLDER,
+}
 
 
-def _why_not_written(path: Path, error: OSError) -> str:
-    name = path.name
-    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-        return f"{name!r} was not saved: the disk is full. Free some space, or choose another folder."
-    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return f"{name!r} was not saved: its folder may not be written to. Choose another folder."
-    if error.errno in (errno.ENOENT, errno.ENOTDIR):
-        return f"{name!r} was not saved: the folder {path.parent.name!r} does not exist. Make it, or choose another."
-    if error.errno in (errno.EISDIR, errno.ENOTEMPTY):
-        return f"{name!r} was not saved: a folder has that name. Choose another name."
-    return f"{name!r} was not saved: {error.strerror or 'the encoder failed'}. Try another folder or format."
+def not_saved(path: Path, error: OSError) -> ImageError:
+    """What a disk's or an encoder's failure comes to, in a file's name."""
+    return ImageError(
+        _NOT_SAVED.get(error.errno or 0, messages.NOT_SAVED),
+        name=path.name,
+        folder=path.parent.name,
+        reason=error.strerror or messages.ENCODER_FAILED,
+    )
 
 
 def _exif_bytes(job: _Job, *, limit: int | None = None) -> bytes | None:
@@ -316,12 +316,12 @@ def _write_webp(job: _Job, file: IO[bytes]) -> None:
 def _save(image: Image.Image, file: IO[bytes], format: str, **options: Any) -> None:
     """Encode in memory: a full disk then shows as Python's own OSError, not as an encoder's failure."""
     encoded = io.BytesIO()
-    with quiet():
-        image.save(encoded, format, **options)
+    image.save(encoded, format, **options)
     file.write(encoded.getvalue())
 
 
 # tifffile declines to write the tags that point to EXIF's directories, so their neighbours hold the places.
+_TiffTag = tuple[int, str, int, Any, bool]  # code, type, count, value, only on the first page
 _STAND_IN: dict[int, int] = {EXIF_IFD: EXIF_IFD - 1, GPS_IFD: GPS_IFD + 1}
 
 
@@ -332,24 +332,7 @@ def _write_tiff(job: _Job, file: IO[bytes]) -> None:
         array = np.concatenate([picture.pixels, picture.alpha[..., None]], axis=2)
     else:
         array = picture.pixels[..., 0] if picture.gray else picture.pixels
-    extra: list[tuple[int, str, int, Any, bool]] = []
-    inner: dict[int, dict[int, Any]] = {}
-    data = _exif_bytes(job)
-    if data is not None:
-        exif = Image.Exif()
-        exif.load(data)
-        for tag, value in exif.items():
-            if tag in (EXIF_IFD, GPS_IFD):
-                inner[tag] = {key: held for key, held in exif.get_ifd(tag).items() if key != INTEROP_IFD}
-                extra.append((_STAND_IN[tag], "I", 1, 0, True))
-            elif tag not in TIFF_KEPT:
-                continue
-            elif isinstance(value, str):
-                extra.append((tag, "s", 0, value.encode("latin-1"), True))
-            elif isinstance(value, bytes):
-                extra.append((tag, "B", len(value), value, True))
-            elif isinstance(value, int):
-                extra.append((tag, "H", 1, value, True))
+    extra, inner = _tiff_tags(_exif_bytes(job))
     if job.xmp is not None:
         extra.append((XMP_TAG, "B", len(job.xmp), job.xmp, True))
     prepare()
@@ -372,15 +355,38 @@ def _write_tiff(job: _Job, file: IO[bytes]) -> None:
         extratags=extra,
         maxworkers=1,
     )
-    for group, values in inner.items():
+    for group, directory in inner.items():
         offset = file.seek(0, io.SEEK_END)
         file.write(b"\0" * (offset % 2))
         offset += offset % 2
-        directory = TiffImagePlugin.ImageFileDirectory_v2(ifh=b"II*\0\x08\0\0\0", group=group)
-        for tag, value in values.items():
-            directory[tag] = value
         file.write(directory.tobytes(offset))
         file.seek(0)
         entry = tifffile.TiffFile(file).pages.first.tags[_STAND_IN[group]].offset
         file.seek(entry)
         file.write(struct.pack("<HHII", group, 4, 1, offset))
+
+
+@quiet()
+def _tiff_tags(data: bytes | None) -> tuple[list[_TiffTag], dict[int, TiffImagePlugin.ImageFileDirectory_v2]]:
+    """EXIF as tags for tifffile, and as the directories to be appended, by the tag that points to each."""
+    exif = Image.Exif()
+    if data is not None:
+        exif.load(data)
+    tags: list[_TiffTag] = []
+    inner = {}
+    for tag, value in exif.items():
+        if tag in (EXIF_IFD, GPS_IFD):
+            inner[tag] = TiffImagePlugin.ImageFileDirectory_v2(ifh=b"II*\0\x08\0\0\0", group=tag)
+            for key, held in exif.get_ifd(tag).items():
+                if key != INTEROP_IFD:
+                    inner[tag][key] = held
+            tags.append((_STAND_IN[tag], "I", 1, 0, True))
+        elif tag not in TIFF_KEPT:
+            continue
+        elif isinstance(value, str):
+            tags.append((tag, "s", 0, value.encode("latin-1"), True))
+        elif isinstance(value, bytes):
+            tags.append((tag, "B", len(value), value, True))
+        elif isinstance(value, int):
+            tags.append((tag, "H", 1, value, True))
+    return tags, inner

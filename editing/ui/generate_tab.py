@@ -11,17 +11,16 @@ import gradio as gr
 import numpy as np
 
 from editing import messages
-from editing.clips.walk import FASTEST, WALK_SUFFIXES, check_walk, write_walk
+from editing.clips.write import WALK_SUFFIXES, check_walk, write_walk
 from editing.errors import EditingError, ImageError, OptionError
-from editing.messages import Text
-from editing.options import WALK_FRAMES, GenerateOptions, Spec, UpscaleOptions, WalkOptions, value_of
+from editing.options import SIZES, WALK_FRAMES, DrawnSaveOptions, GenerateOptions, UpscaleOptions, WalkOptions
 from editing.pictures.read import read_picture
 from editing.pictures.write import write_picture
 from editing.pipelines import generate, upscale
 from editing.pipelines.generate import LoadedGenerator, Sample
 from editing.report import Report, silent
 from editing.ui import fields, run_viewer
-from editing.ui.gradio_hacks import AnyRadio, AnySlider, by_name
+from editing.ui.gradio_hacks import AnyRadio, by_name
 from editing.ui.handlers import (
     COMPUTE,
     HIDDEN,
@@ -34,14 +33,13 @@ from editing.ui.handlers import (
     request_stop,
     warn,
 )
-from editing.ui.translations import TEXTS, T, language_of, say
+from editing.ui.translations import T, language_of, say
 
 MOST = 36  # pictures in the grid; more are for the command
 DIRECTIONS = 8  # sliders; what a generator has beyond these only the command line offers
 STEEP = 3.0  # beyond, pictures fall apart
 FRAMES = 240  # of a walk on the page
-LARGE = 256
-SIZES = ("native", str(LARGE))
+LARGE = 256  # what SIZES[1] says
 WAYS = ("grid", "mix", "walk", "runs")
 # The best way that ships; a repairer of faces will be a better one.
 ENLARGED = UpscaleOptions(model="photo", longest=LARGE)
@@ -98,7 +96,7 @@ def build(tabs: gr.Tabs, upscale_picture: gr.Image) -> None:
                         WALK_FRAMES[0], FRAMES, usual.frames, step=1, label=T("WalkOptions_frames"),
                         elem_id="generate-frames",
                     )  # fmt: skip
-                    fps = gr.Slider(1, FASTEST, 20, step=1, label=T("walk_fps"))
+                    fps = fields.field(DrawnSaveOptions, "fps", step=1, info=None)
                     loop = fields.field(WalkOptions, "loop")
                 with gr.Tab(T("trainings"), id="runs", visible=bool(run_viewer.names())) as runs_tab:
                     run_name = run_viewer.build_choice()
@@ -115,9 +113,9 @@ def build(tabs: gr.Tabs, upscale_picture: gr.Image) -> None:
                         for number, label in enumerate(_direction_labels(), 1)
                     ]
                     level = gr.Button(T("directions_level"), size="sm")
-                size = gr.Radio(
-                    [(T("size_native"), SIZES[0]), (T("size_large"), SIZES[1])], value=SIZES[0], label=T("size"),
-                    info=T("size_info"), elem_id="generate-size",
+                size = fields.field(
+                    DrawnSaveOptions, "size", info=T("size_info"), elem_id="generate-size",
+                    choices=[(T("size_native"), SIZES[0]), (T("size_large"), SIZES[1])],
                 )  # fmt: skip
                 with gr.Row():
                     run = gr.Button(T("draw"), variant="primary", elem_id="generate-run")
@@ -130,7 +128,7 @@ def build(tabs: gr.Tabs, upscale_picture: gr.Image) -> None:
             api_shared = {
                 **fields.parameters(GenerateOptions, "truncation"),
                 "model": fields.parameter(GenerateOptions, "model", choices=models, value=models[0][1]),
-                "size": AnyRadio(list(SIZES), value=SIZES[0], label=T("size"), visible=False),
+                **fields.parameters(DrawnSaveOptions, "size"),
                 "directions": gr.JSON([], visible=False),
             }  # fmt: skip
             api_drawing = {
@@ -142,7 +140,7 @@ def build(tabs: gr.Tabs, upscale_picture: gr.Image) -> None:
             api_walking = {
                 "seeds": fields.parameter(WalkOptions, "seeds", value=first_walk),
                 **fields.parameters(WalkOptions, "frames"),
-                "fps": AnySlider(1, FASTEST, fps.value, label=T("walk_fps"), visible=False),
+                **fields.parameters(DrawnSaveOptions, "fps"),
                 **fields.parameters(WalkOptions, "loop"), **api_shared,
                 "file_format": AnyRadio([suffix[1:] for suffix in WALK_SUFFIXES], value="webp", visible=False),
             }  # fmt: skip
@@ -296,10 +294,8 @@ def show_way(*, mode: str, chosen: Mapping[str, Drawn], size: object, request: g
 
 
 def _size(given: object) -> str:
-    """ "native" or "256"; raises OptionError."""
-    if str(given) not in SIZES:
-        raise OptionError(messages.NOT_A_SIZE, value=str(given)[:40], choices=", ".join(SIZES))
-    return str(given)
+    """One of SIZES; raises OptionError."""
+    return fields.read(DrawnSaveOptions, {"size": given}).size
 
 
 def _loaded(model: str) -> LoadedGenerator:
@@ -384,8 +380,9 @@ def _draw(
     }  # fmt: skip
     report = work.report(counting="pictures")
     if mode == "walk":
+        fps = fields.read(DrawnSaveOptions, {"fps": own["fps"]}).fps
         way = fields.read(WalkOptions, {**style, **{name: own[name] for name in ("seeds", "frames", "loop")}})
-        results, now = _draw_walk(way, own["fps"], size, network, work, request)
+        results, now = _draw_walk(way, fps, size, network, work, request)
     elif mode == "mix":
         one, other = (fields.read(GenerateOptions, {**style, "seed": own[place]}) for place in ("first", "second"))
         between = fields.read(GenerateOptions, {**style, "seed": one.seed, "mix": own["mix"]}, mix_seed=other.seed)
@@ -439,19 +436,12 @@ def _columns(count: int) -> int:
     return next(columns for columns in (1, 2, 3, 4, 5, 6) if columns**2 >= count or columns == 6)
 
 
-# Of a walk; no option of how it is drawn.
-_FPS = Spec(
-    kind="number", title=Text(*TEXTS["walk_fps"]), about=Text(*TEXTS["walk_fps"]), low=1, high=FASTEST
-)  # fmt: skip
-
-
 def _draw_walk(
     options: WalkOptions, fps: float, size: str, network: LoadedGenerator, work: Job, request: gr.Request
 ) -> tuple[dict[str, Any], Drawn]:
     """The clip in both formats and its frames; one without H.264 still gets the WebP."""
     folder = new_folder(request)
     files = [folder / f"walk{suffix}" for suffix in WALK_SUFFIXES]
-    fps = value_of(_FPS, fps)
     for file in files:
         check_walk(file, fps)
     samples = generate.walk(options, network=network, report=work.report(counting="pictures"))
@@ -626,22 +616,21 @@ def generate_endpoint(
 
 @guarded
 def walk_endpoint(
-    *, fps: Any, size: object, file_format: object, request: gr.Request, progress: gr.Progress = gr.Progress(),
+    *, fps: object, size: object, file_format: object, request: gr.Request, progress: gr.Progress = gr.Progress(),
     **given: Any,
 ) -> dict[str, Any]:  # fmt: skip
     """Draw a walk along two to eight seeds, such as "1, 2, 3"; returns the clip (webp or mp4), its path and recipe."""
     if f".{file_format}" not in WALK_SUFFIXES:
         raise OptionError(messages.NOT_A_WALK_FORMAT, value=str(file_format)[:40])
-    options, wanted = fields.read(WalkOptions, given), _size(size)
+    options, saving = fields.read(WalkOptions, given), fields.read(DrawnSaveOptions, {"size": size, "fps": fps})
     file = new_folder(request) / f"walk.{file_format}"
-    fps = value_of(_FPS, fps)
-    check_walk(file, fps)
+    check_walk(file, saving.fps)
     with job(request, progress, file.parent) as work:
         network = _loaded(options.model)
         samples = generate.walk(options, network=network, report=work.report(counting="pictures"))
-        pictures, recipe = _walk_pictures(options, samples, wanted, work)
+        pictures, recipe = _walk_pictures(options, samples, saving.size, work)
         write_walk(
-            [sample.picture.pixels for sample in pictures], file, fps=fps, loop=options.loop, recipe=recipe
+            [sample.picture.pixels for sample in pictures], file, fps=saving.fps, loop=options.loop, recipe=recipe
         )  # fmt: skip
     places = [{"from": a, "to": b, "amount": round(part, 6)} for a, b, part in generate.path(options)]
     return {"clip": str(file), "facts": {"frames": places, "recipe": recipe}}

@@ -22,11 +22,11 @@ import cv2
 import gradio as gr
 
 from editing import messages, runtime
+from editing.costs import Estimate
 from editing.errors import EditingError, Stopped
 from editing.messages import Message
 from editing.pictures.picture import Picture, Pixels, from_float, to_float
 from editing.pictures.write import write_picture
-from editing.runtime import Estimate
 from editing.ui.gradio_hacks import arrival, files_folder
 from editing.ui.translations import language_of, say, worded
 from editing.weights.catalogue import Weight

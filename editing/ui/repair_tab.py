@@ -17,13 +17,13 @@ from editing import messages
 from editing.errors import OptionError
 from editing.faces import align, detect, likeness
 from editing.faces.align import Box, Face
-from editing.options import ANONYMISE, Choice, GenerateOptions, RepairOptions, SaveOptions, UpscaleOptions
+from editing.options import ANONYMISE, Choice, RepairOptions, SaveOptions, UpscaleOptions
 from editing.pictures import masks
 from editing.pictures.masks import Mask
 from editing.pictures.picture import Picture, Pixels, from_float, to_float
 from editing.pictures.read import read_picture
 from editing.pictures.write import write_picture
-from editing.pipelines import generate, repair, upscale
+from editing.pipelines import repair, upscale
 from editing.pipelines.repair import Repaired, RepairedFace
 from editing.ui import fields, generate_tab, mask_canvas, results
 from editing.ui.gradio_hacks import AnyImage, AnyRadio, by_name
@@ -465,13 +465,8 @@ def _repair(
     picture: Picture, options: RepairOptions, found: Sequence[Face] | None, mask: Mask | None, size: int, work: Job
 ) -> tuple[Repaired, dict[str, Any]]:
     """Repair, and enlarge what is round the faces; with the recipe of both."""
-    recipe = repair.recipe(options)
-    persons: list[Pixels] = []
-    if options.anonymise == "person":
-        drawing = GenerateOptions(seed=int(np.random.default_rng().integers(10**6)), count=8)
-        persons = [sample.picture.pixels for sample in generate.generate(drawing)]
-        recipe["persons"] = generate.recipe(drawing)
-    result = repair.repair(picture, options, mask, found=found, persons=persons, report=work.report())
+    result = repair.repair(picture, options, mask, found=found, report=work.report())
+    recipe = repair.recipe(result)
     if size > 1:
         enlarging = UpscaleOptions(scale=size)
         base = upscale.upscale(replace(picture, pixels=result.base), enlarging, report=work.report())

@@ -13,6 +13,7 @@ from editing.messages import Message
 from editing.options import (
     ClipOptions,
     ClipSaveOptions,
+    DrawnSaveOptions,
     GenerateOptions,
     RepairOptions,
     SaveOptions,
@@ -25,7 +26,7 @@ from editing.ui.messages import MESSAGES
 # Whose titles, help and choices are words of the page, too.
 KINDS = (
     UpscaleOptions, ClipOptions, RepairOptions, StylizeOptions, GenerateOptions, WalkOptions, SaveOptions,
-    ClipSaveOptions,
+    ClipSaveOptions, DrawnSaveOptions,
 )  # fmt: skip
 
 # key: (English, 中文)

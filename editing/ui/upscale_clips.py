@@ -15,6 +15,7 @@ import gradio as gr
 from editing import messages, runtime
 from editing.clips.read import VIDEO_SUFFIXES, ClipHeader, is_clip, probe_clip
 from editing.clips.write import VIDEOS, format_of, usual_suffix
+from editing.costs import Estimate
 from editing.errors import EditingError, ImageError, Stopped
 from editing.options import ClipOptions, ClipSaveOptions, UpscaleOptions
 from editing.pipelines import clips, upscale
@@ -59,7 +60,7 @@ def _owned(upload: str, request: gr.Request | None) -> str:
     return owned(upload, folder)
 
 
-def estimate(source: ClipSource, options: UpscaleOptions, language: str) -> tuple[str, runtime.Estimate]:
+def estimate(source: ClipSource, options: UpscaleOptions, language: str) -> tuple[str, Estimate]:
     """The line under the settings, and what it was made of."""
     header = source.header
     result = clips.estimate(header, ClipOptions(upscale=options))

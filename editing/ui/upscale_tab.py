@@ -13,6 +13,7 @@ import gradio as gr
 
 from editing import messages, runtime
 from editing.clips.read import is_clip, probe_clip
+from editing.costs import Estimate
 from editing.errors import EditingError, ImageError, Stopped
 from editing.options import SCALES, ClipOptions, ClipSaveOptions, SaveOptions, UpscaleOptions
 from editing.pictures.picture import Picture
@@ -341,7 +342,7 @@ def _noise(options: UpscaleOptions, language: str) -> str:
     return "" if options.sigma is None else say("noise_level", language, sigma=f"{options.sigma:.1f}")
 
 
-def _estimate_of(file: str, options: UpscaleOptions) -> runtime.Estimate:
+def _estimate_of(file: str, options: UpscaleOptions) -> Estimate:
     """Of a picture or clip in a file; transparency counts twice."""
     if is_clip(file):
         return clips.estimate(probe_clip(file), ClipOptions(upscale=options))

@@ -123,7 +123,10 @@ def test_strength_0_averages_nothing(photo: Array) -> None:
 @pytest.mark.parametrize("size", [(1, 1), (5, 40), (16, 16), (33, 17)])
 def test_small_and_odd_sizes(size: tuple[int, int]) -> None:
     clip = noisy([np.full((*size, 3), 100.0)] * 6, 4)
-    assert steadied(clip)[-1].shape == (*size, 3)
+    out = steadied(clip, 1)[-1]
+    assert out.shape == (*size, 3)
+    left = np.abs(out - 100).mean() / np.abs(clip[-1] - 100.0).mean()
+    assert left < 0.7 or size == (1, 1)  # of one pixel nobody can tell noise from motion
 
 
 def test_it_goes_on_in_another_process(photo: Array) -> None:

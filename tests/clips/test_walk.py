@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from editing.clips.walk import WALK_SUFFIXES, write_walk
+from editing.clips import write
+from editing.clips.read import read_frames
+from editing.clips.write import WALK_SUFFIXES, write_walk
 from editing.errors import ImageError, OptionError
 from editing.pictures.picture import Pixels
 from editing.pictures.read import read_picture
@@ -98,13 +101,17 @@ def test_odd_small_and_gray_clips(tmp_path: Path, suffix: str, height: int, widt
 def test_one_frame_is_a_clip_too(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"clip{suffix}"
     write_walk(moving(1), path)
-    assert path.stat().st_size > 100
+    frames = list(read_frames(path, [])) if suffix == ".mp4" else [read_picture(path)]
+    assert len(frames) == 1
+    assert np.abs(moving(1)[0].astype(int) - frames[0].pixels).mean() < 4
 
 
 @pytest.mark.parametrize(("name", "fps"), [("a.gif", 20), ("a", 20), ("a.png", 20), ("a.mp4", 0), ("a.mp4", math.nan),
                                            ("a.webp", 61), ("a.webp", -1), ("a.webp", math.inf)])  # fmt: skip
 def test_other_suffixes_and_speeds_are_refused(tmp_path: Path, name: str, fps: float) -> None:
-    with pytest.raises(OptionError):
+    suffix, speed = "'{}' has no known suffix; clips are saved as .webp, .mp4.", "{} frames a second were asked for"
+    words = suffix.format(name) if fps == 20 else speed.format(fps)
+    with pytest.raises(OptionError, match=re.escape(words)):
         write_walk(moving(2), tmp_path / name, fps=fps)
     assert not list(tmp_path.iterdir())
 
@@ -118,46 +125,37 @@ def test_frames_that_do_not_fit_together_are_a_bug_of_the_caller(tmp_path: Path,
         write_walk(frames, tmp_path / "a.webp")
 
 
-def test_where_it_cannot_be_written_the_old_file_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(ImageError, match=r"'a\.webp' was not saved"):
-        write_walk(moving(2), tmp_path / "none" / "a.webp")
-    old = tmp_path / "old.mp4"
+@pytest.mark.parametrize("suffix", WALK_SUFFIXES)
+def test_where_it_cannot_be_written_the_old_file_stays(
+    tmp_path: Path, suffix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(ImageError, match=rf"'a\{suffix}' was not saved: No such file or directory"):
+        write_walk(moving(2), tmp_path / "none" / f"a{suffix}")
+    old = tmp_path / f"old{suffix}"
     old.write_bytes(b"old")
 
-    def full(self: Path, data: bytes) -> int:
-        with self.open("wb") as file:
-            file.write(data[:10])
+    def full(self: Path, target: Path) -> Path:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(Path, "write_bytes", full)
+    monkeypatch.setattr(Path, "replace", full)
     with pytest.raises(ImageError, match="No space left"):
         write_walk(moving(2), old)
     monkeypatch.undo()
     assert old.read_bytes() == b"old"
-    assert [path.name for path in tmp_path.iterdir()] == ["old.mp4"]
+    assert list(tmp_path.iterdir()) == [old]
 
 
 def test_without_an_encoder_it_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = av.open
-
-    def lacking(*args: Any, **kwargs: Any) -> Any:
-        container = whole(*args, **kwargs)
-
-        class Lacking:
-            metadata = container.metadata
-
-            def __enter__(self) -> Lacking:
-                return self
-
-            def __exit__(self, *_: object) -> None:
-                container.close()
-
-            def add_stream(self, name: str, **_: object) -> Any:
-                return container.add_stream(f"{name}-that-is-not-there")
-
-        return Lacking()
-
-    monkeypatch.setattr(av, "open", lacking)
-    with pytest.raises(ImageError, match="Save it as WebP"):
+    monkeypatch.setitem(write._CODECS, ".mp4", ("libx264-that-is-not-there", {}))
+    with pytest.raises(ImageError, match=r"MP4 can't be written here .*that-is-not-there.* in another format"):
         write_walk(moving(2), tmp_path / "a.mp4")
     assert not list(tmp_path.iterdir())
+
+
+def test_a_large_mp4_keeps_its_colours(tmp_path: Path) -> None:
+    """From 720 rows on players take the colours for BT.709, unless the file says otherwise."""
+    red = np.empty((736, 64, 3), np.uint8)
+    red[:] = (200, 40, 30)
+    write_walk([red] * 2, tmp_path / "a.mp4")
+    for frame in read_frames(tmp_path / "a.mp4", []):
+        assert np.abs(frame.pixels.astype(int) - red).max() <= 3

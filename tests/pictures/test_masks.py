@@ -82,7 +82,7 @@ def test_a_brushs_png_is_read_as_bytes_and_as_an_address(tmp_path: Path) -> None
 
 @pytest.mark.parametrize("sent", ["data:image/png;base64,***", "data:image/png;base64,AAAA", b"", b"no picture"])
 def test_a_damaged_brush_is_told(sent: bytes | str) -> None:
-    with pytest.raises(ImageError):
+    with pytest.raises(ImageError, match=r"^The mask that was sent is damaged: draw it again\.$"):
         masks.from_png(sent, 4, 4)
 
 

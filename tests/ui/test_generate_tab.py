@@ -13,7 +13,7 @@ import torch
 from clips.test_walk import read_mp4, read_webp
 from pipelines.test_generate import make
 
-from editing.clips.walk import write_walk
+from editing.clips.write import write_walk
 from editing.errors import ImageError
 from editing.networks.generator import GeneratorConfig
 from editing.options import GenerateOptions, WalkOptions
