@@ -40,7 +40,7 @@ def _list(_: argparse.Namespace) -> int:
         )
         sys.stdout.write(textwrap.indent(str(row.where), " " * 15) + "\n")
     for problem in problems():
-        fail(problem.reason)
+        fail(problem)
     return DONE
 
 
@@ -58,7 +58,7 @@ def _verify(_: argparse.Namespace) -> int:
         except EditingError as error:
             code = fail(error)
     for problem in problems():
-        code = fail(problem.reason)
+        code = fail(problem)
     return code
 
 
