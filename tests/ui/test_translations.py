@@ -136,7 +136,7 @@ def test_every_option_has_its_words_on_the_page(kind: type) -> None:
 
 
 def test_an_error_is_put_into_the_visitors_language() -> None:
-    error = EditingError(messages.NO_SUCH_STYLE, name="wave", choices="waves")
+    error = EditingError(messages.NOT_IN_GALLERY, name="wave", choices="waves")
     assert error.message.to("en") == "There is no style called 'wave'. Choices: waves."
     assert error.message.to("zh") == "没有名为“wave”的风格。可选：waves。"
     assert tell(Text("1 {a}", "2 {a}"), a=messages.NOTHING_GIVEN).to("zh") == "2 （空）"
