@@ -199,7 +199,7 @@ def _code_of(style: str, network: LoadedStylizer) -> torch.Tensor:
         return network.gallery[style]
     if not _is_file(style):
         choices = ", ".join(network.gallery) or messages.NO_GALLERY
-        raise OptionError(messages.NO_SUCH_STYLE, style=style, choices=choices)
+        raise OptionError(messages.NO_SUCH_STYLE, name=style, choices=choices)
     return network.look_at(read_picture(style))
 
 

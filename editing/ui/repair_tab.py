@@ -16,8 +16,8 @@ import numpy as np
 from editing import messages
 from editing.errors import OptionError
 from editing.faces import align, detect, likeness
-from editing.faces.align import Box, Face
-from editing.options import ANONYMISE, Choice, RepairOptions, SaveOptions, UpscaleOptions
+from editing.faces.align import Face
+from editing.options import ANONYMISE, Box, Choice, RepairOptions, SaveOptions, UpscaleOptions
 from editing.pictures import masks
 from editing.pictures.masks import Mask
 from editing.pictures.picture import Picture, Pixels, from_float, to_float

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import functools
-import re
 from typing import Any
 
 import gradio as gr
 
 from editing import options
-from editing.messages import Message
 from editing.options import (
     ClipOptions,
     ClipSaveOptions,
@@ -21,7 +18,6 @@ from editing.options import (
     UpscaleOptions,
     WalkOptions,
 )
-from editing.ui.messages import MESSAGES
 
 # Whose titles, help and choices are words of the page, too.
 KINDS = (
@@ -149,7 +145,6 @@ TEXTS: dict[str, tuple[str, str]] = {
     "seed_first": ("First seed", "第一个种子"),
     "seed_second": ("Second seed", "第二个种子"),
     "mix_info": ("0 is the first seed's picture, 1 the second's", "0 为第一个种子的图片，1 为第二个的"),
-    "walk_fps": ("Frames a second", "每秒帧数"),
     "walk_frame": ("Frame", "帧"),
     "download_webp": ("Download WebP", "下载 WebP"),
     "download_mp4": ("Download MP4", "下载 MP4"),
@@ -168,7 +163,6 @@ TEXTS: dict[str, tuple[str, str]] = {
     "direction_7": ("Direction 7", "方向 7"),
     "direction_8": ("Direction 8", "方向 8"),
     "directions_level": ("All to 0", "全部归零"),
-    "size": ("Size", "尺寸"),
     "size_native": ("as drawn", "原始尺寸"),
     "size_large": ("256 pixels", "256 像素"),
     "size_info": (
@@ -419,30 +413,3 @@ def language_of(request: gr.Request | None) -> str:
 def say(key: str, language: str, **values: Any) -> str:
     """The text ``key`` in "en" or "zh", filled in; raises KeyError for an unknown key or a missing value."""
     return TEXTS[key][1 if language == "zh" else 0].format(**values)
-
-
-def worded(message: Message, language: str) -> str:
-    """What a pipeline says, in the visitor's language."""
-    text = message.to(language)
-    # TODO of the move: rooms not converted yet give finished English, in both places.
-    return translate(text, language) if language == "zh" and text == str(message) else text
-
-
-def translate(message: str, language: str) -> str:
-    """A pipeline's English sentence in the visitor's language, with the phrases in it; unknown ones stay English."""
-    if language == "zh":
-        for pattern, chinese in _patterns():
-            match = pattern.fullmatch(message)
-            if match:
-                return chinese.format(*(translate(value, language) for value in match.groups()))
-    return message
-
-
-@functools.cache
-def _patterns() -> list[tuple[re.Pattern[str], str]]:
-    # Those with the most words first: a template that is mostly {} would match anything.
-    templates = sorted(MESSAGES.items(), key=lambda item: -len(item[0].replace("{}", "")))
-    return [
-        (re.compile("(.*?)".join(re.escape(piece) for piece in english.split("{}")), re.DOTALL), chinese)
-        for english, chinese in templates
-    ]
