@@ -681,7 +681,6 @@ NOT_DRAWN = Text(
 
 # ---- the page --------------------------------------------------------------------------------------------------------
 
-STOPPED = Text("Stopped.", "已停止。")
 NO_PICTURE = Text("There is no picture yet: drop one first.", "还没有图片：请先放入一张。")
 NO_CLIP = Text("There is no clip yet: drop one first.", "还没有动图或视频：请先放入一个。")
 NO_PICTURE_SENT = Text("No picture was sent: give a file.", "没有收到图片：请提供一个文件。")
@@ -701,7 +700,7 @@ TOO_MANY_PICTURES = Text(
     "{count} pictures were asked for; 1 to {most} are possible.", "要求 {count} 张图片；可以是 1 到 {most} 张。"
 )
 NOT_A_WALK_FORMAT = Text("The format is '{value}'; choose webp or mp4.", "格式为“{value}”；请选择 webp 或 mp4。")
-NO_SUCH_STYLE = Text(
+NOT_IN_GALLERY = Text(
     "There is no style called '{name}'. Choices: {choices}.", "没有名为“{name}”的风格。可选：{choices}。"
 )
 OWN_STYLE_WANTED = Text(

@@ -149,7 +149,6 @@ TEXTS: dict[str, tuple[str, str]] = {
     "seed_first": ("First seed", "第一个种子"),
     "seed_second": ("Second seed", "第二个种子"),
     "mix_info": ("0 is the first seed's picture, 1 the second's", "0 为第一个种子的图片，1 为第二个的"),
-    "walk_fps": ("Frames a second", "每秒帧数"),
     "walk_frame": ("Frame", "帧"),
     "download_webp": ("Download WebP", "下载 WebP"),
     "download_mp4": ("Download MP4", "下载 MP4"),
@@ -168,7 +167,6 @@ TEXTS: dict[str, tuple[str, str]] = {
     "direction_7": ("Direction 7", "方向 7"),
     "direction_8": ("Direction 8", "方向 8"),
     "directions_level": ("All to 0", "全部归零"),
-    "size": ("Size", "尺寸"),
     "size_native": ("as drawn", "原始尺寸"),
     "size_large": ("256 pixels", "256 像素"),
     "size_info": (
