@@ -656,8 +656,8 @@ OPTIMISING_NEEDS_PICTURE = Text(
     "优化方式需要风格图片本身，而“{style}”不是：请提供一张图片的路径。",
 )
 NO_SUCH_STYLE = Text(
-    "There is no style called '{style}'. Choices: {choices}, or the path of a picture.",
-    "没有名为“{style}”的风格。可选：{choices}，或一张图片的路径。",
+    "There is no style called '{name}'. Choices: {choices}, or the path of a picture.",
+    "没有名为“{name}”的风格。可选：{choices}，或一张图片的路径。",
 )
 NO_GALLERY = Text("none", "无")
 
@@ -754,7 +754,6 @@ FOLDER_NOT_MADE = Text(
     "The folder '{path}' can't be made: {reason}. Choose another output.",
     "无法创建文件夹“{path}”：{reason}。请选择其他输出位置。",
 )
-STOPPED = Text("Stopped.", "已停止。")
 STOPPED_HALFWAY = Text(
     "Stopped: '{part}' holds what is done, and the same command goes on from there.",
     "已停止：已完成的部分在“{part}”中，同一命令会从那里继续。",

@@ -28,7 +28,7 @@ from editing.messages import Message
 from editing.pictures.picture import Picture, Pixels, from_float, to_float
 from editing.pictures.write import write_picture
 from editing.ui.gradio_hacks import arrival, files_folder
-from editing.ui.translations import language_of, say, worded
+from editing.ui.translations import language_of, say
 from editing.weights.catalogue import Weight
 from editing.weights.find import find_weight
 
@@ -204,7 +204,7 @@ def toast(error: Exception, language: str) -> gr.Error:
 def explain(error: Exception, language: str) -> str:
     """One or two sentences about an exception, in the visitor's language."""
     if isinstance(error, EditingError):
-        return worded(error.message, language)
+        return error.message.to(language)
     number = uuid.uuid4().hex[:8]
     log.error("error %s", number, exc_info=error)
     return say("error_internal", language, id=number)
@@ -218,7 +218,7 @@ def warn(error: Exception, language: str) -> None:
 def tell(notices: Iterable[Message], language: str) -> None:
     """A toast for each notice."""
     for notice in notices:
-        gr.Info(as_text(worded(notice, language)))
+        gr.Info(as_text(notice.to(language)))
 
 
 def known(model: str, *tasks: str) -> Weight:

@@ -40,7 +40,7 @@ from editing.ui.handlers import (
     tell,
     warn,
 )
-from editing.ui.translations import T, language_of, say, worded
+from editing.ui.translations import T, language_of, say
 
 Options = TypeVar("Options")
 SHOWN_BY_BROWSERS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "AVIF")
@@ -260,7 +260,7 @@ def show(
         "size": size_text(file.stat().st_size), "format": fields.word(SaveOptions, "format", saving.format),
     })  # fmt: skip
     said = [*remarks]
-    said += [worded(notice, language) for notice in (*result.notices[len(kept.picture.notices) :], *notices)]
+    said += [notice.to(language) for notice in (*result.notices[len(kept.picture.notices) :], *notices)]
     if after != file:
         said.append(say("preview_note", language))
     if kept.file:

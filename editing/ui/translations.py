@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import functools
-import re
 from typing import Any
 
 import gradio as gr
 
 from editing import options
-from editing.messages import Message
 from editing.options import (
     ClipOptions,
     ClipSaveOptions,
@@ -21,7 +18,6 @@ from editing.options import (
     UpscaleOptions,
     WalkOptions,
 )
-from editing.ui.messages import MESSAGES
 
 # Whose titles, help and choices are words of the page, too.
 KINDS = (
@@ -417,30 +413,3 @@ def language_of(request: gr.Request | None) -> str:
 def say(key: str, language: str, **values: Any) -> str:
     """The text ``key`` in "en" or "zh", filled in; raises KeyError for an unknown key or a missing value."""
     return TEXTS[key][1 if language == "zh" else 0].format(**values)
-
-
-def worded(message: Message, language: str) -> str:
-    """What a pipeline says, in the visitor's language."""
-    text = message.to(language)
-    # TODO of the move: rooms not converted yet give finished English, in both places.
-    return translate(text, language) if language == "zh" and text == str(message) else text
-
-
-def translate(message: str, language: str) -> str:
-    """A pipeline's English sentence in the visitor's language, with the phrases in it; unknown ones stay English."""
-    if language == "zh":
-        for pattern, chinese in _patterns():
-            match = pattern.fullmatch(message)
-            if match:
-                return chinese.format(*(translate(value, language) for value in match.groups()))
-    return message
-
-
-@functools.cache
-def _patterns() -> list[tuple[re.Pattern[str], str]]:
-    # Those with the most words first: a template that is mostly {} would match anything.
-    templates = sorted(MESSAGES.items(), key=lambda item: -len(item[0].replace("{}", "")))
-    return [
-        (re.compile("(.*?)".join(re.escape(piece) for piece in english.split("{}")), re.DOTALL), chinese)
-        for english, chinese in templates
-    ]

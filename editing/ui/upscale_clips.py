@@ -22,7 +22,7 @@ from editing.pipelines import clips, upscale
 from editing.pipelines.clips import ClipResult
 from editing.report import Report
 from editing.ui.handlers import as_text, duration, guarded, job, lasting_folder, owned, size_text, tell, warn
-from editing.ui.translations import language_of, say, worded
+from editing.ui.translations import language_of, say
 
 ACCEPTED = [*VIDEO_SUFFIXES, ".gif", ".webp", ".png", ".apng", ".avif"]
 SHOWN_BYTES = 60_000_000  # larger results are not shown, only given for download
@@ -141,7 +141,7 @@ def run_page(
         )  # fmt: skip
         if result.sigma is not None:
             info += say("noise_level", language, sigma=f"{result.sigma:.1f}")
-        info += "".join("<br>" + as_text(worded(notice, language)) for notice in result.notices)
+        info += "".join("<br>" + as_text(notice.to(language)) for notice in result.notices)
     video = file.suffix in VIDEOS
     shown = str(file) if size <= SHOWN_BYTES else None
     return {

@@ -14,7 +14,7 @@ from editing import messages, options
 from editing.errors import EditingError
 from editing.messages import Text, tell
 from editing.ui import handlers
-from editing.ui.translations import KINDS, TEXTS, T, language_of, say, worded
+from editing.ui.translations import KINDS, TEXTS, T, language_of, say
 
 ROOT = Path(__file__).parent.parent.parent
 CJK = re.compile("[\u4e00-\u9fff]")
@@ -136,10 +136,10 @@ def test_every_option_has_its_words_on_the_page(kind: type) -> None:
 
 
 def test_an_error_is_put_into_the_visitors_language() -> None:
-    error = EditingError(messages.NO_SUCH_STYLE, name="wave", choices="waves")
-    assert worded(error.message, "en") == "There is no style called 'wave'. Choices: waves."
-    assert worded(error.message, "zh") == "没有名为“wave”的风格。可选：waves。"
-    assert worded(tell(Text("1 {a}", "2 {a}"), a=messages.NOTHING_GIVEN), "zh") == "2 （空）"
+    error = EditingError(messages.NOT_IN_GALLERY, name="wave", choices="waves")
+    assert error.message.to("en") == "There is no style called 'wave'. Choices: waves."
+    assert error.message.to("zh") == "没有名为“wave”的风格。可选：waves。"
+    assert tell(Text("1 {a}", "2 {a}"), a=messages.NOTHING_GIVEN).to("zh") == "2 （空）"
 
 
 def test_say_fills_in() -> None:
