@@ -126,13 +126,26 @@ def update_average(average: nn.Module, network: nn.Module, decay: float, step: i
             mine.copy_(theirs)
 
 
-def learn(optimizer: torch.optim.Optimizer, loss: Tensor, rate: float) -> None:
-    """One step of an optimizer down the slope of ``loss``, at learning rate ``rate`` times each group's "factor"."""
+def learn(optimizer: torch.optim.Optimizer, loss: Tensor, rate: float, longest: float = 0.0) -> Tensor:
+    """One step of an optimizer down the slope of ``loss``, at learning rate ``rate`` times each group's "factor".
+
+    A slope longer than ``longest`` (0: of any length) is shortened to that, and one that is not finite counts as flat;
+    gives its length, with ``longest`` alone.
+    """
     for group in optimizer.param_groups:
         group["lr"] = rate * group.get("factor", 1.0)
     optimizer.zero_grad(set_to_none=True)
     torch.autograd.backward(loss)
+    length = torch.zeros((), device=loss.device)
+    if longest:
+        weights = [weight for group in optimizer.param_groups for weight in group["params"]]
+        slopes = [weight.grad for weight in weights if weight.grad is not None]
+        length = torch.nn.utils.get_total_norm(slopes)
+        kept = torch.where(torch.isfinite(length), (longest / length.clamp_min(1e-12)).clamp_max(1), 0)
+        for slope in slopes:
+            slope.nan_to_num_(0, 0, 0).mul_(kept)  # without waiting for the GPU to say whether it is finite
     optimizer.step()
+    return length
 
 
 def train(task: Task[Step], options: TrainOptions, batches: Iterable[Step], world: World, first: int) -> None:
