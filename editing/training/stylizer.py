@@ -57,6 +57,7 @@ GALLERY = (
 FRONT = 3  # stages of the loss's network that the encoder begins with
 SHOWN, SHOWN_SIZE = 4, 192  # photos in a grid of samples, and their sides in pixels
 SMALLEST_STYLE = 128  # pixels a side; smaller style pictures are left out
+PHOTO_STYLES = 60  # photos that are styles, too
 SHIFT = 3  # pixels that a photo is moved by, at most, for stability
 GRAIN = 2 / 255  # deviation of the grain that comes in with it
 STEADIED = 4  # crops whose stability is looked at, at most
@@ -77,11 +78,11 @@ class StylizerTrainOptions(PhotoTrainOptions):
     gallery: str = GALLERY  # NAME=FILE of the styles that get a code of their own, the files without their endings
     teachers: str = ""  # folder of networks whose pictures are learned first; none unless given
     taught: float = 0.2  # share of the training in which they are
-    taught_batch: int = 12  # crops a step that are painted as they paint, beside the others
+    taught_batch: int = 8  # crops a step that are painted as they paint, beside the others
     size: int = 384  # side of the painted crops in pixels
-    batch: int = 16  # crops a step, of half as many photos
+    batch: int = 8  # crops a step, of half as many photos
     first_size: int = 256  # side of the crops at first, which are cheaper, and of what the teachers paint
-    first_batch: int = 32  # crops in each of the first steps
+    first_batch: int = 16  # crops in each of the first steps
     first: float = 0.55  # share of the training that the first steps are
     hold_out: int = 40  # keep this many photos out of training, chosen by their names, to measure with
     hold_out_styles: int = 20  # and this many style pictures, none of the gallery
@@ -261,12 +262,15 @@ class Targets:
     def __getitem__(self, key: Key) -> tuple[Style, Tensor]:
         """A variant's style, and what the encoder looks at, (1, count)."""
         if key not in self.found:
-            kind, which, variant = key
-            random = np.random.default_rng([self.options.seed, list(self.pictures).index(kind), which, variant])
-            picture = self.pictures[kind][which]
-            changed = variant_of(picture, variant, self.options.style_size, random, recolour=kind != "gallery")
-            self.found[key] = self.of(to_tensor([changed]))
+            self.found[key] = self.of(to_tensor([self.picture(key)]))
         return self.found[key]
+
+    def picture(self, key: Key) -> Bytes:
+        """The variant itself."""
+        kind, which, variant = key
+        random = np.random.default_rng([self.options.seed, list(self.pictures).index(kind), which, variant])
+        picture = self.pictures[kind][which]
+        return variant_of(picture, variant, self.options.style_size, random, recolour=kind != "gallery")
 
     @torch.no_grad()
     def of(self, picture: Tensor) -> tuple[Style, Tensor]:
@@ -370,7 +374,8 @@ class StylizerTask:
         with self._amp():
             made = self.stylizer(photos[whose], codes)
         maps = self.vgg(made[..., rows, columns])
-        loss_c = gatys.content_loss(maps[CONTENT], seen[whose]).mean()
+        lost = gatys.content_loss(maps[CONTENT], seen[whose])
+        loss_c = (lost / lost.detach().clamp_min(1)).mean()  # of a ground anything is far: none counts more than 1
         apart = gatys.style_loss(gatys.style_of(maps), gatys.stacked([style for style, _ in wanted]))
         # Relative to a nearly even picture anything is far: one such must not push all away.
         loss_s = apart.log1p().mean()
@@ -382,7 +387,7 @@ class StylizerTask:
         found = torch.cat([self.targets[key][1] for key in parts])
         truth = self.gallery.weight[[which for _, which, _ in parts]].detach()
         loss_e = (self.encoder.from_moments(found) - truth).square().mean()
-        values = {"content": loss_c, "style": loss_s, "variation": loss_v, "weave": loss_w, "code": loss_e}
+        values = {"content": lost.mean(), "style": loss_s, "variation": loss_v, "weave": loss_w, "code": loss_e}
         weight = options.style * (1 + max(0.0, 1 - self.progress / GROWN))
         loss = loss_c + weight * loss_s + options.variation * loss_v + options.weave * loss_w
         loss = loss + options.code_weight * loss_e
@@ -428,7 +433,7 @@ class StylizerTask:
             if random.random() >= others:
                 keys.append(("gallery", int(order[i % len(order)]), 0))
             elif random.random() < options.photo_styles or not self.styles.others:
-                keys.append(("photo", int(random.integers(len(self.sources.main.arrays))), variant))
+                keys.append(("photo", int(random.integers(min(PHOTO_STYLES, len(self.sources.main.arrays)))), variant))
             else:
                 keys.append(("other", int(random.integers(len(self.styles.others))), variant))
         return keys
@@ -447,7 +452,7 @@ class StylizerTask:
             made = self.stylizer(photos, taught.weight[styles])
         with torch.no_grad():
             wanted = self.vgg(given, 2)
-        loss = 3 * (made - given).abs().mean()
+        loss: Tensor = 3 * (made - given).abs().mean()
         for own, there in zip(self.vgg(made, 2), wanted, strict=True):
             scale = there.float().mean((1, 2, 3)).clamp_min(1e-6)
             loss = loss + 0.5 * ((own.float() - there.float()).abs().mean((1, 2, 3)) / scale).mean()
