@@ -204,7 +204,9 @@ def test_teachers_are_learned_from_at_first(folder: Path, tmp_path: Path) -> Non
     (tmp_path / "teachers").mkdir()
     save_file(teacher.state_dict(), tmp_path / "teachers" / "magenta.safetensors")
     task = task_of(
-        options(folder, tmp_path / "run", teachers=str(tmp_path / "teachers"), taught=1.0, style=0.0, others=0.0, lr=2e-2)
+        options(
+            folder, tmp_path / "run", teachers=str(tmp_path / "teachers"), taught=1.0, style=0.0, others=0.0, lr=2e-2
+        )
     )
     taught = []
     for step in range(90):
