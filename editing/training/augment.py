@@ -34,10 +34,17 @@ def _translate(x: Tensor, ratio: float, count: int, pairs: int) -> Tensor:
     if reach < 1:
         return x
     padded = F.pad(x, (reach, reach, reach, reach))
-    shifts = torch.randint(0, 2 * reach + 1, (count, 2)).repeat(pairs, 1).tolist()
-    return torch.stack(
-        [p[:, dy : dy + side, dx : dx + side] for p, (dy, dx) in zip(padded, shifts, strict=True)]
-    ).contiguous(memory_format=torch.channels_last)
+    shifts = torch.randint(0, 2 * reach + 1, (count, 2)).repeat(pairs, 1)
+    if x.device.type == "cpu":
+        moved = torch.stack(
+            [p[:, dy : dy + side, dx : dx + side] for p, (dy, dx) in zip(padded, shifts.tolist(), strict=True)]
+        )
+    else:  # a slice for each picture would be thousands of launches
+        places = shifts.to(x.device)[:, :, None] + torch.arange(side, device=x.device)  # (N, 2, side)
+        rows = places[:, 0, None, :, None].expand(-1, x.shape[1], -1, padded.shape[-1])
+        columns = places[:, 1, None, None, :].expand(-1, x.shape[1], side, -1)
+        moved = padded.gather(2, rows).gather(3, columns)
+    return moved.contiguous(memory_format=torch.channels_last)
 
 
 def _cut_out(x: Tensor, hole: int, count: int, pairs: int) -> Tensor:
