@@ -191,8 +191,8 @@ def make_batch(
         array = pictures.array[rows]
         array[mirrored] = array[mirrored, :, ::-1]
         return Batch(step=step, pictures=to_float(torch.from_numpy(array)), index=index, mirrored=flips)
-    index, flips = index.to(placed.device), flips.to(placed.device)
-    taken = placed[torch.from_numpy(rows).to(placed.device)]
+    index, flips, places = (x.to(placed.device, non_blocking=True) for x in (index, flips, torch.from_numpy(rows)))
+    taken = placed[places]
     taken = torch.where(flips[:, None, None, None], taken.flip(2), taken)
     return Batch(step=step, pictures=to_float(taken), index=index, mirrored=flips)
 

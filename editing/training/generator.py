@@ -276,7 +276,7 @@ class GeneratorTask:
         real = batch.pictures.to(self.device)
         count = len(real)
         pairs = count // 2 if options.coverage or options.l1 or options.ssim else 0
-        z = torch.randn(count, options.latent).to(self.device)
+        z = torch.randn(count, options.latent).to(self.device, non_blocking=True)  # or it waits for the last step
         if pairs:
             known = self.latents[batch.mirrored[:pairs].long(), batch.index[:pairs]]
             z[:pairs] = known + options.pair_noise * z[:pairs]
