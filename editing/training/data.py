@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import os
 import queue
 import threading
 import uuid
@@ -85,6 +86,25 @@ def load_pictures(folder: Path, size: int, channels: int, cache: Path) -> Pictur
     return Pictures(array=array, names=tuple(names), skipped=tuple(skipped))
 
 
+def load_folders(folder: Path, also: str, size: int, channels: int, cache: Path) -> Pictures:
+    """The pictures of ``folder`` and of the further folders in ``also`` (separated as in PATH), one after the other.
+
+    Each name is relative to its own folder. Raises what :func:`load_pictures` does.
+    """
+    first, *more = [
+        load_pictures(path, size, channels, cache)
+        for path in (folder, *map(Path, filter(None, also.split(os.pathsep))))
+    ]
+    if not more:
+        return first  # as it lies on the disk
+    parts = [first, *more]
+    return Pictures(
+        array=np.concatenate([part.array for part in parts]),
+        names=tuple(name for part in parts for name in part.names),
+        skipped=tuple(name for part in parts for name in part.skipped),
+    )
+
+
 def _decode(folder: Path, files: list[Path], size: int, channels: int, stem: Path) -> None:
     stem.parent.mkdir(parents=True, exist_ok=True)
     rows: list[NDArray[np.uint8]] = []
@@ -145,11 +165,19 @@ class Batch:
 
 
 def make_batch(
-    pictures: Pictures, training: Sequence[int], step: int, batch: int, seed: int, rank: int = 0, world: int = 1
+    pictures: Pictures,
+    training: Sequence[int],
+    step: int,
+    batch: int,
+    seed: int,
+    rank: int = 0,
+    world: int = 1,
+    placed: Tensor | None = None,
 ) -> Batch:
     """The batch of one step: a function of its arguments alone, so a resumed training sees the same pictures.
 
-    Epochs are permutations; rank r of a world takes the r-th stretch of each step's pictures.
+    Epochs are permutations; rank r of a world takes the r-th stretch of each step's pictures. With ``placed``, the same
+    array on a GPU, the batch is made there, and nothing but numbers of pictures is copied.
     """
     start = (step * world + rank) * batch
     chosen = np.empty(batch, np.int64)
@@ -157,14 +185,16 @@ def make_batch(
         epoch, place = divmod(start + i, len(training))
         chosen[i] = _permutation(len(training), seed, epoch)[place]
     mirrored = np.random.default_rng([seed, step, rank]).random(batch) < 0.5
-    array = pictures.array[np.asarray(training)[chosen]]
-    array[mirrored] = array[mirrored, :, ::-1]
-    return Batch(
-        step=step,
-        pictures=to_float(torch.from_numpy(array)),
-        index=torch.from_numpy(chosen),
-        mirrored=torch.from_numpy(mirrored),
-    )
+    rows = np.asarray(training)[chosen]
+    index, flips = torch.from_numpy(chosen), torch.from_numpy(mirrored)
+    if placed is None:
+        array = pictures.array[rows]
+        array[mirrored] = array[mirrored, :, ::-1]
+        return Batch(step=step, pictures=to_float(torch.from_numpy(array)), index=index, mirrored=flips)
+    index, flips, places = (x.to(placed.device, non_blocking=True) for x in (index, flips, torch.from_numpy(rows)))
+    taken = placed[places]
+    taken = torch.where(flips[:, None, None, None], taken.flip(2), taken)
+    return Batch(step=step, pictures=to_float(taken), index=index, mirrored=flips)
 
 
 _last: dict[tuple[int, int], tuple[int, NDArray[np.int64]]] = {}
@@ -188,6 +218,7 @@ def batches(
     steps: int,
     rank: int = 0,
     world: int = 1,
+    placed: Tensor | None = None,
 ) -> Iterator[Batch]:
     """Batches of steps ``first`` to ``steps - 1``, made two ahead on another thread."""
     ready: queue.Queue[Batch | BaseException] = queue.Queue(maxsize=2)
@@ -204,7 +235,7 @@ def batches(
             for step in range(first, steps):
                 if enough.is_set():
                     return
-                put(make_batch(pictures, training, step, batch, seed, rank, world))
+                put(make_batch(pictures, training, step, batch, seed, rank, world, placed))
         except BaseException as error:
             put(error)
 

@@ -36,7 +36,7 @@ from editing.training.backbones import (
     load_lite0,
     load_mobilenet,
 )
-from editing.training.data import Batch, Pictures, batches, hold_out, load_pictures
+from editing.training.data import Batch, Pictures, batches, hold_out, load_folders
 from editing.training.loop import (
     World,
     averaged_copy,
@@ -58,6 +58,7 @@ DISCRIMINATORS = ("projected", "plain", "both")
 class GeneratorTrainOptions(TrainOptions):
     """Options of ``train generator``."""
 
+    also: str = ""  # further folders of pictures, separated as in PATH; --hold-out chooses among all
     batch: int = 16  # pictures a step, in each process; half are drawn from training pictures' latents
     latent: int = 64  # length of the latent z
     capacity: int = 2048  # the generator has capacity / r channels at resolution r
@@ -67,6 +68,7 @@ class GeneratorTrainOptions(TrainOptions):
     loss: str = "hinge"  # nonsaturating, hinge or wgan-gp
     g_lr: float = 2e-4  # learning rate of the generator (Adam)
     d_lr: float = 2e-4  # learning rate of the discriminator (Adam)
+    decay: float = 0.0  # share of the training, its last, over which both learning rates fall to nothing
     beta1: float = 0.0  # Adam's first decay
     beta2: float = 0.99  # Adam's second decay
     r1: float = 0.0  # weight of the R1 penalty, against a discriminator that overfits
@@ -78,9 +80,10 @@ class GeneratorTrainOptions(TrainOptions):
     coverage: float = 1.0  # weight of drawing each training picture from its own latent; 0 turns the pairs off
     pair_noise: float = 0.2  # noise added to the latents of training pictures
     code: float = 0.5  # weight of finding the latent again in a drawn picture, against collapse
-    l1: float = 0.5  # weight of the absolute difference of pairs, at a quarter of the size
+    l1: float = 0.5  # weight of the absolute difference of pairs, at a quarter of the size, 16 pixels at most
     ssim: float = 0.0  # weight of the structural dissimilarity of pairs
     measure_samples: int = 904  # pictures drawn to measure
+    export_each: bool = False  # write generator.safetensors beside each last.pt, not at the end alone
     spread: float = 1.0  # scale of the exported latents w around their mean; a little above 1 gives more variety
 
     def __post_init__(self) -> None:
@@ -102,6 +105,8 @@ class GeneratorTrainOptions(TrainOptions):
         for name in ("beta1", "beta2"):
             if not 0 <= getattr(self, name) < 1:
                 raise OptionError(f"--{name} is {getattr(self, name)}, wanted 0 to below 1")
+        if not 0 <= self.decay <= 1:
+            raise OptionError(f"--decay is {self.decay}, wanted 0 to 1")
         if self.batch < 2:
             raise OptionError(f"--batch is {self.batch}, wanted 2 or more")
 
@@ -220,10 +225,20 @@ class GeneratorTask:
         self.fixed_z = torch.randn(64, options.latent, generator=fixed)
         self.measure_z = torch.randn(options.measure_samples, options.latent, generator=fixed)
         self._measured: tuple[nn.Module, metrics.Features, metrics.Features] | None = None
+        self._known: tuple[Tensor, float] | None = None
 
     def _adam(self, network: nn.Module, rate: float) -> torch.optim.Optimizer:
         learned = [p for p in network.parameters() if p.requires_grad]
-        return torch.optim.Adam(learned, rate, (self.options.beta1, self.options.beta2))
+        fused = self.device.type == "cuda"  # one launch for all numbers
+        return torch.optim.Adam(learned, rate, (self.options.beta1, self.options.beta2), fused=fused)
+
+    def _set_rates(self) -> None:
+        """Learning rates for where the training is: as the options say, and falling to nothing at its end."""
+        options = self.options
+        left = min(1.0, (1 - self.progress) / options.decay) if options.decay else 1.0
+        for name, rate in (("generator", options.g_lr), ("discriminator", options.d_lr)):
+            for group in self.optimizers[name].param_groups:
+                group["lr"] = rate * left
 
     def _new_judges(self) -> Judges:
         options, judges = self.options, Judges()
@@ -243,9 +258,11 @@ class GeneratorTask:
                 x = self.pictures.subset(self.training[start : start + 64]).to(self.device)
                 x = x.flip(3) if mirrored else x
                 parts.append(self.view.describe(x, self.view.maps(x)))
-        joined = [torch.cat(columns) for columns in zip(*parts, strict=True)]
-        codes = find_codes(joined, self.options.latent)
-        return codes, normalised(codes.encode(joined)).reshape(2, len(self.training), -1)
+        joined = [torch.cat(columns).cpu() for columns in zip(*parts, strict=True)]
+        found = find_codes(joined, self.options.latent)
+        latents = normalised(found.encode(joined)).reshape(2, len(self.training), -1)
+        codes = Codes(*(part.to(self.device) for part in (found.mean, found.axes, found.weight)))
+        return codes, latents.to(self.device)
 
     def _amp(self) -> torch.autocast:
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.dtype == torch.bfloat16)
@@ -253,12 +270,13 @@ class GeneratorTask:
     def step(self, batch: Batch) -> Mapping[str, Tensor | float]:
         """One step of the discriminator and one of the generator, on the same pictures."""
         options = self.options
+        self._set_rates()
         if options.reset_discriminator_every and batch.step and batch.step % options.reset_discriminator_every == 0:
             self._reset_discriminator(batch.step)
         real = batch.pictures.to(self.device)
         count = len(real)
         pairs = count // 2 if options.coverage or options.l1 or options.ssim else 0
-        z = torch.randn(count, options.latent).to(self.device)
+        z = torch.randn(count, options.latent).to(self.device, non_blocking=True)  # or it waits for the last step
         if pairs:
             known = self.latents[batch.mirrored[:pairs].long(), batch.index[:pairs]]
             z[:pairs] = known + options.pair_noise * z[:pairs]
@@ -285,7 +303,7 @@ class GeneratorTask:
             values["coverage"] = losses.feature_distance(compared, wanted)
             loss = loss + options.coverage * values["coverage"]
         if pairs and options.l1:
-            values["l1"] = losses.l1(F.avg_pool2d(fake[:pairs], 4), F.avg_pool2d(real[:pairs], 4))
+            values["l1"] = losses.l1(*(F.avg_pool2d(x[:pairs], max(4, options.size // 16)) for x in (fake, real)))
             loss = loss + options.l1 * values["l1"]
         if pairs and options.ssim:
             values["ssim"] = 1 - losses.ssim(fake[:pairs], real[:pairs])
@@ -293,7 +311,7 @@ class GeneratorTask:
         if options.code and pairs < count:
             found = self.codes.encode(self.view.describe(fake, maps_fake))[pairs:]
             error = (found - normalised(z[pairs:])).square().mean(0)
-            values["code"] = (error * self.codes.weight.to(error.device)).sum()
+            values["code"] = (error * self.codes.weight).sum()
             loss = loss + options.code * values["code"]
         self.optimizers["generator"].zero_grad(set_to_none=True)
         torch.autograd.backward(loss)
@@ -390,6 +408,20 @@ class GeneratorTask:
             )
             self._measured = network, training, held_out
         return self._measured
+
+    def known(self) -> tuple[Tensor, float]:
+        """Descriptors of the training pictures, and the median distance from a held-out picture to the nearest."""
+        if self._known is None:
+            learned = self.pictures.subset(self.training)
+            known = descriptors(learned)
+            # a mirrored copy is a copy, too
+            nearest = torch.stack([known.float(), descriptors(learned.flip(3)).float()])
+            new = descriptors(self.pictures.subset(self.held_out or self.training)).float()
+            distances = torch.cdist(new, nearest).amin(0)
+            if not self.held_out:
+                distances.fill_diagonal_(torch.inf)
+            self._known = known, float(distances.min(1).values.median())
+        return self._known
 
     @torch.no_grad()
     def _described(self, pictures: Tensor) -> Tensor:
@@ -506,23 +538,20 @@ def export(task: GeneratorTask, path: Path) -> None:
     pictures never trained on to the nearest of "descriptors").
     """
     task.recalibrate()
-    generator = Generator(task.shown.config, DIRECTIONS).eval()
-    weights = {name: value.cpu() for name, value in task.shown.state_dict().items()}
-    generator.load_state_dict({**weights, "directions": generator.directions})
-    spread_latents(generator, find_directions(generator, 1)[0], task.options.spread)
+    known, novelty = task.known()
+    write_generator(task.shown, path, spread=task.options.spread, known=known, novelty=novelty)
+
+
+def write_generator(trained: Generator, path: Path, *, spread: float, known: Tensor, novelty: float) -> None:
+    """Write ``trained`` with its latents spread, mean latent and directions found anew; see :func:`export`."""
+    generator = Generator(trained.config, DIRECTIONS).eval().to(trained.mean_latent.device)
+    generator.load_state_dict({**trained.state_dict(), "directions": generator.directions})
+    spread_latents(generator, find_directions(generator, 1)[0], spread)
     mean, directions = find_directions(generator, DIRECTIONS)
     generator.mean_latent.copy_(mean)
     generator.directions[: len(directions)].copy_(directions)
-    known = descriptors(task.pictures.subset(task.training))
-    # a mirrored copy is a copy, too
-    nearest = torch.stack([known.float(), descriptors(task.pictures.subset(task.training).flip(3)).float()])
-    new = descriptors(task.pictures.subset(task.held_out or task.training)).float()
-    distances = torch.cdist(new, nearest).amin(0)
-    if not task.held_out:
-        distances.fill_diagonal_(torch.inf)
-    novelty = f"{float(distances.min(1).values.median()):.4f}"
     tensors = {**generator.state_dict(), "descriptors": known}
-    write_weights(path, tensors, config=generator.config.to_json(), novelty=novelty)
+    write_weights(path, tensors, config=generator.config.to_json(), novelty=f"{novelty:.4f}")
 
 
 def run(options: GeneratorTrainOptions) -> None:
@@ -530,7 +559,7 @@ def run(options: GeneratorTrainOptions) -> None:
     state = load_checkpoint(options.out / "last.pt") if options.resume else None
     device = pick_device(options)
     with processes(device) as world:
-        pictures = load_pictures(options.data, options.size, options.channels, options.out / "cache")
+        pictures = load_folders(options.data, options.also, options.size, options.channels, options.out / "cache")
         training, held_out = hold_out(pictures.names, options.hold_out)
         if world.first:
             start_folder(options)
@@ -546,10 +575,12 @@ def run(options: GeneratorTrainOptions) -> None:
                 tqdm.write(f"FD, KID, diversity and novelty are not measured: {error}")
         task = GeneratorTask(options, pictures, training, held_out, device=device, world=world)
         first = restore(task, state, options.out / "last.pt") if state else 0
+        weight = options.out / "generator.safetensors"
+        placed = torch.tensor(pictures.array, device=device) if device.type == "cuda" else None
         stream = batches(
             pictures, training, batch=options.batch, seed=options.seed, first=first, steps=options.steps,
-            rank=world.rank, world=world.size,
+            rank=world.rank, world=world.size, placed=placed,
         )  # fmt: skip
-        train(task, options, stream, world, first)
+        train(task, options, stream, world, first, (lambda: export(task, weight)) if options.export_each else None)
         if world.first:
-            export(task, options.out / "generator.safetensors")
+            export(task, weight)

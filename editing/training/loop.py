@@ -93,6 +93,8 @@ def pick_device(options: TrainOptions) -> torch.device:
         raise OptionError("--device is cuda, but PyTorch finds no GPU here; use --device cpu")
     device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
     torch.cuda.set_device(device)
+    torch.backends.cudnn.benchmark = True
+    torch.backends.cuda.matmul.allow_tf32 = True
     return device
 
 
@@ -122,8 +124,8 @@ def update_average(average: nn.Module, network: nn.Module, decay: float, step: i
     decay = min(decay, (step + 1) / (step + 10))
     with torch.no_grad():
         torch._foreach_lerp_(list(average.parameters()), list(network.parameters()), 1 - decay)
-        for mine, theirs in zip(average.buffers(), network.buffers(), strict=True):
-            mine.copy_(theirs)
+        if buffers := list(average.buffers()):
+            torch._foreach_copy_(buffers, list(network.buffers()))
 
 
 def learn(optimizer: torch.optim.Optimizer, loss: Tensor, rate: float, longest: float = 0.0) -> Tensor:
@@ -148,18 +150,26 @@ def learn(optimizer: torch.optim.Optimizer, loss: Tensor, rate: float, longest: 
     return length
 
 
-def train(task: Task[Step], options: TrainOptions, batches: Iterable[Step], world: World, first: int) -> None:
+def train(
+    task: Task[Step],
+    options: TrainOptions,
+    batches: Iterable[Step],
+    world: World,
+    first: int,
+    saved: Callable[[], None] | None = None,
+) -> None:
     """Run ``batches`` through the task, from step ``first`` on; see the module's text for what is written.
 
     With ``options.minutes`` it ends after that time as if all steps were made, and the task's ``progress`` follows
     whichever of steps and clock is further. Raises Stopped after SIGINT or SIGTERM, once the step is done and saved;
-    TrainingError when a value is not finite or the disk is full, leaving the last checkpoint as it was.
+    TrainingError when a value is not finite (on a GPU seen with the next line of the log only, so that no step waits
+    for the last) or the disk is full, leaving the last checkpoint as it was. ``saved`` is called after each checkpoint.
     """
     out = options.out
     columns = ("step", "seconds", "images_per_second", *task.columns)
     log = _Log(out / "log.csv", columns, keep_below=first + 1) if world.first else None
     spent = log.seconds if log else 0.0
-    sums: dict[str, float] = {}
+    sums: dict[str, float | Tensor] = {}
     count, began, window = 0, time.monotonic(), time.monotonic()
     limit = 60 * options.minutes or math.inf
     bar = tqdm(total=options.steps, initial=first, unit="step", disable=not world.first, dynamic_ncols=True)
@@ -168,12 +178,11 @@ def train(task: Task[Step], options: TrainOptions, batches: Iterable[Step], worl
         for batch in batches:
             seed_step(options.seed, step, world.rank)
             task.progress = min(1.0, max(step / options.steps, (time.monotonic() - began) / limit))
-            values = {name: float(value) for name, value in task.step(batch).items()}
+            values = task.step(batch)
             step += 1
             for name, value in values.items():
-                if not math.isfinite(value):
-                    raise TrainingError(_not_finite(name, value, step, out))
-                sums[name] = sums.get(name, 0.0) + value
+                on_gpu = isinstance(value, Tensor) and value.is_cuda
+                sums[name] = sums.get(name, 0.0) + (value if on_gpu else _finite(name, value, step, out))
             count += 1
             for name, average in task.averaged.items():
                 update_average(average, task.networks[name], options.ema, step)
@@ -184,7 +193,7 @@ def train(task: Task[Step], options: TrainOptions, batches: Iterable[Step], worl
             if log and (step % options.log_every == 0 or done):
                 now = time.monotonic()
                 speed = count * options.batch * world.size / max(now - window, 1e-9)
-                means = {name: total / count for name, total in sums.items()}
+                means = {name: _finite(name, total, step, out) / count for name, total in sums.items()}
                 log.add({"step": step, "seconds": spent + now - began, "images_per_second": speed, **means})
                 bar.set_postfix({"img/s": f"{speed:.0f}"})
                 sums, count, window = {}, 0, now
@@ -202,11 +211,20 @@ def train(task: Task[Step], options: TrainOptions, batches: Iterable[Step], worl
             if world.first and (step % options.checkpoint_every == 0 or done):
                 _check_finite(task, step, out)
                 save_checkpoint(task, options, step, out / "last.pt")
+                if saved:
+                    saved()
             window += time.monotonic() - pause  # speed is that of learning alone
             if stopping and not complete:
                 raise Stopped(f"Stopped at step {step} of {options.steps}; the same command with --resume goes on")
             if complete:
                 return
+
+
+def _finite(name: str, value: float | Tensor, step: int, out: Path) -> float:
+    value = float(value)
+    if not math.isfinite(value):
+        raise TrainingError(_not_finite(name, value, step, out))
+    return value
 
 
 def _not_finite(name: str, value: float, step: int, out: Path) -> str:

@@ -199,6 +199,22 @@ def test_what_is_exported_draws_the_same_pictures(options: Options, tmp_path: Pa
     assert torch.allclose(w.mean(0), network.mean_latent, atol=0.1)
 
 
+def test_learning_rates_fall_to_nothing_in_the_last_share(options: Options) -> None:
+    task = make(options(decay=0.4, g_lr=1e-3, d_lr=2e-3))
+    for progress, left in ((0.0, 1.0), (0.6, 1.0), (0.8, 0.5), (1.0, 0.0)):
+        task.progress = progress
+        train(task, 1)
+        assert task.optimizers["generator"].param_groups[0]["lr"] == pytest.approx(1e-3 * left)
+        assert task.optimizers["discriminator"].param_groups[0]["lr"] == pytest.approx(2e-3 * left)
+
+
+def test_an_export_beside_each_checkpoint(options: Options, monkeypatch: pytest.MonkeyPatch) -> None:
+    exported = []
+    monkeypatch.setattr(generator, "export", lambda task, path: exported.append(task.progress))
+    generator.run(options(steps=4, checkpoint_every=2, export_each=True))
+    assert exported == [0.25, 0.75, 0.75]  # and in the end
+
+
 def test_directions_move_the_picture_most_where_the_features_vary_most() -> None:
     torch.manual_seed(0)
     network = Generator(GeneratorConfig(size=32, latent=8, style=8, capacity=128, max_channels=32)).eval()
