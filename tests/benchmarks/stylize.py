@@ -33,8 +33,8 @@ from editing.pipelines.gatys import CONTENT, GatysOptions
 from editing.runtime import cpu_has_bf16
 from editing.training.backbones import load_vgg
 from editing.training.data import find_pictures, hold_out
-from editing.training.photos import read_photo
-from editing.training.stylizer import StylizerTrainOptions, reduced, squared, to_tensor
+from editing.training.photos import read_photo, to_tensor
+from editing.training.stylizer import StylizerTrainOptions, reduced, squared
 
 
 def load(file: Path) -> tuple[Stylizer, torch.Tensor, list[dict[str, str]]]:

@@ -28,7 +28,7 @@ def test_a_folder_is_decoded_once(folder: Path, tmp_path: Path, monkeypatch: pyt
     assert isinstance(pictures.array, np.memmap)
     assert pictures.names[:2] == ("00.png", "02.webp")
     assert "more/01.jpg" in pictures.names
-    monkeypatch.setattr(data, "_decode", lambda *_: pytest.fail("decoded again"))
+    monkeypatch.setattr(data, "read_square", lambda *_: pytest.fail("decoded again"))
     again = load_pictures(folder, 16, 3, tmp_path)
     assert again.names == pictures.names
     assert np.array_equal(again.array, pictures.array)

@@ -106,7 +106,7 @@ def test_the_encoder_sees_in_a_picture_what_it_learned_from(folder: Path, tmp_pa
     task = task_of(options(folder, tmp_path))
     picture = stylizer.to_tensor([stylizer.reduced(task.styles.gallery[0], 32)])
     with torch.no_grad():
-        own = task.stylizer.code(picture)
+        own = task.network.code(picture)
         learned = task.encoder.from_moments(task.targets["gallery", 0, 0][1])
     assert torch.allclose(own, learned, atol=1e-5)
 
@@ -220,9 +220,9 @@ def test_teachers_are_learned_from_at_first(folder: Path, tmp_path: Path) -> Non
 
 def test_what_is_no_number_is_not_learned(folder: Path, tmp_path: Path) -> None:
     task = task_of(options(folder, tmp_path, style=float(np.finfo(np.float32).max)))
-    before = [x.detach().clone() for x in task.stylizer.parameters()]
+    before = [x.detach().clone() for x in task.network.parameters()]
     assert float(task.step(0)["skipped"]) == 1
-    assert all(torch.equal(a, b) for a, b in zip(before, task.stylizer.parameters(), strict=True))
+    assert all(torch.equal(a, b) for a, b in zip(before, task.network.parameters(), strict=True))
 
 
 def test_variants_of_a_style_differ_and_stay(folder: Path, tmp_path: Path) -> None:
