@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any, ClassVar, Self
 
 
-def limited(default: Any, allowed: Sequence[int], counts: Sequence[int] = ()) -> Any:
-    """A field of a configuration: a whole number or a switch among ``allowed``, or a tuple of as many as ``counts``.
+def limited(default: Any, allowed: Sequence[int | str], counts: Sequence[int] = ()) -> Any:
+    """A field of a configuration: a number, a switch or a word among ``allowed``, or a tuple of as many as ``counts``.
 
     Tuples within a tuple have as many entries, too.
     """
@@ -59,14 +59,14 @@ def _tuples(value: Any) -> Any:
     return tuple(_tuples(part) for part in value) if isinstance(value, list | tuple) else value
 
 
-def _fits(value: Any, like: Any, allowed: Sequence[int], counts: Sequence[int]) -> bool:
+def _fits(value: Any, like: Any, allowed: Sequence[int | str], counts: Sequence[int]) -> bool:
     if isinstance(like, tuple):
         within = isinstance(value, tuple) and len(value) in counts
         return within and all(_fits(part, like[0], allowed, counts) for part in value)
     return type(value) is type(like) and value in allowed
 
 
-def _words(numbers: Sequence[int]) -> str:
+def _words(numbers: Sequence[int | str]) -> str:
     if isinstance(numbers, range):
         return str(numbers[0]) if len(numbers) == 1 else f"{numbers[0]} to {numbers[-1]}"
     return " or ".join(map(str, numbers))

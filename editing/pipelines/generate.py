@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -164,12 +165,12 @@ def generate(
     raises.
     """
     network = network or load(options.model)
+    other = None if options.mix_seed is None else network.latent(options.mix_seed)
     seeds = range(options.seed, options.seed + options.count)
-    latents = [network.latent(seed) for seed in seeds]
-    if options.mix_seed is not None:
-        other = network.latent(options.mix_seed)
-        latents = [slerp(z, other, options.mix) for z in latents]
-    return _samples(network, options, seeds, latents, report)
+    latents = [(seed, network.latent(seed)) for seed in seeds]
+    if other is not None:
+        latents = [(seed, slerp(z, other, options.mix)) for seed, z in latents]
+    return _drawn(network, latents, options, report)
 
 
 def walk(
@@ -180,21 +181,35 @@ def walk(
 ) -> list[Sample]:
     """Draw the frames of a walk; each is what :func:`generate` gives for its mix of two seeds in :func:`path`."""
     network = network or load(options.model)
-    places = path(options)
-    latents = [slerp(network.latent(seed), network.latent(other), amount) for seed, other, amount in places]
-    return _samples(network, options, [seed for seed, _, _ in places], latents, report)
+    latents = [
+        (seed, slerp(network.latent(seed), network.latent(other), amount)) for seed, other, amount in path(options)
+    ]
+    return _drawn(network, latents, options, report)
 
 
-def _samples(
-    network: LoadedGenerator, options: GenerateOptions | WalkOptions, seeds: Sequence[int], latents: Sequence[Latent],
+def _drawn(
+    network: LoadedGenerator,
+    latents: Sequence[tuple[int, Latent]],
+    options: GenerateOptions | WalkOptions,
     report: Report,
-) -> list[Sample]:  # fmt: skip
-    samples = []
-    report(0, len(latents))
-    for seed, z in zip(seeds, latents, strict=True):
+) -> list[Sample]:
+    """The pictures of latents, each named by a seed: as many at a time as there are cores, one thread for each."""
+
+    def draw(named: tuple[int, Latent]) -> Sample:
+        seed, z = named
         pixels = network.draw(z, options.truncation, options.directions)
-        samples.append(Sample(seed=seed, picture=Picture(pixels=pixels), novelty=network.novelty(pixels)))
-        report(len(samples), len(latents))
+        return Sample(seed=seed, picture=Picture(pixels=pixels), novelty=network.novelty(pixels))
+
+    samples: list[Sample] = []
+    report(0, len(latents))
+    # the threads have the setting for good, or one that ends would give the others' sums more threads
+    with _one_thread(), ThreadPoolExecutor(runtime.cores(), initializer=torch.set_num_threads, initargs=(1,)) as pool:
+        try:
+            for sample in pool.map(draw, latents):
+                samples.append(sample)
+                report(len(samples), len(latents))
+        finally:
+            pool.shutdown(cancel_futures=True)  # where ``report`` raised, the rest is not wanted
     return samples
 
 

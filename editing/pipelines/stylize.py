@@ -51,7 +51,7 @@ from editing.weights.load import config_of, fit, load_state, metadata_of, unusab
 
 BASE = 768  # longest side of the working copy at style scale 1, in pixels
 SHORTEST = 64  # pixels: what the working copy of the narrowest picture has across
-STYLE_SIDE = 256  # shorter side at which a style picture is looked at, as in the training
+STYLE_SIDE = 256  # shorter side at which Gatys' method looks at a style picture
 DETAIL = 0.5  # the share of the photo's fine light and shade that is put back where the working copy is smaller
 ALWAYS_WHOLE = 300_000  # pixels of a working copy that fit into the memory of any machine
 WHOLE = 1_000_000  # pixels of a working copy that are painted at once; one pass instead of two
@@ -92,7 +92,8 @@ class LoadedStylizer:
 
     def look_at(self, picture: Picture) -> torch.Tensor:
         """The code (1, code) float32 of a style picture."""
-        tensor = self._tensor(_style_copy(picture, self.network.config.multiple)[None])
+        config = self.network.config
+        tensor = self._tensor(_style_copy(picture, config.multiple, config.style_side)[None])
         code: torch.Tensor = self.network.code(tensor).float()
         if not bool(torch.isfinite(code).all()):
             raise self._not_numbers()
@@ -276,10 +277,8 @@ def optimise(
     width, height = _optimised_size(picture.width, picture.height, options)
     copy = _working_copy(pixels, height, width)
     with torch.inference_mode(False):
-        steps = gatys.painting(
-            _tensor(copy[None], vgg.backend), _tensor(_style_copy(style, 8)[None], vgg.backend), vgg.network,
-            steps=options.optimise,
-        )  # fmt: skip
+        content, wanted = (_tensor(x[None], vgg.backend) for x in (copy, _style_copy(style, 8, STYLE_SIDE)))
+        steps = gatys.painting(content, wanted, vgg.network, steps=options.optimise)
     report(0, options.optimise)
     for done in range(1, options.optimise + 1):
         with torch.inference_mode(False):  # a job's own mode remembers nothing to differentiate
@@ -461,12 +460,12 @@ def _working_copy(pixels: Pixels, height: int, width: int) -> Floats:
     return np.repeat(copy.clip(0, 1), 3 // copy.shape[2], axis=2)
 
 
-def _style_copy(picture: Picture, multiple: int) -> Floats:
-    """A style picture (h, w, 3) in [0, 1] at the size at which styles are looked at."""
+def _style_copy(picture: Picture, multiple: int, side: int) -> Floats:
+    """A style picture (h, w, 3) in [0, 1] with its shorter side made about ``side``, at which it is looked at."""
     height, width = picture.pixels.shape[:2]
-    factor = STYLE_SIDE / min(height, width)
-    longest = 4 * STYLE_SIDE  # a banner is squeezed: looked at whole it would take minutes
-    sides = [_rounded(min(longest, side * factor), multiple) for side in (height, width)]
+    factor = side / min(height, width)
+    longest = 4 * side  # a banner is squeezed: looked at whole it would take minutes
+    sides = [_rounded(min(longest, length * factor), multiple) for length in (height, width)]
     return _working_copy(fill_transparent(picture), *sides)
 
 
