@@ -125,6 +125,7 @@ def measure(arguments: argparse.Namespace) -> None:
     jobs = [("gallery", name, stems[file], gallery[i, None]) for i, (name, file) in enumerate(chosen.items())]
     jobs += [("unseen", name, stems[Path(name).stem], None) for name in unseen]
     vgg, even = load_vgg(), gradient(side)
+    steps, weight = arguments.steps, arguments.style
     seen = [vgg(photo) for photo in photos]
     left = {"gallery": arguments.pairs, "unseen": arguments.pairs}
     rows: dict[str, list[tuple[float, ...]]] = {"gallery": [], "unseen": []}
@@ -152,14 +153,12 @@ def measure(arguments: argparse.Namespace) -> None:
         if left[kind]:
             left[kind] -= 1
             which = number % len(photos)
-            stem = f"{Path(name).stem}-{held[which].stem}-{side}-{arguments.steps}-{arguments.style:g}"
+            stem = f"{Path(name).stem}-{held[which].stem}-{side}-{steps}-{weight:g}"
             kept = arguments.work / "gatys" / f"{stem}.png"
             if not kept.exists():
                 kept.parent.mkdir(parents=True, exist_ok=True)
                 for made in tqdm(
-                    gatys.painting(photos[which], style, vgg, steps=arguments.steps, weight=arguments.style),
-                    total=arguments.steps,
-                    leave=False,
+                    gatys.painting(photos[which], style, vgg, steps=steps, weight=weight), total=steps, leave=False
                 ):
                     last = made
                 Image.fromarray((last[0].permute(1, 2, 0) * 255).round().byte().numpy()).save(kept)
