@@ -565,5 +565,5 @@ def export(task: StylizerTask, path: Path) -> None:
     """Write what the app needs; raises TrainingError."""
     write_weights(
         path, task.shown.state_dict() | {"gallery": task.codes},
-        config=task.shown.config.to_json(), styles=json.dumps([*task.styles.about], ensure_ascii=False),
+        **task.shown.config.metadata(), styles=json.dumps([*task.styles.about], ensure_ascii=False),
     )  # fmt: skip
