@@ -30,6 +30,7 @@ class StylizerConfig(Config):
     """What a :class:`Stylizer` is made of."""
 
     network: ClassVar[str] = "stylizer"
+    later: ClassVar[tuple[str, ...]] = ("style_side", "enlarging")
 
     # Channels at the picture's size, at a half and at a quarter.
     widths: tuple[int, int, int] = limited((24, 48, 128), range(1, 1025), range(3, 4))
