@@ -288,7 +288,7 @@ def _options(given: Mapping[str, Any], **more: Any) -> StylizeOptions:
     listed = [entry.name for entry in _gallery(asked.model)]
     for name in ([] if own else [asked.style]) + ([] if own_second or not asked.second else [asked.second]):
         if name not in listed:
-            choices = ", ".join(listed) or messages.NOTHING_GIVEN
+            choices = ", ".join(listed) or messages.NO_GALLERY
             raise OptionError(messages.NOT_IN_GALLERY, name=name[:60], choices=choices)
     return asked
 
