@@ -168,6 +168,11 @@ def styles(model: str = "stylizer") -> tuple[Style, ...]:
     return _styles(find_weight(model, "stylize"))
 
 
+def takes_pictures(model: str) -> bool:
+    """Whether any picture can be the style, not those of the gallery alone; as :func:`styles`."""
+    return isinstance(config_of(find_weight(model, "stylize")), StylizerConfig)
+
+
 def _styles(weight: Weight) -> tuple[Style, ...]:
     try:
         listed = json.loads(metadata_of(weight).get("styles", "[]"))
