@@ -164,17 +164,12 @@ def generate(
     raises.
     """
     network = network or load(options.model)
-    other = None if options.mix_seed is None else network.latent(options.mix_seed)
-    samples = []
-    report(0, options.count)
-    for seed in range(options.seed, options.seed + options.count):
-        z = network.latent(seed)
-        if other is not None:
-            z = slerp(z, other, options.mix)
-        pixels = network.draw(z, options.truncation, options.directions)
-        samples.append(Sample(seed=seed, picture=Picture(pixels=pixels), novelty=network.novelty(pixels)))
-        report(len(samples), options.count)
-    return samples
+    seeds = range(options.seed, options.seed + options.count)
+    latents = [network.latent(seed) for seed in seeds]
+    if options.mix_seed is not None:
+        other = network.latent(options.mix_seed)
+        latents = [slerp(z, other, options.mix) for z in latents]
+    return _samples(network, options, seeds, latents, report)
 
 
 def walk(
@@ -185,13 +180,21 @@ def walk(
 ) -> list[Sample]:
     """Draw the frames of a walk; each is what :func:`generate` gives for its mix of two seeds in :func:`path`."""
     network = network or load(options.model)
+    places = path(options)
+    latents = [slerp(network.latent(seed), network.latent(other), amount) for seed, other, amount in places]
+    return _samples(network, options, [seed for seed, _, _ in places], latents, report)
+
+
+def _samples(
+    network: LoadedGenerator, options: GenerateOptions | WalkOptions, seeds: Sequence[int], latents: Sequence[Latent],
+    report: Report,
+) -> list[Sample]:  # fmt: skip
     samples = []
-    report(0, options.frames)
-    for seed, other, amount in path(options):
-        z = slerp(network.latent(seed), network.latent(other), amount)
+    report(0, len(latents))
+    for seed, z in zip(seeds, latents, strict=True):
         pixels = network.draw(z, options.truncation, options.directions)
         samples.append(Sample(seed=seed, picture=Picture(pixels=pixels), novelty=network.novelty(pixels)))
-        report(len(samples), options.frames)
+        report(len(samples), len(latents))
     return samples
 
 
