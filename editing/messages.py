@@ -686,6 +686,7 @@ NOT_DRAWN = Text(
 
 # ---- the page --------------------------------------------------------------------------------------------------------
 
+STOPPED = Text("Stopped.", "已停止。")
 NO_PICTURE = Text("There is no picture yet: drop one first.", "还没有图片：请先放入一张。")
 NO_CLIP = Text("There is no clip yet: drop one first.", "还没有动图或视频：请先放入一个。")
 NO_PICTURE_SENT = Text("No picture was sent: give a file.", "没有收到图片：请提供一个文件。")

@@ -268,7 +268,7 @@ def test_optimising_shows_each_picture_and_frees_the_machine(
 ) -> None:
     vgg = random_vgg()
     monkeypatch.setattr(stylize, "load_vgg", lambda: vgg)
-    monkeypatch.setattr(stylize, "digest", lambda weight: vgg.sha256)
+    monkeypatch.setattr("editing.pipelines.recipe.digest", lambda weight: vgg.sha256)
     steps = optimising(source, style=None, own=str(tmp_path / "mine.png"))
     first = next(steps)
     assert first["info"].startswith("Steps: 10 of 20<br>**80 × 60**")
