@@ -167,7 +167,8 @@ def test_importing_reads_and_asks_nothing(module: str, not_loaded: set[str]) -> 
     ran = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=120)
     assert ran.returncode == 0, ran.stderr
     opened, connected, loaded = json.loads(ran.stdout.splitlines()[-1])
-    # Of one file the page reads what stands before the tensors: the names of its styles.
-    assert {Path(file).name for file in opened} <= ({"stylizer.safetensors"} if module == "app" else set())
+    # Of two files the page reads what stands before the tensors: the names of their styles.
+    styles = {"stylizer.safetensors", "magenta.safetensors"}
+    assert {Path(file).name for file in opened} <= (styles if module == "app" else set())
     assert not connected
     assert not set(loaded) & not_loaded

@@ -25,6 +25,7 @@ class Config:
     """
 
     network: ClassVar[str]  # what a weight says of itself under "network" in its metadata
+    later: ClassVar[tuple[str, ...]] = ()  # fields that files from before there was "network" don't have
 
     def __post_init__(self) -> None:
         for part in fields(self):
@@ -35,8 +36,8 @@ class Config:
                 many = f"{_words(counts)} numbers, each " if counts else ""
                 raise ValueError(f"{part.name} is {value!r:.100}, wanted {many}{_words(part.metadata['allowed'])}")
 
-    def to_json(self) -> str:
-        return json.dumps(asdict(self))
+    def to_json(self, without: Sequence[str] = ()) -> str:
+        return json.dumps({name: value for name, value in asdict(self).items() if name not in without})
 
     @classmethod
     def from_json(cls, text: str) -> Self:

@@ -9,25 +9,55 @@ styles' weights.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from editing.networks.config import Config, limited
 from editing.networks.stylizer import Conv, Norms, Residual, Statistics
 
 BLOCKS = 6  # residual blocks at a quarter of the size
 WIDTHS = (32, 32, 32, *[32] * (2 * BLOCKS), 8, 4, 3)  # channels of every instance normalisation, in order
-MULTIPLE = 4  # a photo's sides must be multiples of this
-REACH = 4 + 1 + 2 + 8 * BLOCKS + 2 + 1 + 2 + 4  # as StylizerConfig.reach
+
+
+@dataclass(frozen=True, kw_only=True)
+class MagentaConfig(Config):
+    """What a :class:`Magenta` is made of; the rest is always the same."""
+
+    network: ClassVar[str] = "magenta"
+
+    styles: int = limited(26, range(1, 1025))
+
+    @property
+    def code(self) -> int:
+        """How many numbers say a style: the weight of each."""
+        return self.styles
+
+    @property
+    def multiple(self) -> int:
+        """A photo's sides must be multiples of this."""
+        return 4
+
+    @property
+    def reach(self) -> int:
+        """How many pixels far the result looks at the photo, once the statistics are given."""
+        return 4 + 1 + 2 + 8 * BLOCKS + 2 + 1 + 2 + 4
+
+    def __str__(self) -> str:
+        return f"Magenta, {self.styles} styles"
 
 
 class Magenta(nn.Module):
     """Repaints photos after the weights of its styles."""
 
-    def __init__(self, styles: int = 26) -> None:
+    def __init__(self, config: MagentaConfig = MagentaConfig()) -> None:
         super().__init__()
-        self.styles = nn.Parameter(torch.zeros(styles, 2 * sum(WIDTHS)))  # scales less 1 and shifts, norm by norm
+        self.config = config
+        # Scales less 1 and shifts, norm by norm.
+        self.styles = nn.Parameter(torch.zeros(config.styles, 2 * sum(WIDTHS)))
         self.first = Conv(3, 32, 9)
         self.down = nn.ModuleList(Conv(32, 32, stride=2) for _ in range(2))
         self.blocks = nn.ModuleList(Residual(32) for _ in range(BLOCKS))
@@ -37,7 +67,7 @@ class Magenta(nn.Module):
     def forward(self, content: Tensor, code: Tensor, statistics: Statistics | None = None) -> Tensor:
         """Photos (N, 3, H, W) in [0, 1], styles' weights (N or 1, styles), 1 in all -> (N, 3, H, W) float32 in [0, 1].
 
-        H and W are multiples of ``MULTIPLE``, 16 at least; for ``statistics`` see :class:`Stylizer`.
+        H and W are multiples of ``config.multiple``, 16 at least; for ``statistics`` see :class:`Stylizer`.
         """
         return self._paint(content, Norms(self._chosen(code), WIDTHS, statistics, together=False))
 

@@ -30,6 +30,7 @@ class StylizerConfig(Config):
     """What a :class:`Stylizer` is made of."""
 
     network: ClassVar[str] = "stylizer"
+    later: ClassVar[tuple[str, ...]] = ("style_side", "enlarging")
 
     # Channels at the picture's size, at a half and at a quarter.
     widths: tuple[int, int, int] = limited((24, 48, 128), range(1, 1025), range(3, 4))
@@ -38,8 +39,8 @@ class StylizerConfig(Config):
     # Widths of the convolutions at the picture's size, at a half, a quarter ...
     encoder: tuple[tuple[int, ...], ...] = limited(((64, 64), (128, 128), (256, 256, 256)), range(1, 1025), range(1, 9))
     hidden: int = limited(256, range(1, 4097))  # width of the encoder's small network
-    style_side: int = limited(256, range(1, 4097))  # pixels of a style picture's shorter side, as it was learned from
-    # How maps are enlarged on the way up: "nearest" can weave.
+    style_side: int = limited(256, range(16, 4097))  # of a style picture's shorter side, as in the training, in pixels
+    # How maps are enlarged on the way up; by nearest neighbour they can weave.
     enlarging: str = limited("nearest", ("nearest", "bilinear"))
 
     @property

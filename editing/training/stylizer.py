@@ -132,7 +132,7 @@ class Styles:
     """Style pictures, each (H, W, 3) uint8."""
 
     gallery: tuple[Bytes, ...]
-    about: tuple[dict[str, str], ...]  # name, title, artist and year of each style of the gallery
+    about: tuple[dict[str, str], ...]  # what a Style says, of each of the gallery
     others: tuple[Bytes, ...]
     held_out: tuple[Bytes, ...]
     held_out_names: tuple[str, ...]
@@ -153,7 +153,8 @@ def load_styles(options: StylizerTrainOptions) -> Styles:
     for name, i in zip(options.chosen, gallery, strict=True):
         row = rows.get(photos.names[i], {})
         known = {"title": row.get("title", name), "artist": row.get("creator", ""), "year": row.get("date", "")}
-        about.append({"name": name, **known})
+        chinese = {"title_zh": row.get("title_zh", ""), "artist_zh": row.get("creator_zh", "")}
+        about.append({"name": name, **known, **chinese})
     return Styles(
         gallery=photos.subset(gallery).arrays,
         about=tuple(about),
@@ -164,7 +165,10 @@ def load_styles(options: StylizerTrainOptions) -> Styles:
 
 
 def read_credits(path: Path) -> dict[str, dict[str, str]]:
-    """Rows of a CSV file with the columns file, title, creator and date, by their file; none when it isn't there."""
+    """Rows of a CSV file with the columns file, title, creator, date and, if known, title_zh and creator_zh, by file.
+
+    None when it isn't there.
+    """
     if not path.is_file():
         return {}
     with path.open(newline="", encoding="utf-8") as file:

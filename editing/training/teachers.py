@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from editing.errors import TrainingError
-from editing.networks.magenta import Magenta
+from editing.networks.magenta import Magenta, MagentaConfig
 
 MARGIN = 32  # pixels of a picture's reflection round it: Johnson's networks spoil about 16 at the borders
 
@@ -55,7 +55,8 @@ def load_teachers(folder: Path, device: torch.device) -> Teachers:
     for file in sorted(folder.glob("*.safetensors")):
         state = {name: value.float().to(device) for name, value in sorted(load_file(file).items())}
         if "styles" in state:
-            magenta = Magenta(len(state["styles"])).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+            magenta = Magenta(MagentaConfig(styles=len(state["styles"])))
+            magenta = magenta.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
             magenta.load_state_dict(state)
             magenta.eval().requires_grad_(False)
         else:

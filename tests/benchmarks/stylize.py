@@ -1,11 +1,12 @@
 """Measure a stylizer: ``python tests/benchmarks/stylize.py FILE --data DIR --styles DIR:DIR --work DIR ...``.
 
-FILE is what ``python -m editing train stylizer`` exports. On photos that were held out: the styles of its gallery and
-paintings that were never learned, at ``--side`` pixels, styles at the network's own; losses are those of
-editing/gatys.py, of pictures rounded to 8 bits, and the style's are shares of the untouched photo's. Gatys' method is
-run for ``--pairs`` of each kind (minutes each, painted once and kept). The weave is the highest spectral line at
-periods of 4 and 2 pixels over the median of its surroundings, on a smooth gradient with a grain of 3 of 255. ``--work``
-gets the sheet, photos by styles. ``--speed`` times 512 and 1024 pixels instead: stop all else that computes then.
+FILE is what ``python -m editing train stylizer`` exports. On photos that were held out, evenly spread over them, and on
+every ``--face``: the styles of its gallery whose paintings are there and paintings that were never learned, at
+``--side`` pixels, styles at the network's own; losses are those of editing/pipelines/gatys.py, of pictures rounded to 8
+bits, and the style's are shares of the untouched photo's. Gatys' method is run for ``--pairs`` of each kind (minutes
+each, painted once and kept). The weave is the highest spectral line at periods of 4 and 2 pixels over the median of its
+surroundings, on a smooth gradient with a grain of 3 of 255. ``--work`` gets the sheet, photos by styles. ``--speed``
+times 512 and 1024 pixels instead: stop all else that computes then.
 """
 
 from __future__ import annotations
@@ -33,8 +34,8 @@ from editing.pipelines.gatys import CONTENT
 from editing.runtime import cpu_has_bf16
 from editing.training.backbones import load_vgg
 from editing.training.data import find_pictures, hold_out
-from editing.training.photos import read_photo, to_tensor
-from editing.training.stylizer import StylizerTrainOptions, reduced, squared
+from editing.training.photos import read_photo
+from editing.training.stylizer import StylizerTrainOptions, reduced, squared, to_tensor
 
 
 def load(file: Path) -> tuple[Stylizer, torch.Tensor, list[dict[str, str]]]:
@@ -113,16 +114,18 @@ def measure(arguments: argparse.Namespace) -> None:
     side, style_side = arguments.side, network.config.style_side
     files = find_pictures(arguments.data)
     names = [path.relative_to(arguments.data).as_posix() for path in files]
-    held = [files[i] for i in hold_out(names, arguments.hold_out)[1]][: arguments.photos]
+    kept_out = hold_out(names, arguments.hold_out)[1]
+    spread = np.linspace(0, len(kept_out) - 1, arguments.photos).round().astype(int)
+    held = [*(files[kept_out[i]] for i in spread), *(arguments.face or [])]
     photos = [to_tensor([squared(read_photo(path), side)]) for path in held]
-    faces = [to_tensor([squared(read_photo(path), side)]) for path in arguments.face or []]
     stems = {path.stem: path for folder in arguments.styles.split(os.pathsep) for path in find_pictures(Path(folder))}
     pairs = arguments.gallery or StylizerTrainOptions.gallery
     chosen = StylizerTrainOptions(data=arguments.data, styles=Path(), out=arguments.work, gallery=pairs).chosen
-    if list(chosen) != [row["name"] for row in about]:
-        sys.exit(f"{arguments.file} has another gallery: {', '.join(row['name'] for row in about)}; give --gallery")
+    learned_codes = {row["name"]: gallery[i, None] for i, row in enumerate(about)}
+    if not set(chosen) <= set(learned_codes):
+        sys.exit(f"{arguments.file} has another gallery: {', '.join(learned_codes)}; give --gallery")
     unseen = arguments.held_out.split()
-    jobs = [("gallery", name, stems[file], gallery[i, None]) for i, (name, file) in enumerate(chosen.items())]
+    jobs = [("gallery", name, stems[file], learned_codes[name]) for name, file in chosen.items()]
     jobs += [("unseen", name, stems[Path(name).stem], None) for name in unseen]
     vgg, even = load_vgg(), gradient(side)
     steps, weight = arguments.steps, arguments.style
@@ -130,7 +133,7 @@ def measure(arguments: argparse.Namespace) -> None:
     left = {"gallery": arguments.pairs, "unseen": arguments.pairs}
     rows: dict[str, list[tuple[float, ...]]] = {"gallery": [], "unseen": []}
     theirs: dict[str, list[tuple[float, ...]]] = {"gallery": [], "unseen": []}
-    everything = [*photos[:3], *faces, even]
+    everything = [*photos, even]
     sheet = [torch.cat([torch.ones(1, 3, side, side), *everything], 3)]
     arguments.work.mkdir(parents=True, exist_ok=True)
     for number, (kind, name, file, learned) in enumerate(tqdm(jobs, unit="style")):
@@ -157,9 +160,8 @@ def measure(arguments: argparse.Namespace) -> None:
             kept = arguments.work / "gatys" / f"{stem}.png"
             if not kept.exists():
                 kept.parent.mkdir(parents=True, exist_ok=True)
-                for made in tqdm(
-                    gatys.painting(photos[which], style, vgg, steps=steps, weight=weight), total=steps, leave=False
-                ):
+                painting = gatys.painting(photos[which], style, vgg, steps=steps, weight=weight)
+                for made in tqdm(painting, total=steps, leave=False):
                     last = made
                 Image.fromarray((last[0].permute(1, 2, 0) * 255).round().byte().numpy()).save(kept)
             there = seen[which][CONTENT]
@@ -177,10 +179,10 @@ def measure(arguments: argparse.Namespace) -> None:
     for kind, found in rows.items():
         if found:
             mean = np.mean(found, 0)
-            worst = max(row[4] for row in found)
+            worst, woven = max(row[2] for row in found), max(row[4] for row in found)
             print(
-                f"{kind:8} {len(found):3} styles: {mean[0]:.3f} of {mean[1]:.3f}, share {mean[0] / mean[1]:.3f} "
-                f"(mean of shares {mean[2]:.3f}); content {mean[3]:.3f}; highest weave {worst:.1f}"
+                f"{kind:8} {len(found):3} styles: {mean[0]:.3f} of {mean[1]:.3f}, mean of shares {mean[2]:.3f} "
+                f"(worst {worst:.3f}); content {mean[3]:.3f}; highest weave {woven:.1f}"
             )
         if theirs[kind]:
             mean = np.mean(theirs[kind], 0)
@@ -199,9 +201,9 @@ def main() -> None:
     parser.add_argument("--work", type=Path, metavar="DIR", help="where Gatys' pictures and the sheet go")
     parser.add_argument("--gallery", help="as in the training, where it was not the usual one")
     parser.add_argument("--held-out", default="", metavar="NAMES", help="paintings that were never learned, by name")
-    parser.add_argument("--face", type=Path, action="append", metavar="FILE", help="a further photo for the sheet")
+    parser.add_argument("--face", type=Path, action="append", metavar="FILE", help="a further photo")
     parser.add_argument("--side", type=int, default=384, help="of the photos, in pixels (default: 384)")
-    parser.add_argument("--photos", type=int, default=6, help="held-out photos for each style (default: 6)")
+    parser.add_argument("--photos", type=int, default=4, help="held-out photos for each style (default: 4)")
     parser.add_argument("--hold-out", type=int, default=40)
     parser.add_argument("--pairs", type=int, default=2, help="of each kind for Gatys' method (default: 2)")
     parser.add_argument("--steps", type=int, default=300, help="of Gatys' method (default: 300)")

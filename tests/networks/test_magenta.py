@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import torch
 
-from editing.networks.magenta import BLOCKS, REACH, WIDTHS, Magenta, from_onnx
+from editing.networks.magenta import BLOCKS, WIDTHS, Magenta, MagentaConfig, from_onnx
 
 
 def small() -> Magenta:
     torch.manual_seed(0)
-    network = Magenta(3).eval()
+    network = Magenta(MagentaConfig(styles=3)).eval()
     network.styles.data.normal_(0, 0.3)
     return network
 
@@ -33,7 +33,7 @@ def test_tiles_with_the_statistics_of_the_whole_are_parts_of_it() -> None:
     with torch.no_grad():
         whole, statistics = network(photo, code), network.statistics(photo, code)
         tile = network(photo[..., :140], code, statistics)
-    seen = 140 - -(-REACH // 4) * 4
+    seen = 140 - -(-network.config.reach // 4) * 4
     assert torch.allclose(tile[..., :seen], whole[..., :seen], atol=1e-5)
     assert not torch.allclose(tile, whole[..., :140], atol=1e-3)
 
@@ -41,7 +41,7 @@ def test_tiles_with_the_statistics_of_the_whole_are_parts_of_it() -> None:
 def test_the_wheels_tensors_find_their_places() -> None:
     names = [f"contract.{i}" for i in range(3)] + [f"res.{i}.{j}" for i in range(BLOCKS) for j in range(2)]
     names += [f"expand.{i}" for i in range(3)]
-    network, given = Magenta(2).requires_grad_(False), {}
+    network, given = Magenta(MagentaConfig(styles=2)).requires_grad_(False), {}
     convolutions = [value for name, value in network.state_dict().items() if name != "styles"]
     for i, (name, width, weight) in enumerate(zip(names, WIDTHS, convolutions, strict=True)):
         given |= {f"{name}.w": torch.full_like(weight, float(i))}

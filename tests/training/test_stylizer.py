@@ -15,7 +15,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from editing.errors import OptionError, TrainingError
-from editing.networks.magenta import Magenta
+from editing.networks.magenta import Magenta, MagentaConfig
 from editing.networks.stylizer import Stylizer, StylizerConfig, Vgg
 from editing.pipelines import gatys
 from editing.training import stylizer
@@ -120,7 +120,7 @@ def test_what_is_exported_paints_the_same(folder: Path, tmp_path: Path) -> None:
         about = json.loads(file.metadata()["styles"])
         state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
     assert [style["name"] for style in about] == ["one", "two", "06"]
-    assert all(set(style) == {"name", "title", "artist", "year"} for style in about)
+    assert all(set(style) == {"name", "title", "artist", "year", "title_zh", "artist_zh"} for style in about)
     assert {value.dtype for value in state.values()} == {torch.float16}
     gallery = state.pop("gallery").float()
     assert gallery.shape == (3, config.code)
@@ -142,11 +142,13 @@ def test_titles_and_artists_come_from_the_credits(folder: Path, tmp_path: Path) 
     for file in folder.rglob("*.*"):
         (tmp_path / "styles" / file.name).write_bytes(file.read_bytes())
     (tmp_path / "styles" / "CREDITS.csv").write_text(
-        "file,title,creator,date,source,url\n03.png,The Disc,A. Painter,1893,,\n", encoding="utf-8"
+        "file,title,creator,date,source,title_zh\n03.png,The Disc,A. Painter,1893,,圆盘\n", encoding="utf-8"
     )
     styles = load_styles(options(tmp_path / "styles", tmp_path / "run"))
-    assert styles.about[1] == {"name": "two", "title": "The Disc", "artist": "A. Painter", "year": "1893"}
-    assert styles.about[0] == {"name": "one", "title": "one", "artist": "", "year": ""}
+    nothing = {"artist": "", "year": "", "title_zh": "", "artist_zh": ""}
+    disc = {"title": "The Disc", "artist": "A. Painter", "year": "1893", "title_zh": "圆盘"}
+    assert styles.about[1] == nothing | disc | {"name": "two"}
+    assert styles.about[0] == nothing | {"name": "one", "title": "one"}
     assert len(styles.gallery) == 3
     assert (len(styles.others), len(styles.held_out)) == (17, 4)
 
@@ -200,7 +202,7 @@ def test_a_weave_is_seen(period: int) -> None:
 
 def test_teachers_are_learned_from_at_first(folder: Path, tmp_path: Path) -> None:
     torch.manual_seed(0)
-    teacher = Magenta(3)
+    teacher = Magenta(MagentaConfig(styles=3))
     teacher.styles.data.normal_(0, 0.3)
     (tmp_path / "teachers").mkdir()
     save_file(teacher.state_dict(), tmp_path / "teachers" / "magenta.safetensors")
