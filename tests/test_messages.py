@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import ast
 import pickle
 import string
+from pathlib import Path
 
 import pytest
 
-from editing import messages
+from editing import errors, messages
 from editing.errors import ImageError
 from editing.messages import Text, tell
 
+ROOT = Path(__file__).parent.parent
+SOURCES = [file for file in (ROOT / "editing").rglob("*.py") if "training" not in file.parts]
 TEXTS = {name: value for name, value in vars(messages).items() if isinstance(value, Text)}
 
 
@@ -26,6 +30,12 @@ def test_both_languages_say_the_same(name: str) -> None:
     assert any("\u4e00" <= letter <= "\u9fff" for letter in text.zh) or not text.zh.strip("，{}0123 ")
 
 
+def test_no_name_is_given_twice() -> None:
+    tree = ast.parse(Path(messages.__file__).read_text(encoding="utf-8"))
+    named = [node.targets[0].id for node in tree.body if isinstance(node, ast.Assign)]  # type: ignore[attr-defined]
+    assert len(named) == len(set(named))
+
+
 def test_a_message_within_a_message_is_put_into_the_same_language() -> None:
     inner = tell(Text("{count} bytes", "{count} 字节"), count=3)
     outer = tell(Text("It has {size}: {what}.", "它有{size}：{what}。"), size=inner, what=Text("small", "很小"))
@@ -38,3 +48,12 @@ def test_values_stand_as_they_are() -> None:
     assert str(error) == "'<b>{0}</b>.png' is empty."
     assert error.message.to("zh") == "'<b>{0}</b>.png' 是空的。"
     assert str(pickle.loads(pickle.dumps(error))) == str(error)
+
+
+@pytest.mark.parametrize("file", SOURCES, ids=lambda file: file.relative_to(ROOT).as_posix())
+def test_only_training_speaks_english_alone(file: Path) -> None:
+    """Everywhere else an error is a Text, or it could not be put into a visitor's language."""
+    kinds = {name for name, kind in vars(errors).items() if isinstance(kind, type) and issubclass(kind, Exception)}
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] in kinds and node.args:
+            assert not isinstance(node.args[0], (ast.Constant, ast.JoinedStr)), f"line {node.lineno}"

@@ -12,10 +12,10 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from editing import runtime
+from editing import messages, runtime
+from editing.costs import measured_cost
 from editing.errors import EditingError, WeightError
 from editing.faces.align import SIDE, outline
-from editing.faces.detect import fit
 from editing.networks.repairer import Repairer, RepairerConfig
 from editing.pictures.masks import Mask
 from editing.pictures.picture import Floats
@@ -23,7 +23,12 @@ from editing.runtime import Backend
 from editing.weights.catalogue import Weight
 from editing.weights.files import digest, path_of
 from editing.weights.find import find_weight
-from editing.weights.load import load_network, load_state, metadata_of
+from editing.weights.load import config_of, fit, load_network, load_state, without_numbers
+
+Call = Callable[[nn.Module, Tensor, float], Tensor]  # a network, (1, 3, side, side) in [-1, 1], fidelity -> the same
+
+# ParseNet's classes that are no face: background, ear rings, necklace, neck, clothes, hair, hat (as facexlib has it).
+_NO_FACE = (0, 14, 16, 17, 18)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -50,10 +55,7 @@ class Restorer:
         with torch.inference_mode():
             results = self.run(picture, mask)
         if not all(bool(torch.isfinite(result).all()) for result in results):
-            raise EditingError(
-                f"The model '{self.name}' gave values that are not numbers, so nothing was kept. "
-                "Run it again with precision fp32."
-            )
+            raise EditingError(messages.MODEL_NOT_NUMBERS, model=self.name)
         clean, faithful = (
             resized(result[0].float().clamp(0, 1).permute(1, 2, 0).cpu().numpy(), SIDE) for result in results
         )
@@ -61,9 +63,9 @@ class Restorer:
         fine = (aligned - resized(small, SIDE)) * (1 - hole[..., None])
         return clean, np.clip(faithful + fine, 0, 1)
 
-    def seconds(self) -> float:
-        """What a face takes on this machine; measured at the first call."""
-        cost = runtime.measured_cost(self.sha256, self.backend, self._blank, side=self.side)
+    def seconds(self, *, wait: bool = True) -> float:
+        """What a face takes on this machine; measured at the first call. ``wait`` is that of :func:`measured_cost`."""
+        cost = measured_cost(self.sha256, self.backend, self._blank, side=self.side, wait=wait)
         return cost.seconds * self.side**2
 
     def _blank(self, side: int) -> None:
@@ -71,6 +73,7 @@ class Restorer:
 
 
 def resized(array: Floats, side: int) -> Floats:
+    """A square (n, n, C) as (side, side, C): means where it gets smaller, else bicubic."""
     how = cv2.INTER_AREA if side < len(array) else cv2.INTER_CUBIC
     resized = array if side == len(array) else cv2.resize(array, (side, side), interpolation=how)
     return np.asarray(resized, np.float32).reshape(side, side, -1)
@@ -83,38 +86,33 @@ def load_restorer(model: str = "repairer", precision: str = "auto") -> Restorer:
     """
     weight = find_weight(model, "restore")
     backend, sha256 = runtime.choose_backend(precision), digest(weight)
-    return runtime.cached_network(sha256, backend, lambda: _build(weight, sha256, backend))
+    return runtime.cached_network(f"{weight.name} {sha256}", backend, lambda: _build(weight, sha256, backend))
 
 
 def _build(weight: Weight, sha256: str, backend: Backend) -> Restorer:
-    texts = metadata_of(weight)
-    if "config" in texts:
-        return _ours(weight, sha256, backend, texts["config"])
+    config = config_of(weight)
+    if isinstance(config, RepairerConfig):
+        return _ours(weight, sha256, backend, config)
     network, call = _theirs(weight)
     backend = Backend(backend.device, "fp32")  # codebooks and modulated convolutions lose too much in bf16
     network.eval().requires_grad_(False).to(backend.device)  # GFPGAN can't be channels-last
 
+    both = type(network).__name__ == "CodeFormer"  # the others know no fidelity: the input itself is the other end
+
     def run(picture: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         scaled = picture * 2 - 1
-        return (call(network, scaled, 0.0) + 1) / 2, (call(network, scaled, 1.0) + 1) / 2
+        clean = (call(network, scaled, 0.0) + 1) / 2
+        return clean, (call(network, scaled, 1.0) + 1) / 2 if both else picture
 
-    def once(picture: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        return (call(network, picture * 2 - 1, 0.0) + 1) / 2, picture
-
-    both = type(network).__name__ == "CodeFormer"  # the others know no fidelity: the input itself is the other end
     return Restorer(
-        name=weight.name, sha256=sha256, licence=weight.licence, backend=backend, side=SIDE, fills=False,
-        run=run if both else once,
-    )  # fmt: skip
+        name=weight.name, sha256=sha256, licence=weight.licence, backend=backend, side=SIDE, fills=False, run=run
+    )
 
 
-def _ours(weight: Weight, sha256: str, backend: Backend, config: str) -> Restorer:
-    try:
-        network = Repairer(RepairerConfig.from_json(config))
-        network.load_state_dict({name: value.float() for name, value in load_state(weight).items()})
-    except (ValueError, TypeError, RuntimeError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise WeightError(f"{weight.name} can't be used: its weights don't fit together ({reason}).") from error
+def _ours(weight: Weight, sha256: str, backend: Backend, config: RepairerConfig) -> Restorer:
+    with without_numbers():
+        network = Repairer(config)
+    fit(network, load_state(weight), weight.name)
     backend.place(network)
 
     def run(picture: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
@@ -125,9 +123,6 @@ def _ours(weight: Weight, sha256: str, backend: Backend, config: str) -> Restore
         name=weight.name, sha256=sha256, licence=weight.licence, backend=backend, side=network.config.size, fills=True,
         run=run,
     )  # fmt: skip
-
-
-Call = Callable[[nn.Module, Tensor, float], Tensor]
 
 
 def _theirs(weight: Weight) -> tuple[nn.Module, Call]:
@@ -148,10 +143,7 @@ def _theirs(weight: Weight) -> tuple[nn.Module, Call]:
     }
     call = calls.get(type(network).__name__)
     if call is None:
-        raise WeightError(
-            f"{weight.name} can't be used: it is a {type(network).__name__}; only GFPGAN, RestoreFormer and CodeFormer "
-            "are known here. Choose another model."
-        )
+        raise WeightError(messages.NO_RESTORER, name=weight.name, kind=type(network).__name__)
     return network, call
 
 
@@ -177,11 +169,7 @@ def _restoreformer_plus_plus(state: dict[str, Tensor], name: str, **sizes: Any) 
 
     network.get_submodule("encoder").register_forward_hook(also_finer)
     own = {key.removeprefix("vqvae."): value for key, value in state.items() if key.startswith("vqvae.")} or state
-    try:
-        network.load_state_dict(own)
-    except RuntimeError as error:
-        reason = " ".join(str(error).split())[:200]
-        raise WeightError(f"{name} can't be used: its weights don't fit together ({reason}).") from error
+    fit(network, own, name)
     return network.eval().requires_grad_(False)
 
 
@@ -203,7 +191,7 @@ def load_parser() -> Callable[[Floats], Mask] | None:
         fit(network, load_state(weight), weight.name)
         return backend.place(network)
 
-    network = runtime.cached_network(sha256, backend, build)
+    network = runtime.cached_network(f"{weight.name} {sha256}", backend, build)
 
     def parse(aligned: Floats) -> Mask:
         tensor = torch.from_numpy(aligned).permute(2, 0, 1)[None].to(backend.device) * 2 - 1
@@ -212,10 +200,6 @@ def load_parser() -> Callable[[Floats], Mask] | None:
         return parsed_outline(kinds)
 
     return parse
-
-
-# ParseNet's classes that are no face: background, ear rings, necklace, neck, clothes, hair, hat (as facexlib has it).
-_NO_FACE = (0, 14, 16, 17, 18)
 
 
 def parsed_outline(kinds: npt.NDArray[Any]) -> Mask:

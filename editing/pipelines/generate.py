@@ -9,10 +9,10 @@ few numbers.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -20,23 +20,20 @@ import numpy.typing as npt
 import torch
 from torch.nn import functional as F
 
-from editing import __version__, runtime
-from editing.errors import EditingError, OptionError, WeightError
+from editing import messages, runtime
+from editing.errors import EditingError, OptionError
+from editing.messages import tell
 from editing.networks.generator import Generator, GeneratorConfig
-from editing.options import GenerateOptions, WalkOptions
+from editing.options import GenerateOptions, WalkOptions, read
 from editing.pictures.picture import Picture, Pixels, from_float
+from editing.pipelines.recipe import recipe_of
 from editing.report import Report, silent
 from editing.runtime import Backend
 from editing.weights.catalogue import Weight
 from editing.weights.files import digest
 from editing.weights.find import find_weight
-from editing.weights.load import load_state, metadata_of
+from editing.weights.load import config_of, fit, load_state, metadata_of, unusable, without_numbers
 
-LAST_SEED = 2**32 - 1
-MOST_PICTURES = 1000
-WALK_SEEDS = (2, 8)
-WALK_FRAMES = (2, 600)
-STEEPEST = 10.0  # standard deviations along a direction; beyond 3 pictures fall apart
 # A small network on one thread: a GPU would gain nothing here, and would draw slightly other pictures.
 _BACKEND = Backend("cpu", "fp32")
 
@@ -79,19 +76,14 @@ class LoadedGenerator:
     def draw(self, z: Latent, truncation: float, directions: Sequence[float] = ()) -> Pixels:
         """The picture (side, side, 1 or 3) uint8 of a latent. Raises OptionError for more directions than there are."""
         if len(directions) > self.directions:
-            raise OptionError(
-                f"The generator '{self.name}' has {self.directions} directions; {len(directions)} were given."
-            )
+            raise OptionError(messages.FEWER_DIRECTIONS, model=self.name, count=self.directions, given=len(directions))
         with torch.inference_mode(), _one_thread():
             w = self.network.truncate(self.network.mapping(torch.from_numpy(z).float()[None]), truncation)
             if directions:
                 w = w + torch.tensor([directions], dtype=torch.float32) @ self.network.directions[: len(directions)]
             drawn = self.network.synthesis(w)[0]
         if not bool(torch.isfinite(drawn).all()):
-            raise EditingError(
-                f"The generator '{self.name}' gave values that are not numbers: its file is damaged, or its training "
-                "failed. Choose another generator."
-            )
+            raise EditingError(messages.DREW_NO_NUMBERS, model=self.name)
         return from_float(((drawn + 1) / 2).permute(1, 2, 0).numpy(), 8)
 
     def novelty(self, pixels: Pixels) -> float | None:
@@ -131,26 +123,19 @@ def load(model: str = "faces") -> LoadedGenerator:
     """
     weight = find_weight(model, "generate")
     sha256 = digest(weight)
-    return runtime.cached_network(sha256, _BACKEND, lambda: _build(weight, sha256))
+    return runtime.cached_network(f"{weight.name} {sha256}", _BACKEND, lambda: _build(weight, sha256))
 
 
 def _build(weight: Weight, sha256: str) -> LoadedGenerator:
-    state = load_state(weight)
-    metadata = metadata_of(weight)
+    config, state = config_of(weight), load_state(weight)
     known = state.pop("descriptors", None)
-    try:
-        config = GeneratorConfig.from_json(metadata["config"])
-        if max(config.latent, config.style, config.max_channels) > 1024 or config.mapping_layers > 64:
-            raise ValueError("it is larger than 1024 channels or 64 layers")  # or memory runs out while it is built
-        network = Generator(config, len(state["directions"]))
-        network.load_state_dict({name: value.float() for name, value in state.items()})
-    except (KeyError, ValueError, TypeError, RuntimeError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise WeightError(f"{weight.name} can't be used: it is not a whole generator ({reason}).") from error
-    if not all(bool(torch.isfinite(value).all()) for value in network.state_dict().values()):
-        raise WeightError(f"{weight.name} can't be used: it holds values that are not numbers.")
+    if not isinstance(config, GeneratorConfig):
+        raise unusable(weight.name, tell(messages.NOT_A_WHOLE_NETWORK, network="generator", why=messages.NO_CONFIG))
+    with without_numbers():
+        network = Generator(config, sum(state["directions"].shape[:1]) if "directions" in state else 0)
+    fit(network, state, weight.name)
     _BACKEND.place(network)
-    typical = _positive(metadata.get("novelty"))
+    typical = _positive(metadata_of(weight).get("novelty"))
     side = 0 if known is None or known.dim() != 2 else math.isqrt(known.shape[1] // config.channels)
     usable = known is not None and len(known) > 0 and side > 0 and side**2 * config.channels == known.shape[1]
     usable = usable and known is not None and bool(torch.isfinite(known).all())
@@ -264,37 +249,20 @@ def slerp(a: Latent, b: Latent, amount: float) -> Latent:
 
 
 def recipe(options: GenerateOptions | WalkOptions) -> dict[str, Any]:
-    """What it takes to draw the same again: task ("generate" or "walk"), options, weight name and sha256, version.
-
-    Plain JSON: lists where the options have tuples.
-    """
+    """What it takes to draw the same again; its task is "generate" or "walk"."""
     weight = find_weight(options.model, "generate")
-    plain = {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(options).items()}
-    return {
-        "task": "walk" if isinstance(options, WalkOptions) else "generate",
-        "options": plain | {"model": weight.name},
-        "weights": [{"name": weight.name, "sha256": digest(weight)}],
-        "version": __version__,
-    }
+    task = "walk" if isinstance(options, WalkOptions) else "generate"
+    return recipe_of(task, options, [weight], model=weight.name)
 
 
-def options_of(recipe: dict[str, Any]) -> GenerateOptions | WalkOptions:
+def options_of(recipe: Mapping[str, Any]) -> GenerateOptions | WalkOptions:
     """The options in a recipe that :func:`recipe` made; raises OptionError for any other or a damaged one."""
     given = recipe.get("options")
-    kinds: dict[str, type[GenerateOptions] | type[WalkOptions]] = {"generate": GenerateOptions, "walk": WalkOptions}
-    kind = kinds.get(str(recipe.get("task")))
-    if kind is None or not isinstance(given, dict):
-        raise OptionError("There is no recipe of a drawn picture in this file: choose one that was drawn here.")
-    known = {field.name for field in fields(kind)}
-    kept = {name: value for name, value in given.items() if name in known}
-    try:
-        for name in {"seeds", "directions"} & set(kept):
-            kept[name] = tuple(kept[name])  # JSON knows lists only
-        if not isinstance(kept.get("model", ""), str):
-            raise TypeError("a model's name is text")
-        return kind(**kept)
-    except TypeError as error:
-        raise OptionError("The recipe in this file is damaged: choose the settings by hand.") from error
+    if recipe.get("task") == "generate":
+        return read(GenerateOptions, given)
+    if recipe.get("task") == "walk":
+        return read(WalkOptions, given)
+    raise OptionError(messages.NOT_DRAWN)
 
 
 def of_frame(options: WalkOptions, frame: int) -> GenerateOptions:

@@ -21,7 +21,7 @@ import json
 import math
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from editing import __version__, messages, runtime
+from editing import messages, runtime
+from editing.costs import Cost, Estimate, measured_cost, observe_cost
 from editing.errors import EditingError, OptionError, WeightError
 from editing.messages import tell
 from editing.networks.stylizer import Statistics, Stylizer, StylizerConfig, Vgg
@@ -39,14 +40,14 @@ from editing.pictures.masks import Mask
 from editing.pictures.picture import Floats, Picture, Pixels, fill_transparent, from_float, to_float
 from editing.pictures.read import read_picture
 from editing.pipelines import gatys
-from editing.pipelines.gatys import GatysOptions
+from editing.pipelines.recipe import recipe_of
 from editing.report import Report, silent
-from editing.runtime import Backend, Cost, Estimate
+from editing.runtime import Backend
+from editing.settings import sha256_of
 from editing.weights.catalogue import Weight
-from editing.weights.download import sha256_of
 from editing.weights.files import digest
 from editing.weights.find import find_weight
-from editing.weights.load import load_state, metadata_of
+from editing.weights.load import config_of, fit, load_state, metadata_of, unusable, without_numbers
 
 BASE = 768  # longest side of the working copy at style scale 1, in pixels
 SHORTEST = 64  # pixels: what the working copy of the narrowest picture has across
@@ -55,10 +56,12 @@ DETAIL = 0.5  # the share of the photo's fine light and shade that is put back w
 ALWAYS_WHOLE = 300_000  # pixels of a working copy that fit into the memory of any machine
 WHOLE = 1_000_000  # pixels of a working copy that are painted at once; one pass instead of two
 MEASURED = 2_000_000  # pixels at most of which the means and deviations are taken
-MOST_STEPS = 1000
 SHOWN_STEPS = 10  # of an optimisation between two pictures that are shown
 PART = 128  # pixels: side of each of the parts that they are taken of, where that is not all
 EDGE = 0.004  # of the longest side: over this length the edge of a mask fades
+# Resampling, detail, mixing and PNG encoding, measured on one core.
+_SECONDS_PER_PIXEL = 3.0e-7
+_BYTES_PER_PIXEL = 3 * (2 + 1 + 1 + 1)  # the 16-bit working copy, the painting, the result, and the encoder's
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # Rec. 601, as in YIQ
 
 
@@ -107,23 +110,20 @@ class LoadedStylizer:
         result: Floats = painted[0].clamp(0, 1).permute(1, 2, 0).cpu().numpy()
         return result
 
-    def cost(self) -> Cost:
+    def cost(self, *, wait: bool = True) -> Cost:
         """What one working pixel costs on this machine; measured at the first call, which takes seconds."""
 
         def run(side: int) -> None:
             code = torch.zeros(1, self.network.config.code)
             self.paint(np.full((side, side, 3), 0.5, np.float32), code)
 
-        return runtime.measured_cost(self.sha256, self.backend, run)
+        return measured_cost(self.sha256, self.backend, run, wait=wait)
 
     def _tensor(self, pictures: Floats) -> torch.Tensor:
         return _tensor(pictures, self.backend)
 
     def _not_numbers(self) -> EditingError:
-        return EditingError(
-            f"The model '{self.name}' gave values that are not numbers, so nothing was kept. "
-            "Run it again with precision fp32."
-        )
+        return EditingError(messages.MODEL_NOT_NUMBERS, model=self.name)
 
 
 def load(model: str = "stylizer", precision: str = "auto") -> LoadedStylizer:
@@ -134,24 +134,20 @@ def load(model: str = "stylizer", precision: str = "auto") -> LoadedStylizer:
     weight = find_weight(model, "stylize")
     backend = runtime.choose_backend(precision)
     sha256 = digest(weight)
-    return runtime.cached_network(sha256, backend, lambda: _build(weight, sha256, backend))
+    return runtime.cached_network(f"{weight.name} {sha256}", backend, lambda: _build(weight, sha256, backend))
 
 
 def _build(weight: Weight, sha256: str, backend: Backend) -> LoadedStylizer:
-    state = {name: value.float() for name, value in load_state(weight).items()}
-    named = _styles(weight)
-    try:
-        config = StylizerConfig.from_json(metadata_of(weight)["config"])
-        gallery = state.pop("gallery", torch.zeros(0, config.code))
+    named, config, state = _styles(weight), config_of(weight), load_state(weight)
+    if not isinstance(config, StylizerConfig):
+        raise unusable(weight.name, tell(messages.NOT_A_WHOLE_NETWORK, network="stylizer", why=messages.NO_CONFIG))
+    gallery = state.pop("gallery", torch.zeros(0, config.code)).float()
+    if gallery.shape != (len(named), config.code) or not bool(torch.isfinite(gallery).all()):
+        why = tell(messages.GALLERY_DAMAGED, count=len(named), code=config.code, shape=tuple(gallery.shape))
+        raise unusable(weight.name, tell(messages.NOT_A_WHOLE_NETWORK, network="stylizer", why=why))
+    with without_numbers():
         network = Stylizer(config)
-        network.load_state_dict(state)
-        if gallery.shape != (len(named), config.code):
-            raise ValueError(f"{len(named)} styles of {config.code} numbers are named, and {tuple(gallery.shape)} held")
-    except (KeyError, ValueError, TypeError, RuntimeError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise WeightError(f"{weight.name} can't be used: it is not a whole stylizer ({reason}).") from error
-    if not all(bool(torch.isfinite(value).all()) for value in (*state.values(), gallery)):
-        raise WeightError(f"{weight.name} can't be used: it holds values that are not numbers.")
+    fit(network, state, weight.name)
     backend.place(network)
     codes = {style.name: gallery[number, None] for number, style in enumerate(named)}
     return LoadedStylizer(name=weight.name, sha256=sha256, backend=backend, network=network, gallery=codes)
@@ -166,10 +162,10 @@ def _styles(weight: Weight) -> tuple[Style, ...]:
     try:
         listed = json.loads(metadata_of(weight).get("styles", "[]"))
         found = tuple(Style(**{field.name: str(one[field.name]) for field in fields(Style)}) for one in listed)
+        if len({style.name for style in found}) < len(found):
+            raise ValueError("a name stands there twice")
     except (ValueError, TypeError, KeyError, RecursionError) as error:
-        raise WeightError(f"{weight.name} can't be used: its list of styles is damaged.") from error
-    if len({style.name for style in found}) < len(found):
-        raise WeightError(f"{weight.name} can't be used: its list of styles is damaged.")
+        raise WeightError(messages.STYLES_DAMAGED, name=weight.name) from error
     return found
 
 
@@ -194,9 +190,7 @@ def check_style(options: StylizeOptions) -> None:
 
 def _style_file(options: StylizeOptions) -> str:
     if not _is_file(options.style):
-        raise OptionError(
-            f"Optimising looks at the style picture itself, and '{options.style}' is none: give the path of a picture."
-        )
+        raise OptionError(messages.OPTIMISING_NEEDS_PICTURE, style=options.style)
     return options.style
 
 
@@ -204,8 +198,8 @@ def _code_of(style: str, network: LoadedStylizer) -> torch.Tensor:
     if style in network.gallery:
         return network.gallery[style]
     if not _is_file(style):
-        choices = ", ".join(network.gallery) or "none"
-        raise OptionError(f"There is no style called '{style}'. Choices: {choices}, or the path of a picture.")
+        choices = ", ".join(network.gallery) or messages.NO_GALLERY
+        raise OptionError(messages.NO_SUCH_STYLE, style=style, choices=choices)
     return network.look_at(read_picture(style))
 
 
@@ -265,7 +259,7 @@ def paint(
             lambda region: network.paint(region, code, statistics), copy, scale=1, tile=plan.tile, overlap=plan.overlap,
             align=network.network.config.multiple, out=out, report=report,
         )  # fmt: skip
-    runtime.observe_cost(network.sha256, network.backend, (time.perf_counter() - started) / plan.seen)
+    observe_cost(network.sha256, network.backend, (time.perf_counter() - started) / plan.seen)
     return replace(picture, pixels=_with_detail(out, pixels, copy, picture.depth))
 
 
@@ -284,7 +278,7 @@ def optimise(
     with torch.inference_mode(False):
         steps = gatys.painting(
             _tensor(copy[None], vgg.backend), _tensor(_style_copy(style, 8)[None], vgg.backend), vgg.network,
-            GatysOptions(steps=options.optimise),
+            steps=options.optimise,
         )  # fmt: skip
     report(0, options.optimise)
     for done in range(1, options.optimise + 1):
@@ -305,15 +299,15 @@ class LoadedVgg:
     backend: Backend
     network: Vgg
 
-    def cost(self) -> Cost:
+    def cost(self, *, wait: bool = True) -> Cost:
         """What one step costs per working pixel on this machine; measured at the first call, which takes seconds."""
 
         def run(side: int) -> None:
             with torch.inference_mode(False):
                 gray = torch.full((1, 3, side, side), 0.5, device=self.backend.device)
-                next(gatys.painting(gray, gray, self.network, GatysOptions(steps=1)))
+                next(gatys.painting(gray, gray, self.network, steps=1))
 
-        return runtime.measured_cost(self.sha256, self.backend, run)
+        return measured_cost(self.sha256, self.backend, run, wait=wait)
 
 
 def load_vgg() -> LoadedVgg:
@@ -328,7 +322,7 @@ def load_vgg() -> LoadedVgg:
             backend.place(network)
         return LoadedVgg(sha256=sha256, backend=backend, network=network)
 
-    return runtime.cached_network(sha256, backend, build)
+    return runtime.cached_network(f"{weight.name} {sha256}", backend, build)
 
 
 def _optimised_size(width: int, height: int, options: StylizeOptions) -> tuple[int, int]:
@@ -520,14 +514,17 @@ def _with_detail(raw: npt.NDArray[np.uint16], pixels: Pixels, copy: Floats, dept
 
 
 def estimate(width: int, height: int, options: StylizeOptions) -> Estimate:
-    """Seconds and peak memory for a picture of this size on this machine; the first call for a model measures it."""
+    """Seconds and peak memory for a picture of this size on this machine; the first call for a model measures it.
+
+    Waits for nobody: raises NotMeasuredError where that can't be done since another job has the machine.
+    """
     if options.optimise:
-        cost = load_vgg().cost()
+        cost = load_vgg().cost(wait=False)
         across, down = _optimised_size(width, height, options)
         seen, largest, pieces = across * down * options.optimise, across * down, options.optimise
     else:
         network = load(options.model, options.precision)
-        cost = network.cost()
+        cost = network.cost(wait=False)
         plan = _plan(network, width, height, options)
         seen, largest, pieces = plan.seen, plan.largest, plan.tiles
     pixels = width * height
@@ -541,11 +538,6 @@ def estimate(width: int, height: int, options: StylizeOptions) -> Estimate:
     )
 
 
-# Resampling, detail, mixing and PNG encoding, measured on one core.
-_SECONDS_PER_PIXEL = 3.0e-7
-_BYTES_PER_PIXEL = 3 * (2 + 1 + 1 + 1)  # the 16-bit working copy, the painting, the result, and the encoder's
-
-
 def recipe(options: StylizeOptions, *, masked: bool = False) -> dict[str, Any]:
     """What it takes to make the result again: task, options, weight names and sha256, version.
 
@@ -554,12 +546,7 @@ def recipe(options: StylizeOptions, *, masked: bool = False) -> dict[str, Any]:
     """
     weight = find_weight(options.model, "stylize")
     used = find_weight("vgg19", "optimise") if options.optimise else weight
-    made: dict[str, Any] = {
-        "task": "stylize",
-        "options": asdict(options) | {"model": weight.name},
-        "weights": [{"name": used.name, "sha256": digest(used)}],
-        "version": __version__,
-    }
+    made = recipe_of("stylize", options, [used], model=weight.name)
     named = set() if options.optimise else {style.name for style in _styles(weight)}
     for key in ("style", "second"):
         given = made["options"][key]

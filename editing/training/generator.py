@@ -534,8 +534,8 @@ def descriptors(pictures: Tensor) -> Tensor:
 def export(task: GeneratorTask, path: Path) -> None:
     """Write the generator for use: fp16 weights, mean latent, directions, and what the novelty of a picture needs.
 
-    A safetensors file whose metadata has "config" (GeneratorConfig as JSON) and "novelty" (the median distance of
-    pictures never trained on to the nearest of "descriptors").
+    A safetensors file whose metadata has, beside what every weight's has, "novelty" (the median distance of pictures
+    never trained on to the nearest of "descriptors").
     """
     task.recalibrate()
     known, novelty = task.known()
@@ -551,7 +551,7 @@ def write_generator(trained: Generator, path: Path, *, spread: float, known: Ten
     generator.mean_latent.copy_(mean)
     generator.directions[: len(directions)].copy_(directions)
     tensors = {**generator.state_dict(), "descriptors": known}
-    write_weights(path, tensors, config=generator.config.to_json(), novelty=f"{novelty:.4f}")
+    write_weights(path, tensors, **generator.config.metadata(), novelty=f"{novelty:.4f}")
 
 
 def run(options: GeneratorTrainOptions) -> None:

@@ -13,6 +13,7 @@ import numpy.typing as npt
 import pytest
 import torch
 from facexlib.detection.retinaface import RetinaFace
+from facexlib.detection.retinaface_utils import PriorBox
 from facexlib.parsing.parsenet import ParseNet
 
 from editing.errors import EditingError, Stopped, WeightError
@@ -145,6 +146,14 @@ def test_one_face_is_found_once() -> None:
     assert len(detect._distinct([*same, eye])) == 2
 
 
+@pytest.mark.parametrize("size", [(64, 64), (97, 130), (33, 1)])
+def test_the_detector_starts_from_facexlibs_boxes(size: tuple[int, int]) -> None:
+    network = RetinaFace(network_name="mobile0.25", device="cpu")
+    theirs = PriorBox(network.cfg, image_size=size).forward() * torch.tensor([*size[::-1], *size[::-1]])
+    assert torch.allclose(detect._anchors(*size), theirs, atol=1e-3)
+    assert network.cfg["variance"] == list(detect._VARIANCES)
+
+
 def test_a_box_by_hand(detector: Detector, astronaut: Array) -> None:
     picture = Picture(pixels=astronaut)
     face = detect.face_in(picture, (275, 180, 175, 55), detector=detector)  # corners in any order
@@ -175,11 +184,6 @@ def test_the_better_detector_is_used_when_it_is_there(monkeypatch: pytest.Monkey
     better = detect.load_detector()
     assert better.name == "detector-resnet50"
     detect.detect_faces(Picture(pixels=astronaut[:64, :64]), detector=better)
-
-
-def test_a_file_of_another_network_is_refused() -> None:
-    with pytest.raises(WeightError, match="x can't be used: its weights don't fit together"):
-        detect.fit(torch.nn.Linear(2, 2), {"weight": torch.zeros(3, 3)}, "x")
 
 
 def pretend(monkeypatch: pytest.MonkeyPatch, name: str, state: dict[str, torch.Tensor]) -> None:

@@ -28,7 +28,7 @@ from editing.weights.files import verify
 from editing.weights.find import find_weight, problems, rows
 from editing.weights.load import metadata_of
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parent.parent.parent
 CONFIG = GeneratorConfig(size=16, latent=8, style=8, capacity=512, max_channels=32)
 
 
@@ -45,7 +45,7 @@ def make(path: Path, config: GeneratorConfig = CONFIG, *, directions: int = 3, k
     state = {name: value.contiguous() for name, value in network.state_dict().items()}
     if known is not None:
         state["descriptors"] = known
-    save_file(state, path, metadata={"format": "pt", "config": config.to_json()} | texts)
+    save_file(state, path, metadata={"format": "pt"} | config.metadata() | texts)
     return path
 
 
@@ -261,7 +261,7 @@ def damaged(path: Path, **changed: Any) -> None:
     """Write the small generator with some of its tensors or texts changed, or left out where they are None."""
     make(path)
     state: dict[str, Any] = dict(load_file(path))
-    texts: dict[str, Any] = {"format": "pt", "config": CONFIG.to_json()}
+    texts: dict[str, Any] = {"format": "pt"} | CONFIG.metadata()
     for name, value in changed.items():
         (texts if name == "config" else state)[name] = value
     save_file({name: value for name, value in state.items() if value is not None}, path, metadata=texts)
@@ -284,7 +284,8 @@ def damaged(path: Path, **changed: Any) -> None:
 )
 def test_a_generator_that_is_not_whole_is_refused(folder: Path, changed: dict[str, Any]) -> None:
     damaged(folder / "broken.safetensors", **changed)
-    with pytest.raises(WeightError, match="not a whole generator"):
+    words = "it is not a whole generator" if "config" in changed else "its weights don't fit together"
+    with pytest.raises(WeightError, match=f"broken.safetensors can't be used: {words}"):
         generate.load("broken.safetensors")
 
 

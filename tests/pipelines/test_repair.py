@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -19,14 +20,15 @@ from editing.faces import align, likeness, restore
 from editing.faces.align import SIDE, TEMPLATE, Face
 from editing.faces.restore import Restorer
 from editing.networks.repairer import Repairer, RepairerConfig
-from editing.options import Choice, RepairOptions
+from editing.options import Choice, RepairOptions, read
 from editing.pictures.picture import Picture, from_float, to_float
-from editing.pipelines import fill, repair
+from editing.pipelines import fill, recipe, repair
 from editing.pipelines.fill import Filler
 from editing.runtime import Backend
+from editing.weights import load
 from editing.weights.catalogue import Local, Weight
 from editing.weights.files import SHIPPED
-from editing.weights.find import _describe_repairer, find_weight
+from editing.weights.find import find_weight
 
 Array = npt.NDArray[Any]
 Run = Callable[[torch.Tensor, torch.Tensor], tuple[torch.Tensor, torch.Tensor]]
@@ -97,8 +99,8 @@ def reach(face: Face, shape: tuple[int, int] = (240, 400)) -> npt.NDArray[np.boo
         ({"faces": (0, 1)}, "numbered from 1"),
         ({"strength": 1.1}, "Strength is 1.1"),
         ({"fidelity": float("nan")}, "Fidelity is nan"),
-        ({"score": -1}, "score is -1"),
-        ({"min_size": 2}, "smallest face is 2"),
+        ({"score": -1}, "How sure it must be to be a face is -1"),
+        ({"min_size": 2}, r"Smallest face \(pixels\) is 2; .* or auto"),
         ({"filler": "telea"}, "auto, patches, lama"),
         ({"anonymise": "yes"}, "no, blur, pixels, person"),
         ({"precision": "fp16"}, "auto, fp32, bf16"),
@@ -110,12 +112,12 @@ def test_options_check_themselves(changes: dict[str, Any], words: str) -> None:
 
 
 def test_faces_are_named_in_words() -> None:
-    assert repair.faces_of("all") == "all"
-    assert repair.faces_of("none") == "none"
-    assert repair.faces_of("1, 3") == (1, 3)
+    assert RepairOptions(faces="all").faces == "all"
+    assert RepairOptions(faces="none").faces == "none"
+    assert RepairOptions(faces="1, 3").faces == (1, 3)  # type: ignore[arg-type]
     for text in ("", "first", "1,", "1-3", "1.5"):
         with pytest.raises(OptionError, match="all, none, or numbers with commas"):
-            repair.faces_of(text)
+            RepairOptions(faces=text)  # type: ignore[arg-type]
 
 
 def test_choices_check_themselves() -> None:
@@ -445,8 +447,23 @@ def test_a_person_takes_the_place_of_a_small_face() -> None:
     result = repair.repair(photo(), options, found=people, persons=[person], network=fake(lambda x, _: (x, x)))
     assert [face.anonymised for face in result.faces] == ["person", "person"]
     assert alike(to_float(result.faces[1].clean)) > 0.9
-    with pytest.raises(OptionError, match="pictures of persons must be given"):
-        repair.repair(photo(), options, found=people)
+
+
+def test_strangers_are_drawn_and_the_recipe_draws_them_again() -> None:
+    people = [at(10, 20, 60), at(140, 30, 60)]
+    first, other = (repair.repair(photo(), RepairOptions(anonymise="person"), found=people) for _ in range(2))
+    assert [face.anonymised for face in first.faces] == ["person", "person"]
+    assert not np.array_equal(first.faces[0].clean, first.faces[1].clean)  # each is someone else
+    assert not np.array_equal(repair.compose(first).pixels, repair.compose(other).pixels)  # and others each time
+    made = json.loads(json.dumps(repair.recipe(first)))
+    assert [weight["name"] for weight in made["weights"]] == ["detector", "faces"]
+    again = repair.repair(photo(), read(RepairOptions, made["options"]), found=people)
+    np.testing.assert_array_equal(repair.compose(again).pixels, repair.compose(first).pixels)
+    assert repair.recipe(again) == made
+    # One too large for the generator is repaired as a small photograph would be, and that is told.
+    large = repair.repair(photo(), RepairOptions(anonymise="person", seed=7), found=[at(140, 30, 200)])
+    assert large.faces[0].anonymised == "person"
+    assert [weight["name"] for weight in repair.recipe(large)["weights"]] == ["detector", "faces", "repairer"]
 
 
 # ---- networks --------------------------------------------------------------------------------------------------------
@@ -460,16 +477,9 @@ def pretend(monkeypatch: pytest.MonkeyPatch, name: str, *, texts: dict[str, str]
     )  # fmt: skip
     monkeypatch.setattr(restore, "find_weight", lambda given, task=None, *, paths=True: weight)
     monkeypatch.setattr(restore, "digest", lambda weight: f"{name:0<64}")
-    monkeypatch.setattr(restore, "metadata_of", lambda weight: texts)
+    monkeypatch.setattr(load, "metadata_of", lambda weight: texts)
     for function, result in replaced.items():
         monkeypatch.setattr(restore, function, lambda weight, result=result: result)
-
-
-def test_a_repairer_of_ones_own_is_recognised() -> None:
-    config = RepairerConfig(widths=(8, 8)).to_json()
-    assert _describe_repairer({"config": config}) == ("restore", "repairing U-Net, 32 px")
-    for other in ("", "{}", '{"widths": [8, 8]}', config.replace("going", "blocks"), config.replace("8", "0")):
-        assert _describe_repairer({"config": other}) is None
 
 
 def test_our_repairer_is_loaded_from_its_configuration(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -479,7 +489,7 @@ def test_our_repairer_is_loaded_from_its_configuration(monkeypatch: pytest.Monke
     for parameter in network.parameters():
         torch.nn.init.normal_(parameter, std=0.05)
     state = {name: value.half() for name, value in network.state_dict().items()}
-    pretend(monkeypatch, "repairer", texts={"config": config.to_json()}, load_state=state)
+    pretend(monkeypatch, "repairer", texts=config.metadata(), load_state=state)
     restorer = restore.load_restorer("repairer", "fp32")
     assert (restorer.side, restorer.fills) == (config.size, True)
     aligned, hole = align.aligned(photo().pixels, align.transform_of(PEOPLE[0])), np.zeros((SIDE, SIDE), np.float32)
@@ -497,17 +507,17 @@ def test_our_repairer_is_loaded_from_its_configuration(monkeypatch: pytest.Monke
 
 
 @pytest.mark.parametrize(
-    ("texts", "state"),
+    ("config", "words"),
     [
-        ({"config": "{}"}, {}),
-        ({"config": "no JSON"}, {}),
-        ({"config": '{"widths": [8, "x"]}'}, {}),
-        ({"config": "[]"}, {}),
+        ("no JSON", "it is not a whole repairer"),
+        ('{"widths": [8, "x"]}', "it is not a whole repairer"),
+        ('{"widths": [1000000]}', "it is not a whole repairer"),
+        ("{}", "its weights don't fit together"),
     ],
 )
-def test_a_damaged_repairer_is_refused(monkeypatch: pytest.MonkeyPatch, texts: dict[str, str], state: Any) -> None:
-    pretend(monkeypatch, "damaged", texts=texts, load_state=state)
-    with pytest.raises(WeightError, match="damaged can't be used: its weights don't fit together"):
+def test_a_damaged_repairer_is_refused(monkeypatch: pytest.MonkeyPatch, config: str, words: str) -> None:
+    pretend(monkeypatch, "damaged", texts={"network": "repairer", "config": config}, load_state={})
+    with pytest.raises(WeightError, match=f"damaged can't be used: {words}"):
         restore.load_restorer("damaged")
 
 
@@ -596,7 +606,7 @@ def test_the_choices_name_the_licence() -> None:
 
 def test_the_estimate_grows_with_faces_and_mask(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(restore, "load_restorer", lambda model, precision: fake())
-    monkeypatch.setattr(Restorer, "seconds", lambda self: 0.5)
+    monkeypatch.setattr(Restorer, "seconds", lambda self, wait: 0.5)
     one = repair.estimate(4000, 3000, count=1)
     ten = repair.estimate(4000, 3000, count=10, masked=10_000)
     assert one.seconds > 0.5
@@ -604,13 +614,30 @@ def test_the_estimate_grows_with_faces_and_mask(monkeypatch: pytest.MonkeyPatch)
     assert ten.memory > one.memory > 4000 * 3000
 
 
-def test_the_recipe_is_plain(monkeypatch: pytest.MonkeyPatch) -> None:
-    options = RepairOptions(faces="none", boxes=(), filler="patches")
-    made = repair.recipe(options)
+def names(made: dict[str, Any]) -> list[str]:
+    return [weight["name"] for weight in made["weights"]]
+
+
+def test_the_recipe_is_plain_and_says_what_filled() -> None:
+    made = repair.recipe(repair.repair(photo(), RepairOptions(faces="none"), spot(100, 100)))
     assert made["task"] == "repair"
-    assert made["weights"] == []
-    made = repair.recipe(RepairOptions(faces=(1, 2), boxes=((1, 2, 3, 4),), anonymise="blur"))
+    assert (names(made), made["options"]["filler"]) == ([], "patches")
+    made = repair.recipe(run(faces=(1, 2), boxes=((1, 2, 3, 4),), anonymise="blur"))
     assert made["options"]["faces"] == [1, 2]
     assert made["options"]["boxes"] == [[1, 2, 3, 4]]
-    assert [weight["name"] for weight in made["weights"]] == ["detector"]
-    assert fill.FILLERS[0] == made["options"]["filler"]
+    assert (names(made), made["options"]["filler"]) == (["detector"], "auto")  # nothing was filled
+    assert made == json.loads(json.dumps(made))
+    assert read(RepairOptions, made["options"]) == RepairOptions(faces=(1, 2), boxes=((1, 2, 3, 4),), anonymise="blur")
+    made = repair.recipe(run())
+    assert names(made) == ["detector", "repairer"]
+    assert made["weights"][1]["sha256"] == find_weight("repairer", "restore").sha256
+
+
+def test_the_recipe_names_what_was_fetched(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recipe, "digest", lambda weight: weight.name * 9)
+    monkeypatch.setattr(restore, "load_parser", lambda: lambda aligned: align.outline())
+    lama = Filler(name="lama", sha256="l" * 64, run=lambda crop, hole: np.full_like(crop, 0.5))
+    monkeypatch.setattr(fill, "load", lambda name: lama)
+    made = repair.recipe(repair.repair(photo(), RepairOptions(), spot(5, 380), found=PEOPLE, network=fake()))
+    assert names(made) == ["detector", "repairer", "parsenet", "lama"]
+    assert made["options"]["filler"] == "lama"

@@ -16,6 +16,7 @@ from PIL import ImageCms
 from safetensors.torch import save_file
 
 from editing import messages, runtime
+from editing.costs import Cost
 from editing.errors import EditingError, ImageError, OptionError, Stopped, WeightError
 from editing.networks.stylizer import Stylizer, StylizerConfig, Vgg
 from editing.options import StylizeOptions
@@ -24,7 +25,7 @@ from editing.pictures.picture import Picture, from_float, to_float
 from editing.pictures.write import write_picture
 from editing.pipelines import stylize
 from editing.pipelines.stylize import LoadedStylizer, LoadedVgg, Style
-from editing.runtime import Backend, Cost
+from editing.runtime import Backend
 from editing.weights.find import find_weight, weights_for
 
 CONFIG = StylizerConfig(widths=(4, 6, 8), blocks=1, code=6, encoder=((4,), (6,)), hidden=8)
@@ -42,7 +43,7 @@ def make(path: Path, **texts: str) -> Path:
         network.styles.weight.mul_(5)  # styles that differ
     state = {name: value.contiguous() for name, value in network.state_dict().items()}
     state["gallery"] = torch.randn(len(STYLES), CONFIG.code)
-    metadata = {"format": "pt", "config": CONFIG.to_json(), "styles": json.dumps(STYLES)} | texts
+    metadata = {"format": "pt", **CONFIG.metadata(), "styles": json.dumps(STYLES)} | texts
     save_file(state, path, metadata=metadata)
     return path
 
@@ -64,7 +65,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def small(folder: Path, monkeypatch: pytest.MonkeyPatch) -> LoadedStylizer:
     """That stylizer in float32; what it costs isn't measured, which would take longer than all the rest."""
-    monkeypatch.setattr(LoadedStylizer, "cost", lambda self: Cost(seconds=1e-6, bytes=1000.0))
+    monkeypatch.setattr(LoadedStylizer, "cost", lambda self, wait=True: Cost(seconds=1e-6, bytes=1000.0))
     return stylize.load("small.safetensors", "fp32")
 
 
@@ -93,11 +94,11 @@ def psnr(a: npt.NDArray[Any], b: npt.NDArray[Any]) -> float:
     ("changes", "words"),
     [
         ({"style": ""}, "No style was given"),
-        ({"mix": 1.5}, "mix is 1.5"),
+        ({"mix": 1.5}, "Share of the second style is 1.5"),
         ({"strength": -0.1}, "Strength is -0.1"),
         ({"strength": float("nan")}, "Strength is nan"),
-        ({"style_scale": 0.01}, "style scale is 0.01"),
-        ({"style_scale": float("nan")}, "style scale is nan"),
+        ({"style_scale": 0.01}, "Size of the strokes is 0.01"),
+        ({"style_scale": float("nan")}, "Size of the strokes is nan"),
         ({"style_scale": 5}, "between 0.1 and 4"),
         ({"tile": 16}, "between 32 and 4096"),
         ({"precision": "fp16"}, "auto, fp32, bf16"),
@@ -421,7 +422,7 @@ def test_what_optimising_needs_is_said(small: LoadedStylizer, tmp_path: Path) ->
         stylize.stylize(photo(), options(optimise=10))
     with pytest.raises(OptionError, match="one style"):
         options(optimise=10, second="night")
-    with pytest.raises(OptionError, match="0 to 1000"):
+    with pytest.raises(OptionError, match="Steps of optimisation is 2000; it must be between 0 and 1000"):
         options(optimise=2000)
     write_picture(photo(), tmp_path / "style.png")
     with pytest.raises(WeightError, match="weights fetch vgg19"):
@@ -454,7 +455,7 @@ def test_a_stylizer_is_recognised_by_its_config(folder: Path) -> None:
             lambda path: make(path, config=json.dumps(json.loads(CONFIG.to_json()) | {"more": 1})),
             "not a whole stylizer",
         ),
-        (lambda path: make(path, config=CONFIG.to_json().replace("[4, 6, 8]", "[4, 6, 9]")), "not a whole stylizer"),
+        (lambda path: make(path, config=CONFIG.to_json().replace("[4, 6, 8]", "[4, 6, 9]")), "don't fit together"),
         (lambda path: make(path, styles="[1]"), "list of styles is damaged"),
         (lambda path: make(path, styles=json.dumps(STYLES[:1])), "not a whole stylizer"),
         (lambda path: make(path, styles=json.dumps([STYLES[0]] * 2)), "list of styles is damaged"),
