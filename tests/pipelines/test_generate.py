@@ -77,6 +77,19 @@ def test_a_picture_does_not_depend_on_the_others(small: LoadedGenerator) -> None
         assert np.array_equal(drawn(small, seed=100 + number)[0], together[number])
 
 
+def test_pictures_asked_for_each_by_itself_are_the_same_together(small: LoadedGenerator) -> None:
+    asked = [
+        GenerateOptions(seed=3, truncation=0.2), GenerateOptions(seed=1, mix_seed=2, mix=0.3),
+        GenerateOptions(seed=3, directions=(1.0,)),
+    ]  # fmt: skip
+    told: list[tuple[int, int]] = []
+    together = generate.draw_each(asked, network=small, report=lambda done, total, note="": told.append((done, total)))
+    assert told == [(0, 3), (1, 3), (2, 3), (3, 3)]
+    for options, sample in zip(asked, together, strict=True):
+        assert sample.seed == options.seed
+        assert np.array_equal(generate.generate(options, network=small)[0].picture.pixels, sample.picture.pixels)
+
+
 def test_a_picture_does_not_depend_on_the_threads(small: LoadedGenerator) -> None:
     before = torch.get_num_threads()
     try:
