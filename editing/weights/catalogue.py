@@ -189,9 +189,9 @@ CATALOGUE: tuple[Weight, ...] = (
         name="faces",
         task="generate",
         title="Faces",
-        architecture="FastGAN-like generator, 64 px",
+        architecture="FastGAN-like generator, 128 px",
         licence="CC BY-NC-SA 4.0",
-        sha256="5012cd3f36f21a27982caf151be28c9656ab5c51b42dfd87cfc6ccfc1533a16c",
+        sha256="7fade93ca9783b1acb84112d2bba23fbaaaf3aa5ded9154050cb16768a9b2fd5",
         source=Shipped("faces.safetensors"),
     ),
     Weight(
