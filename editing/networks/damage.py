@@ -1,0 +1,114 @@
+"""Finds damage in scanned photographs: a small U-Net that says for each pixel how surely it is damaged.
+
+A U-Net (Ronneberger et al. 2015, https://arxiv.org/abs/1505.04597) of residual blocks at half the picture's size and
+below: 2x2 pixels become channels at the entrance and are given back at the exit, which makes everything four times as
+fast, and scratches one pixel wide stay one pixel wide. No normalisation: what is said of a pixel depends on its
+surroundings alone (``DamageConfig.reach``), never on the whole picture, so that tiles say what the whole would.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, fields
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+@dataclass(frozen=True, kw_only=True)
+class DamageConfig:
+    """What a :class:`DamageFinder` is made of; kept as JSON in a weight's metadata under "config"."""
+
+    widths: tuple[int, ...] = (32, 64, 128, 192)  # channels at a half, a quarter, an eighth ... of the picture's size
+    blocks: int = 1  # residual blocks at each size, going down and coming up
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "widths", tuple(self.widths))  # JSON knows lists alone
+        if not self.widths or min(self.widths) < 1:
+            raise ValueError(f"widths is {self.widths}, wanted one or more numbers of 1 or more")
+        if self.blocks < 1:
+            raise ValueError(f"blocks is {self.blocks}, wanted 1 or more")
+
+    @property
+    def multiple(self) -> int:
+        """The picture is padded to a multiple of this."""
+        return int(2 ** len(self.widths))
+
+    @property
+    def reach(self) -> int:
+        """How many pixels round an aligned square of ``multiple`` pixels change what is said of it."""
+        convolutions = 2 * self.blocks
+        far = 1  # the last convolution; from there back to the first, at each size in its own pixels
+        for _ in self.widths[1:]:
+            far = -(-(far + convolutions) // 2)
+        far += convolutions
+        for _ in self.widths[1:]:
+            far = 2 * far + convolutions
+        return 2 * (far + 1)
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> DamageConfig:
+        """Raises ValueError when ``text`` is not such a configuration."""
+        values = json.loads(text)
+        known = {field.name for field in fields(cls)}
+        if not isinstance(values, dict) or not {"widths", "blocks"} <= set(values) <= known:
+            raise ValueError(f"not a damage finder's configuration: {text[:200]}")
+        return cls(**values)
+
+
+class _Residual(nn.Module):
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.conv0 = nn.Conv2d(width, width, 3, padding=1)
+        self.conv1 = nn.Conv2d(width, width, 3, padding=1)
+        with torch.no_grad():  # a block starts near the identity
+            self.conv1.weight.mul_(0.1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = x + self.conv1(F.relu_(self.conv0(x)))
+        return out
+
+
+def _blocks(width: int, count: int) -> nn.Sequential:
+    return nn.Sequential(*[_Residual(width) for _ in range(count)])
+
+
+class DamageFinder(nn.Module):
+    """Marks scratches, dust, hair, stains and folds."""
+
+    def __init__(self, config: DamageConfig) -> None:
+        super().__init__()
+        self.config = config
+        widths = config.widths
+        self.first = nn.Conv2d(4 * 3, widths[0], 3, padding=1)
+        pairs = list(pairwise(widths))
+        self.going = nn.ModuleList(_blocks(width, config.blocks) for width in widths[:-1])
+        self.down = nn.ModuleList(nn.Conv2d(a, b, 2, stride=2) for a, b in pairs)
+        self.bottom = _blocks(widths[-1], config.blocks)
+        self.up = nn.ModuleList(nn.ConvTranspose2d(b, a, 2, stride=2) for a, b in reversed(pairs))
+        self.coming = nn.ModuleList(_blocks(width, config.blocks) for width in widths[-2::-1])
+        self.last = nn.Conv2d(widths[0], 4, 3, padding=1)
+        assert self.last.bias is not None
+        nn.init.constant_(self.last.bias, -3.0)  # damage is rare: training begins by saying so
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        """``pictures`` (N, 3, H, W) RGB in [0, 1], any size -> logits (N, 1, H, W) float32; above 0 means damaged."""
+        height, width = pictures.shape[-2:]
+        multiple = self.config.multiple
+        padding = (0, -width % multiple, 0, -height % multiple)
+        x = F.pixel_unshuffle(F.pad(pictures - 0.5, padding, mode="replicate"), 2)
+        x = self.first(x.to(self.first.weight.dtype).contiguous(memory_format=torch.channels_last))
+        passed: list[Tensor] = []
+        for blocks, down in zip(self.going, self.down, strict=True):
+            x = blocks(x)
+            passed.append(x)
+            x = down(x)
+        x = self.bottom(x)
+        for blocks, up in zip(self.coming, self.up, strict=True):
+            x = blocks(up(x) + passed.pop())
+        return F.pixel_shuffle(self.last(x).float(), 2)[..., :height, :width]
