@@ -115,6 +115,7 @@ def _tensor(pictures: list[Floats]) -> Tensor:
 class DenoiserTask:
     """The denoiser's side of the loop; see :class:`editing.training.loop.Task`."""
 
+    progress = 0.0
     columns: tuple[str, ...] = ("rate", "l1", *(f"psnr_{level}" for level in LEVELS), "noisy_25")
 
     def __init__(self, options: DenoiserTrainOptions, sources: Sources, device: torch.device) -> None:
@@ -133,7 +134,7 @@ class DenoiserTask:
 
     def step(self, batch: Noisy) -> Mapping[str, Tensor | float]:
         """One step of the denoiser."""
-        rate = self.options.rate(batch.step)
+        rate = self.options.rate(batch.step, self.progress)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.dtype == torch.bfloat16):
             made = self.denoiser(batch.noisy.to(self.device), batch.sigma.to(self.device))
         loss = losses.l1(made, batch.clean.to(self.device))

@@ -175,6 +175,7 @@ def normalised(z: Tensor) -> Tensor:
 class GeneratorTask:
     """The generator's side of the loop; see :class:`editing.training.loop.Task`."""
 
+    progress = 0.0
     columns: tuple[str, ...] = (
         "loss_g", "loss_d", "real", "fake", "coverage", "code", "l1", "ssim", "penalty",
         "variety", "overfitting", "fd", "kid", "diversity", "novelty", "fd_raw", "diversity_raw",

@@ -42,6 +42,7 @@ class Task(Protocol[Step_contra]):
     averaged: dict[str, nn.Module]  # moving averages of some of the networks, under the same names
     optimizers: dict[str, torch.optim.Optimizer]
     columns: tuple[str, ...]  # names of all values that step and measure may give, for log.csv
+    progress: float  # share of the training that is behind, 0 to 1, which the loop says before each step
 
     def step(self, batch: Step_contra, /) -> Mapping[str, Tensor | float]:
         """Learn from one batch; gives the losses."""
@@ -98,8 +99,11 @@ def pick_device(options: TrainOptions) -> torch.device:
 def pick_precision(options: TrainOptions, device: torch.device) -> torch.dtype:
     """bfloat16 where the processor multiplies it natively, else float32."""
     if options.precision == "auto":
-        native = torch.cuda.is_bf16_supported() if device.type == "cuda" else torch.cpu._is_avx512_bf16_supported()
-        return torch.bfloat16 if native else torch.float32
+        if device.type == "cuda":
+            return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
+        from editing.runtime import cpu_has_bf16  # it needs psutil, which a GPU's training does without
+
+        return torch.bfloat16 if cpu_has_bf16() else torch.float32
     return torch.bfloat16 if options.precision == "bf16" else torch.float32
 
 
@@ -134,8 +138,9 @@ def learn(optimizer: torch.optim.Optimizer, loss: Tensor, rate: float) -> None:
 def train(task: Task[Step], options: TrainOptions, batches: Iterable[Step], world: World, first: int) -> None:
     """Run ``batches`` through the task, from step ``first`` on; see the module's text for what is written.
 
-    Raises Stopped after SIGINT or SIGTERM, once the step is done and saved; TrainingError when a value is not finite or
-    the disk is full, leaving the last checkpoint as it was.
+    With ``options.minutes`` it ends after that time as if all steps were made, and the task's ``progress`` follows
+    whichever of steps and clock is further. Raises Stopped after SIGINT or SIGTERM, once the step is done and saved;
+    TrainingError when a value is not finite or the disk is full, leaving the last checkpoint as it was.
     """
     out = options.out
     columns = ("step", "seconds", "images_per_second", *task.columns)
@@ -143,11 +148,13 @@ def train(task: Task[Step], options: TrainOptions, batches: Iterable[Step], worl
     spent = log.seconds if log else 0.0
     sums: dict[str, float] = {}
     count, began, window = 0, time.monotonic(), time.monotonic()
+    limit = 60 * options.minutes or math.inf
     bar = tqdm(total=options.steps, initial=first, unit="step", disable=not world.first, dynamic_ncols=True)
     step = first
     with _stop_signals() as stop, bar:
         for batch in batches:
             seed_step(options.seed, step, world.rank)
+            task.progress = min(1.0, max(step / options.steps, (time.monotonic() - began) / limit))
             values = {name: float(value) for name, value in task.step(batch).items()}
             step += 1
             for name, value in values.items():
@@ -158,7 +165,9 @@ def train(task: Task[Step], options: TrainOptions, batches: Iterable[Step], worl
             for name, average in task.averaged.items():
                 update_average(average, task.networks[name], options.ema, step)
             stopping = _any_process(stop.is_set(), world)
-            done = step == options.steps or stopping
+            late = options.minutes > 0 and _any_process(time.monotonic() - began >= limit, world)
+            complete = step == options.steps or late
+            done = complete or stopping
             if log and (step % options.log_every == 0 or done):
                 now = time.monotonic()
                 speed = count * options.batch * world.size / max(now - window, 1e-9)
@@ -181,8 +190,10 @@ def train(task: Task[Step], options: TrainOptions, batches: Iterable[Step], worl
                 _check_finite(task, step, out)
                 save_checkpoint(task, options, step, out / "last.pt")
             window += time.monotonic() - pause  # speed is that of learning alone
-            if stopping and step < options.steps:
+            if stopping and not complete:
                 raise Stopped(f"Stopped at step {step} of {options.steps}; the same command with --resume goes on")
+            if complete:
+                return
 
 
 def _not_finite(name: str, value: float, step: int, out: Path) -> str:

@@ -26,6 +26,7 @@ class TrainOptions:
     channels: int = 3  # 1 for gray, 3 for RGB
     hold_out: int = 0  # keep this many pictures out of training, chosen by their names, to measure with
     steps: int = 20000  # steps to train in all
+    minutes: float = 0.0  # end after this time as if all steps were made; 0 is no limit
     batch: int = 32  # pictures a step, in each process
     seed: int = 0  # start of every random number
     ema: float = 0.999  # decay of the averaged weights, per step; 0 keeps none
@@ -40,7 +41,7 @@ class TrainOptions:
     def __post_init__(self) -> None:
         for name, low in (
             ("steps", 1), ("batch", 1), ("checkpoint_every", 1), ("log_every", 1),
-            ("sample_every", 0), ("measure_every", 0), ("hold_out", 0), ("threads", 0), ("seed", 0),
+            ("sample_every", 0), ("measure_every", 0), ("hold_out", 0), ("threads", 0), ("seed", 0), ("minutes", 0),
         ):  # fmt: skip
             at_least(self, name, low)
         if not 0 <= self.ema < 1:

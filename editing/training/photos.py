@@ -20,7 +20,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 from tqdm import tqdm
 
-from editing import images
 from editing.errors import EditingError, OptionError, TrainingError
 from editing.training.data import FEWEST, cache_key, find_pictures, hold_out
 from editing.training.loop import Task, World, load_checkpoint, restore, train
@@ -51,7 +50,7 @@ class PhotoTrainOptions(TrainOptions):
 
     also: str = ""  # further folders of pictures, separated as in PATH; none of these is held out
     share: float = 0.7  # of the crops, how many come from --data when there are further folders
-    lr: float = 1e-3  # highest learning rate (Adam); it falls to nothing by the last step, as a cosine
+    lr: float = 1e-3  # highest learning rate (Adam); it falls to nothing by the end, as a cosine
     warmup: int = 100  # steps over which the learning rate rises
     cache: str = ""  # folder of decoded pictures (and banks), for several trainings to share; OUT/cache unless given
 
@@ -71,10 +70,10 @@ class PhotoTrainOptions(TrainOptions):
         """Where decoded pictures and banks are kept."""
         return Path(self.cache) if self.cache else self.out / "cache"
 
-    def rate(self, step: int) -> float:
-        """The learning rate of a step, counted from 0."""
+    def rate(self, step: int, progress: float) -> float:
+        """The learning rate of a step, counted from 0, with a share ``progress`` of the training behind it."""
         rising = min(1.0, (step + 1) / (self.warmup + 1))
-        return self.lr * rising * 0.5 * (1 + math.cos(math.pi * min(1.0, step / self.steps)))
+        return self.lr * rising * 0.5 * (1 + math.cos(math.pi * progress))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -193,6 +192,8 @@ def read_photo(path: Path) -> Bytes:
 
     Raises ImageError when it can't be read.
     """
+    from editing import images  # it needs packages that a machine lent for training may lack
+
     picture = images.read(path)
     pixels = images.to_float(picture.pixels)
     if picture.alpha is not None:

@@ -236,6 +236,7 @@ def repaired(network: Repairer, exam: Exam, fidelities: tuple[float, ...]) -> li
 class RepairerTask:
     """The repairer's side of the loop; see :class:`editing.training.loop.Task`."""
 
+    progress = 0.0
     columns: tuple[str, ...] = (
         "rate", "l1", "l1_clean", "perceptual", "loss_g", "loss_d", "real", "fake",
         *(f"{what}_{name}" for name in (*STRENGTHS, ONLY_FILL) for what in ("psnr", "gain", "clean_gain", "distance")),
@@ -271,7 +272,7 @@ class RepairerTask:
     def step(self, batch: Faces) -> Mapping[str, Tensor | float]:
         """One step of the repairer, and of the discriminator where there is one."""
         options = self.options
-        rate = options.rate(batch.step)
+        rate = options.rate(batch.step, self.progress)
         truth, mask = batch.truth.to(self.device), batch.mask.to(self.device)
         with self._amp():
             faithful, clean = self.repairer.both(batch.picture.to(self.device), mask)

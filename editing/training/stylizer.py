@@ -288,6 +288,7 @@ def describe(maps: list[Tensor]) -> tuple[Style, Tensor]:
 class StylizerTask:
     """The stylizer's side of the loop; see :class:`editing.training.loop.Task`."""
 
+    progress = 0.0
     columns: tuple[str, ...] = (
         "rate", "content", "style", "variation", "code", "identity", "stability", "gallery_style", "gallery_content",
         "unseen_style", "unseen_content", "photo_style",
@@ -383,7 +384,7 @@ class StylizerTask:
             steady = shaken[..., SEEN_APART:-SEEN_APART, SEEN_APART:-SEEN_APART].mean()
             loss = loss + options.stability * steady
             values["stability"] = steady * options.stability_every
-        rate = options.rate(batch.step)
+        rate = options.rate(batch.step, self.progress)
         learn(self.optimizers["stylizer"], loss, rate)
         return {"rate": rate, **{name: value.detach() for name, value in values.items()}}
 

@@ -251,6 +251,7 @@ class UpscalerTask:
     ``exam`` holds the degraded crops to measure with; None with ``--exact``, which measures with whole pictures.
     """
 
+    progress = 0.0
     columns: tuple[str, ...] = (
         "rate", "l1", "teacher_l1", "perceptual", "loss_g", "loss_d", "real", "fake",
         "psnr", "psnr_bicubic", "ssim", "ssim_bicubic", "test_psnr", "test_ssim", "to_teacher", "to_truth",
@@ -290,7 +291,7 @@ class UpscalerTask:
     def step(self, batch: Pairs) -> Mapping[str, Tensor | float]:
         """One step of the enlarger, and of the discriminator where there is one."""
         options = self.options
-        rate = options.rate(batch.step)
+        rate = options.rate(batch.step, self.progress)
         inputs, truth = batch.inputs.to(self.device), batch.truth.to(self.device)
         teacher = None if batch.teacher is None else batch.teacher.to(self.device)
         with self._amp():

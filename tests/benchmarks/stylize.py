@@ -27,6 +27,7 @@ from tqdm import tqdm  # noqa: E402
 from editing import gatys  # noqa: E402
 from editing.gatys import CONTENT, GatysOptions  # noqa: E402
 from editing.networks.stylizer import Stylizer, StylizerConfig  # noqa: E402
+from editing.runtime import cpu_has_bf16  # noqa: E402
 from editing.training.backbones import load_vgg  # noqa: E402
 from editing.training.stylizer import (  # noqa: E402
     StylizerTrainOptions,
@@ -54,7 +55,7 @@ def load(file: Path) -> tuple[Stylizer, torch.Tensor, list[dict[str, str]]]:
 def speed(file: Path) -> None:
     """Median seconds of five runs, in the precision that the app would choose."""
     network, gallery, _ = load(file)
-    dtype = torch.bfloat16 if torch.cpu._is_avx512_bf16_supported() else torch.float32
+    dtype = torch.bfloat16 if cpu_has_bf16() else torch.float32
     network = network.to(dtype)
     print(f"{torch.get_num_threads()} threads, {dtype}")
     for side in (512, 1024):

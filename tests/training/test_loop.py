@@ -23,6 +23,7 @@ import torch
 from PIL import Image
 from torch import nn
 
+from editing import runtime
 from editing.errors import OptionError, Stopped, TrainingError
 from editing.training import generator, loop
 from editing.training.generator import GeneratorTask, GeneratorTrainOptions
@@ -223,6 +224,27 @@ def test_a_stop_signal_ends_after_the_step_and_saves_it(options: Options, monkey
     assert not [t for t in threading.enumerate() if t.name == "batches"]
 
 
+def test_minutes_end_a_training_as_its_last_step_would(options: Options, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [0.0]
+    monkeypatch.setattr(loop.time, "monotonic", lambda: clock[0])
+    step, behind = GeneratorTask.step, []
+
+    def slow(task: GeneratorTask, batch: Any) -> Any:
+        behind.append(task.progress)
+        clock[0] += 15.0
+        return step(task, batch)
+
+    monkeypatch.setattr(GeneratorTask, "step", slow)
+    run = options(steps=1000, minutes=1.0, checkpoint_every=1000)
+    generator.run(run)
+    assert behind == [0, 0.25, 0.5, 0.75]
+    assert weights(run.out)["step"] == 4
+    assert (run.out / "generator.safetensors").is_file()
+    behind.clear()
+    generator.run(replace(run, steps=8, minutes=100.0, resume=True))  # the steps are further than the clock
+    assert behind == [4 / 8, 5 / 8, 6 / 8, 7 / 8]
+
+
 def test_averages_start_quickly_and_then_follow_slowly() -> None:
     network, average = nn.Linear(1, 1), nn.Linear(1, 1)
     nn.init.ones_(network.weight)
@@ -251,6 +273,16 @@ def test_a_gpu_that_is_not_there_is_an_error(options: Options) -> None:
         pytest.skip("there is one")
     with pytest.raises(OptionError, match="--device cpu"):
         loop.pick_device(options(device="cuda"))
+
+
+@pytest.mark.parametrize("native", [True, False])
+def test_bf16_is_chosen_where_the_app_would_choose_it(
+    options: Options, native: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runtime, "cpu_has_bf16", lambda: native)
+    cpu = torch.device("cpu")
+    assert loop.pick_precision(options(precision="auto"), cpu) == (torch.bfloat16 if native else torch.float32)
+    assert loop.pick_precision(options(precision="bf16"), cpu) == torch.bfloat16
 
 
 TWO = """

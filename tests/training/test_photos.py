@@ -144,13 +144,13 @@ def test_made_ahead_keeps_the_order_and_passes_errors_on() -> None:
 
 def test_the_rate_rises_and_falls(tmp_path: Path) -> None:
     options = PhotoTrainOptions(data=tmp_path, out=tmp_path, steps=1000, lr=0.01, warmup=100)
-    rates = [options.rate(step) for step in range(1000)]
+    rates = [options.rate(step, step / 1000) for step in range(1000)]
     assert rates[0] < 0.02 * 0.01
     assert max(rates) == pytest.approx(0.01, rel=0.05)
     assert 90 <= int(np.argmax(rates)) <= 110
     assert rates[-1] < 1e-5 * 0.01 * 1e3
     assert all(a >= b for a, b in pairwise(rates[110:]))
-    assert options.rate(5000) == pytest.approx(0, abs=1e-12)
+    assert options.rate(5000, 1.0) == pytest.approx(0, abs=1e-12)
 
 
 @pytest.mark.parametrize(
