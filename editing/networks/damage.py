@@ -93,6 +93,10 @@ class DamageFinder(nn.Module):
         self.up = nn.ModuleList(nn.ConvTranspose2d(b, a, 2, stride=2) for a, b in reversed(pairs))
         self.coming = nn.ModuleList(_blocks(width, config.blocks) for width in widths[-2::-1])
         self.last = nn.Conv2d(widths[0], 4, 3, padding=1)
+        for conv in (self.first, *self.down, *self.up):  # PyTorch's own start makes what passes them ever fainter
+            assert isinstance(conv, nn.Conv2d | nn.ConvTranspose2d)
+            seen = conv.in_channels * (1 if isinstance(conv, nn.ConvTranspose2d) else conv.weight[0, 0].numel())
+            nn.init.normal_(conv.weight, std=float(seen**-0.5))
         assert self.last.bias is not None
         nn.init.constant_(self.last.bias, -3.0)  # damage is rare: training begins by saying so
 
@@ -101,7 +105,7 @@ class DamageFinder(nn.Module):
         height, width = pictures.shape[-2:]
         multiple = self.config.multiple
         padding = (0, -width % multiple, 0, -height % multiple)
-        x = F.pixel_unshuffle(F.pad(pictures - 0.5, padding, mode="replicate"), 2)
+        x = F.pixel_unshuffle(F.pad(4 * (pictures - 0.5), padding, mode="replicate"), 2)  # deviation about 1
         x = self.first(x.to(self.first.weight.dtype).contiguous(memory_format=torch.channels_last))
         passed: list[Tensor] = []
         for blocks, down in zip(self.going, self.down, strict=True):

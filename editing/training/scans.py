@@ -16,6 +16,7 @@ import copy
 import functools
 import math
 import random
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -180,8 +181,6 @@ def silk_paper(x: Tensor, draw: Draw) -> Tensor:
 def _blurred(x: Tensor, sigma: Tensor, radius: int) -> Tensor:
     """Filtered by a Gaussian of each picture's own deviation ``sigma`` (N, 1, 1, 1), cut off at ``radius``."""
     count, channels, height, width = x.shape
-    if not count:
-        return x
     places = torch.arange(-radius, radius + 1, device=x.device, dtype=torch.float32)
     kernel = torch.exp(-0.5 * (places / sigma.reshape(-1, 1)) ** 2)
     kernel = (kernel / kernel.sum(1, keepdim=True)).repeat_interleave(channels, 0)[:, None]
@@ -260,19 +259,22 @@ def blotted(x: Tensor, draw: Draw) -> Tensor:
 
 
 def damaged(x: Tensor, squares: Squares, draw: Draw) -> Tensor:
-    """Pictures with damage on all of them, of one kind or several."""
+    """Pictures with damage on most of them, of one kind or several."""
     x = x.clone()
     for share in LAYERS:
-        some, part = draw.some(share)
-        x[some] = covered(x[some], mattes(x[some], squares, part), part)
+        _change_some(x, share, lambda y, part: covered(y, mattes(y, squares, part), part), draw)
     for share in LINES:
-        some, part = draw.some(share)
-        x[some] = covered(x[some], lines(x[some], part), part)
-    some, part = draw.some(FOLDS)
-    x[some] = folded(x[some], part)
-    some, part = draw.some(BLOTS)
-    x[some] = blotted(x[some], part)
+        _change_some(x, share, lambda y, part: covered(y, lines(y, part), part), draw)
+    _change_some(x, FOLDS, folded, draw)
+    _change_some(x, BLOTS, blotted, draw)
     return x.clamp(0, 1)
+
+
+def _change_some(x: Tensor, share: float, change: Callable[[Tensor, Draw], Tensor], draw: Draw) -> None:
+    """Change a share of the pictures, in place: the others cost nothing."""
+    some, part = draw.some(share)
+    if part.count:
+        x[some] = change(x[some], part)
 
 
 # The scanner
@@ -282,17 +284,14 @@ def scanned(pictures: Tensor, squares: Squares, clean: int, draw: Draw) -> Scans
     """Photographs (N, 3, S, S) as scans; the first ``clean`` have no damage."""
     x = toned(pictures, draw)
     for share, made in ((0.2, bordered), (0.25, grained_paper), (0.12, silk_paper)):
-        some, part = draw.some(share)
-        x[some] = made(x[some], part)
+        _change_some(x, share, made, draw)
     before = x.clamp(0, 1)
     part = copy.copy(draw)
     part.count = draw.count - clean
-    after = torch.cat([before[:clean], damaged(before[clean:], squares, part)])
+    after = torch.cat([before[:clean], damaged(before[clean:], squares, part)]) if part.count else before.clone()
     # The same softness or sharpening for the picture with and without damage: what differs then is the change.
-    some, part = draw.some(0.7)
-    amount, sigma = part.uniform(-0.8, 1.0), part.uniform(0.5, 1.3)
-    for x in (before, after):
-        x[some] = (x[some] + amount * (_blurred(x[some], sigma, 4) - x[some])).clamp(0, 1)
+    amount, sigma = draw.chance(0.7) * draw.uniform(-0.8, 1.0), draw.uniform(0.5, 1.3)
+    before, after = ((x + amount * (_blurred(x, sigma, 4) - x)).clamp(0, 1) for x in (before, after))
     some, _ = draw.some(0.1)  # scanned without colour
     for x in (before, after):
         x[some] = luma(x[some]).expand(-1, 3, -1, -1)
@@ -300,8 +299,7 @@ def scanned(pictures: Tensor, squares: Squares, clean: int, draw: Draw) -> Scans
     picture, sigma = grainy(after, draw)
     least = (IN_GRAIN * sigma).clamp(min=VISIBLE)
     needed = torch.maximum(least, IN_TEXTURE * texture(before))
-    some, part = draw.some(0.6)
-    picture[some] = jpeg(picture[some], part.uniform(40, 100), part)
+    _change_some(picture, 0.6, lambda y, part: jpeg(y, part.uniform(40, 100), part), draw)
     return Scans(
         picture=((picture * 255).round() / 255).contiguous(memory_format=torch.channels_last),
         damaged=(change > needed).float(),
@@ -322,10 +320,14 @@ def grainy(x: Tensor, draw: Draw) -> tuple[Tensor, Tensor]:
     grain = draw.noise(3, *x.shape[2:])
     some, _ = draw.some(0.6)
     grain[some] = grain[some][:, :1]
-    some, part = draw.some(0.6)
-    coarse = _blurred(grain[some], part.uniform(0.4, 1.2), 4)
-    grain[some] = coarse / coarse.std((1, 2, 3), keepdim=True)
+    _change_some(grain, 0.6, coarse, draw)
     return (x + sigma * grain).clamp(0, 1), sigma
+
+
+def coarse(grain: Tensor, draw: Draw) -> Tensor:
+    """Grain of several pixels, as strong as before."""
+    grain = _blurred(grain, draw.uniform(0.4, 1.2), 4)
+    return grain / grain.std((1, 2, 3), keepdim=True)
 
 
 def make_scans(squares: Squares, *, count: int, side: int, clean: float, seed: int) -> Scans:
@@ -357,8 +359,6 @@ def jpeg(x: Tensor, quality: Tensor, draw: Draw) -> Tensor:
     The blocks begin anywhere, as in a part of a larger picture: at the same place in all pictures of a batch.
     """
     side = x.shape[-1]
-    if not len(x):
-        return x
     top, left = draw.host.randrange(16), draw.host.randrange(16)
     x = F.pad(x, (left, -(left + side) % 16, top, -(top + side) % 16), mode="replicate")
     y = luma(x)
