@@ -31,6 +31,7 @@ RANKS = {
     "editing.weights": 3,
     "editing.runtime": 4,
     "editing.tiling": 5,
+    "editing.damage": 6,
     "editing.faces": 6,
     "editing.fill": 6,
     "editing.gatys": 6,
