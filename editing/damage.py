@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import cv2
@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from editing import images, masks, runtime, tiling, weights
+from editing import __version__, images, masks, runtime, tiling, weights
 from editing.errors import EditingError, OptionError, WeightError
 from editing.images import Floats, Picture, Pixels
 from editing.masks import Mask
@@ -32,7 +32,7 @@ SURE = 0.5  # how surely a pixel must be damaged, with the dial in the middle
 _DIAL = 6.0  # by how much, in logits, the dial moves that from end to end
 _FAINT = 1.5  # by how many logits less what hangs together with sure damage may be sure
 _SMALL = 1000  # pixels of the longer side up to which a picture is looked at in one size alone
-_TILE = 512
+_TILE = 1024  # the network looks far: small tiles see most of it twice
 _SECONDS_PER_PIXEL = 1.5e-7  # of reducing, joining and growing, on one core
 _BYTES_PER_PIXEL = 20
 
@@ -217,12 +217,11 @@ def estimate(
 
 
 def recipe(options: DamageOptions) -> dict[str, Any]:
-    """What it takes to find the same damage again: options, the weight's name and sha256."""
+    """What it takes to make the mask again: task, options, weight names and sha256, version."""
     weight = weights.find(options.model, "damage")
     return {
-        "model": options.model,
-        "sha256": weights.digest(weight),
-        "sensitivity": options.sensitivity,
-        "smallest": options.smallest,
-        "grow": options.grow,
+        "task": "damage",
+        "options": asdict(options) | {"model": weight.name},
+        "weights": [{"name": weight.name, "sha256": weights.digest(weight)}],
+        "version": __version__,
     }

@@ -646,7 +646,7 @@ def _describe_pair(path: Path) -> tuple[str, str]:
 def _describe_file(path: Path) -> tuple[str, str]:
     """Task and architecture by the names and shapes of the arrays: the numbers themselves stay on the disk."""
     texts = _metadata(path)
-    known = (_describe_generator, _describe_denoiser, _describe_stylizer, _describe_repairer)
+    known = (_describe_generator, _describe_denoiser, _describe_stylizer, _describe_repairer, _describe_damage)
     if ours := next(filter(None, (describe(texts) for describe in known)), None):
         return ours
     import torch
@@ -716,6 +716,17 @@ def _describe_repairer(texts: dict[str, str]) -> tuple[str, str] | None:
     if '"coming"' not in texts["config"]:  # another network may have widths, too
         return None
     return "restore", f"repairing U-Net, {config.size} px"
+
+
+def _describe_damage(texts: dict[str, str]) -> tuple[str, str] | None:
+    """Task and architecture of a damage finder that ``train damage`` wrote."""
+    from editing.networks.damage import DamageConfig
+
+    try:
+        config = DamageConfig.from_json(texts.get("config", ""))
+    except (ValueError, TypeError, RecursionError):
+        return None
+    return "damage", f"damage finding U-Net, {'-'.join(str(width) for width in config.widths)[:40]} channels"
 
 
 def _metadata(path: Path) -> dict[str, str]:
