@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING, Any
 
 from editing import __version__
 from editing.errors import EditingError, OptionError, Stopped
+from editing.options import ClipOptions, GenerateOptions, RepairOptions, UpscaleOptions
 
 if TYPE_CHECKING:
-    from editing.images import Picture, Pixels
+    from editing.options import UpscaleOptions
+    from editing.pictures.picture import Picture, Pixels
     from editing.report import Report
-    from editing.upscale import UpscaleOptions
 
 # The heavy imports (torch, 2 s) are made by the commands that need them, so that --help and mistakes answer at once.
 
@@ -118,13 +119,19 @@ def _add_metadata(parser: argparse.ArgumentParser) -> None:
 
 
 def _upscale(arguments: argparse.Namespace) -> int:
-    from editing import clip_reader, clip_writer, images, runtime, steady, upscale
+    from editing import runtime
+    from editing.clips import steady
+    from editing.clips.read import is_clip, is_video
+    from editing.clips.write import CLIP_SUFFIXES
+    from editing.pictures.read import read_picture
+    from editing.pictures.write import write_picture
+    from editing.pipelines import upscale
 
-    options = upscale.UpscaleOptions(
-        model=arguments.model or upscale.default_model(), scale=arguments.scale, longest=arguments.longest,
+    options = UpscaleOptions(
+        model=arguments.model or upscale.named("auto"), scale=arguments.scale, longest=arguments.longest,
         strength=arguments.strength, tile=_tile(arguments.tile), precision=arguments.precision,
         color_lock=not arguments.no_color_lock,
-        sigma=upscale.sigma_of(arguments.sigma),
+        sigma=arguments.sigma,
     )  # fmt: skip
     if arguments.steady is not None:
         steady.check(arguments.steady)
@@ -136,17 +143,15 @@ def _upscale(arguments: argparse.Namespace) -> int:
     failed = 0
     for source, target in targets:
         try:
-            if clip_reader.is_video(source) or (
-                target.suffix.lower() in clip_writer.SUFFIXES and clip_reader.is_clip(source)
-            ):
+            if is_video(source) or (target.suffix.lower() in CLIP_SUFFIXES and is_clip(source)):
                 _upscale_clip(source, target, options, arguments)
                 continue
             with _Bar(source.name) as report, runtime.job():
-                picture = images.read(source)
+                picture = read_picture(source)
                 made = upscale.settle(options, picture)
                 result = upscale.upscale(picture, made, report=report)
                 recipe = upscale.recipe(made)
-                notices = images.write(
+                notices = write_picture(
                     result, target, strip=arguments.strip, keep_gps=arguments.keep_gps, recipe=recipe
                 )
             drift = upscale.color_drift(picture, result)
@@ -163,16 +168,17 @@ def _upscale(arguments: argparse.Namespace) -> int:
 
 
 def _upscale_clip(source: Path, target: Path, options: UpscaleOptions, arguments: argparse.Namespace) -> None:
-    from editing import clip_upscale, runtime
+    from editing import runtime
+    from editing.pipelines import clips
 
-    clip_options = clip_upscale.ClipOptions(upscale=options, steady=arguments.steady)
+    clip_options = ClipOptions(upscale=options, steady=arguments.steady)
     try:
         with _Bar(source.name, "frame") as bar, runtime.job(), _interrupt_as_stop(bar) as report:
-            result = clip_upscale.upscale_clip(
+            result = clips.upscale_clip(
                 source, target, clip_options, report=report, strip=arguments.strip, keep_gps=arguments.keep_gps
             )
     except Stopped:
-        part = clip_upscale.partial(target)
+        part = clips.partial(target)
         if not part.exists():
             raise
         raise Stopped(f"Stopped: '{part}' holds what is done, and the same command goes on from there.") from None
@@ -224,14 +230,14 @@ def _targets(arguments: argparse.Namespace, suffix: str, *, clips: bool = True) 
                 f"--format {arguments.format} contradicts the output '{output.name}': leave one of them out."
             )
         return [(inputs[0], output)]
-    from editing import clip_writer
+    from editing.clips.write import usual_suffix
 
     _make_folder(output)
     targets: list[tuple[Path, Path]] = []
     used: set[Path] = set()
     for source in inputs:
         stem, number = f"{source.stem}{suffix}", 2
-        ending = f".{arguments.format}" if arguments.format else (clips and clip_writer.usual_suffix(source)) or ".png"
+        ending = f".{arguments.format}" if arguments.format else (clips and usual_suffix(source)) or ".png"
         target = output / f"{stem}{ending}"
         while target in used:  # a/cat.png and b/cat.png
             target, number = output / f"{stem}-{number}{ending}", number + 1
@@ -306,10 +312,15 @@ def _add_repair(parser: argparse.ArgumentParser) -> None:
 
 
 def _repair(arguments: argparse.Namespace) -> int:
-    from editing import images, masks, repair, runtime
+    from editing import runtime
+    from editing.faces import likeness, restore
+    from editing.pictures import masks
+    from editing.pictures.read import read_picture
+    from editing.pictures.write import write_picture
+    from editing.pipelines import repair
 
-    options = repair.RepairOptions(
-        model=arguments.model, faces=repair.faces_of(arguments.faces), boxes=tuple(map(_box, arguments.box)),
+    options = RepairOptions(
+        model=arguments.model, faces=arguments.faces, boxes=tuple(map(_box, arguments.box)),
         strength=arguments.strength, fidelity=arguments.fidelity, score=arguments.score, min_size=arguments.min_size,
         filler=arguments.filler, anonymise=arguments.anonymise, precision=arguments.precision,
     )  # fmt: skip
@@ -317,13 +328,13 @@ def _repair(arguments: argparse.Namespace) -> int:
     for source, target in _targets(arguments, "-repaired"):
         try:
             with _Bar(source.name, "step") as report, runtime.job():
-                picture = images.read(source)
+                picture = read_picture(source)
                 mask = masks.read(arguments.mask, picture.height, picture.width) if arguments.mask else None
                 found = repair.find(picture, options, report=report) if options.faces != "none" else []
                 persons = _persons(len(found)) if options.anonymise == "person" else ()
                 made = repair.repair(picture, options, mask, found=found, persons=persons, report=report)
                 result = repair.compose(made)
-                notices = images.write(
+                notices = write_picture(
                     result, target, strip=arguments.strip, keep_gps=arguments.keep_gps, recipe=repair.recipe(options)
                 )
         except EditingError as error:
@@ -332,11 +343,11 @@ def _repair(arguments: argparse.Namespace) -> int:
         for notice in (*picture.notices, *notices):
             sys.stderr.write(f"{source.name}: {notice}\n")
         for face in made.faces:
-            likeness = face.likeness(options.fidelity)
-            if likeness is not None and likeness < repair.ALIKE:
+            alike = face.likeness(options.fidelity)
+            if alike is not None and alike < likeness.ALIKE:
                 sys.stderr.write(
-                    f"{source.name}: face {face.number} may no longer be the same person (likeness {likeness:.2f}, "
-                    f"{repair.ALIKE} wanted): raise --fidelity, or leave it out of --faces\n"
+                    f"{source.name}: face {face.number} may no longer be the same person (likeness {alike:.2f}, "
+                    f"{likeness.ALIKE} wanted): raise --fidelity, or leave it out of --faces\n"
                 )
             if face.anonymised and face.anonymised != options.anonymise:
                 sys.stderr.write(
@@ -344,7 +355,7 @@ def _repair(arguments: argparse.Namespace) -> int:
                     "place\n"
                 )
         if made.faces and options.anonymise == "no":
-            licence = repair.load(options.model, options.precision).licence
+            licence = restore.load_restorer(options.model, options.precision).licence
             if "not for" in licence:
                 sys.stderr.write(f"{options.model}: {licence}\n")
         filled = f"  filled by {made.filled_by}" if made.filled_by else ""
@@ -354,9 +365,9 @@ def _repair(arguments: argparse.Namespace) -> int:
 
 def _persons(count: int) -> list[Pixels]:
     """Faces of people who do not exist, one for each in the picture."""
-    from editing import generate
+    from editing.pipelines import generate
 
-    samples = generate.generate(generate.GenerateOptions(count=count)) if count else []
+    samples = generate.generate(GenerateOptions(count=count)) if count else []
     return [sample.picture.pixels for sample in samples]
 
 
@@ -410,14 +421,18 @@ def _add_stylize(parser: argparse.ArgumentParser) -> None:
 
 
 def _stylize(arguments: argparse.Namespace) -> int:
-    from editing.stylize import StylizeOptions
+    from editing.options import StylizeOptions
 
     options = StylizeOptions(
         style=arguments.style, second=arguments.style2, mix=arguments.mix, strength=arguments.strength,
         style_scale=arguments.style_scale, keep_colors=arguments.keep_colors, optimise=arguments.optimise,
         model=arguments.model, tile=_tile(arguments.tile), precision=arguments.precision,
     )  # fmt: skip
-    from editing import images, masks, runtime, stylize
+    from editing import runtime
+    from editing.pictures import masks
+    from editing.pictures.read import read_picture
+    from editing.pictures.write import write_picture
+    from editing.pipelines import stylize
 
     stylize.check_style(options)  # a wrong style ends it all; a wrong picture only itself
     suffix = "-" + "-".join(Path(name).stem for name in (options.style, options.second) if name)
@@ -426,11 +441,11 @@ def _stylize(arguments: argparse.Namespace) -> int:
     for source, target in targets:
         try:
             with _Bar(source.name, "step" if options.optimise else "tile") as report, runtime.job():
-                picture = images.read(source)
+                picture = read_picture(source)
                 mask = masks.read(arguments.mask, picture.height, picture.width) if arguments.mask else None
                 result = stylize.stylize(picture, options, mask=mask, report=report)
                 recipe = stylize.recipe(options, masked=mask is not None)
-                notices = images.write(
+                notices = write_picture(
                     result, target, strip=arguments.strip, keep_gps=arguments.keep_gps, recipe=recipe
                 )
         except EditingError as error:
@@ -472,7 +487,7 @@ def _add_generate(parser: argparse.ArgumentParser) -> None:
 
 
 def _generate(arguments: argparse.Namespace) -> int:
-    from editing.generate import GenerateOptions
+    from editing.options import GenerateOptions
 
     directions = _directions(arguments.direction)
     if arguments.walk is not None:
@@ -487,7 +502,9 @@ def _generate(arguments: argparse.Namespace) -> int:
     if output.suffix and options.count > 1 and not output.is_dir():
         raise OptionError(f"'{output}' looks like a file; several pictures need a folder as output.")
 
-    from editing import generate, images, runtime
+    from editing import runtime
+    from editing.pictures.write import write_picture
+    from editing.pipelines import generate
 
     generate.load(options.model)  # a wrong model leaves no empty folder behind
     if not single:
@@ -498,7 +515,7 @@ def _generate(arguments: argparse.Namespace) -> int:
         target = output if single else output / f"seed-{sample.seed:06d}.png"
         recipe = generate.recipe(generate.of_sample(options, sample.seed))
         picture, recipe = _at_size(sample.picture, recipe, arguments.size)
-        for notice in images.write(picture, target, recipe=recipe):
+        for notice in write_picture(picture, target, recipe=recipe):
             sys.stderr.write(f"{target.name}: {notice}\n")
         novelty = "" if sample.novelty is None else f"  novelty {sample.novelty:.2f}"
         sys.stdout.write(f"{target}  {picture.width}x{picture.height}{novelty}\n")
@@ -506,8 +523,8 @@ def _generate(arguments: argparse.Namespace) -> int:
 
 
 def _walk(arguments: argparse.Namespace, directions: tuple[float, ...]) -> int:
-    from editing import clips
-    from editing.generate import WalkOptions
+    from editing.clips.write import WALK_SUFFIXES, check_walk, write_walk
+    from editing.options import WalkOptions
 
     if arguments.mix is not None:
         raise OptionError("--mix is of single pictures: a walk mixes its seeds by itself.")
@@ -523,11 +540,12 @@ def _walk(arguments: argparse.Namespace, directions: tuple[float, ...]) -> int:
     if output.suffix and not output.is_dir():
         targets = [output]
     else:
-        targets = [output / f"walk-{'-'.join(map(str, seeds))}{suffix}" for suffix in clips.SUFFIXES]
+        targets = [output / f"walk-{'-'.join(map(str, seeds))}{suffix}" for suffix in WALK_SUFFIXES]
     for target in targets:
-        clips.check(target, arguments.fps)
+        check_walk(target, arguments.fps)
 
-    from editing import generate, runtime
+    from editing import runtime
+    from editing.pipelines import generate
 
     recipe = generate.recipe(options)
     if targets != [output]:
@@ -541,7 +559,7 @@ def _walk(arguments: argparse.Namespace, directions: tuple[float, ...]) -> int:
             picture, made = _at_size(sample.picture, recipe, arguments.size)
             frames.append(picture.pixels)
     for target in targets:
-        clips.write(frames, target, fps=arguments.fps, loop=options.loop, recipe=made)
+        write_walk(frames, target, fps=arguments.fps, loop=options.loop, recipe=made)
         sys.stdout.write(f"{target}  {picture.width}x{picture.height}  {len(frames)} frames\n")
     return 0
 
@@ -550,9 +568,10 @@ def _at_size(picture: Picture, recipe: dict[str, Any], size: str) -> tuple[Pictu
     """A drawn picture, enlarged where that was asked for, and its recipe."""
     if size == "native" or picture.width >= int(size):
         return picture, recipe
-    from editing import runtime, upscale
+    from editing import runtime
+    from editing.pipelines import upscale
 
-    options = upscale.UpscaleOptions(model="photo", longest=int(size))
+    options = UpscaleOptions(model="photo", longest=int(size))
     with runtime.job():
         return upscale.upscale(picture, options), recipe | {"then": upscale.recipe(options)}
 
@@ -604,40 +623,41 @@ def _add_weights(parser: argparse.ArgumentParser) -> None:
 
 
 def _list(_: argparse.Namespace) -> int:
-    from editing import weights
+    from editing.weights.find import problems, rows
 
-    for row in weights.rows():
+    for row in rows():
         sys.stdout.write(
             f"{row.name:<14} {row.task:<9} {row.state:<12} {row.title} ({row.architecture}; {row.licence})\n"
         )
         sys.stdout.write(textwrap.indent(row.where, " " * 15) + "\n")
-    for problem in weights.problems():
+    for problem in problems():
         _fail(problem.reason, 0)
     return 0
 
 
 def _verify(_: argparse.Namespace) -> int:
-    from editing import weights
+    from editing.weights.files import path_of, verify
+    from editing.weights.find import problems, weights_for
 
     failed = 0
-    for weight in weights.weights_for():
-        if weights.path_of(weight) is None:
+    for weight in weights_for():
+        if path_of(weight) is None:
             sys.stdout.write(f"{weight.name:<14} not here\n")
             continue
         try:
-            sys.stdout.write(f"{weight.name:<14} {weights.verify(weight)}\n")
+            sys.stdout.write(f"{weight.name:<14} {verify(weight)}\n")
         except EditingError as error:
             failed = _fail(error, 1)
-    for problem in weights.problems():
+    for problem in problems():
         failed = _fail(problem.reason, 1)
     return failed
 
 
 def _fetch(arguments: argparse.Namespace) -> int:
-    from editing import weights
+    from editing.weights.find import fetch_weight
 
     with _Bar(arguments.name, "B") as report:
-        path = weights.fetch(arguments.name, report)
+        path = fetch_weight(arguments.name, report)
     sys.stdout.write(f"{path}\n")
     return 0
 

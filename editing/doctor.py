@@ -9,8 +9,12 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from editing import images, runtime, weights
+from editing import runtime
 from editing.errors import EditingError
+from editing.pictures.picture import input_limit, output_limit
+from editing.weights.catalogue import Download
+from editing.weights.files import cache_folder, path_of, verify
+from editing.weights.find import problems, rows, weights_for
 
 PACKAGES = ("gradio", "torch", "torchvision", "spandrel", "numpy", "opencv-python", "pillow", "pillow-heif", "av")
 
@@ -36,23 +40,23 @@ def checks() -> Iterator[Check]:
     free = runtime.free_memory(backend.device)
     yield Check(free > 1e9, f"{free / 1e9:.1f} GB of memory free" + ("" if free > 1e9 else ": close other programs"))
     try:
-        limits = f"{images.input_limit() / 1e6:g} megapixels in, {images.output_limit() / 1e6:g} out"
+        limits = f"{input_limit() / 1e6:g} megapixels in, {output_limit() / 1e6:g} out"
         yield Check(True, f"limits: {limits}")
     except EditingError as error:
         yield Check(False, str(error))
-    for weight in weights.weights_for():
-        if weights.path_of(weight) is None:
-            if not isinstance(weight.source, weights.Download):
-                yield Check(False, next(row.where for row in weights.rows() if row.name == weight.name))
+    for weight in weights_for():
+        if path_of(weight) is None:
+            if not isinstance(weight.source, Download):
+                yield Check(False, next(row.where for row in rows() if row.name == weight.name))
             continue
         try:
-            weights.verify(weight)
+            verify(weight)
             yield Check(True, f"weight {weight.name} is whole")
         except EditingError as error:
             yield Check(False, str(error))
-    for problem in weights.problems():
+    for problem in problems():
         yield Check(False, problem.reason)
-    folder = weights.cache_folder()
+    folder = cache_folder()
     existing = next(parent for parent in (folder, *folder.parents) if parent.exists())
     writable = os.access(existing, os.W_OK)
     room = shutil.disk_usage(existing).free / 1e9

@@ -1,15 +1,29 @@
 """Errors meant for the person who made the request.
 
-Every message says what happened, what was given, what is wanted, and what to do next. The page shows the message as
-it is, the command line prints it on one line. Anything that is not an :class:`EditingError` is a bug and is reported
-as one.
+Every message says what happened, what was given, what is wanted, and what to do next. It is a
+:class:`~editing.messages.Message`: the page puts it into the visitor's language, the command prints it in English on
+one line. Anything that is not an :class:`EditingError` is a bug and is reported as one.
 """
 
 from __future__ import annotations
 
+from editing.messages import Message, Text
+
 
 class EditingError(Exception):
-    """Base of all errors that a user can mend; ``str(error)`` is one or two sentences for that user."""
+    """Base of all errors that a user can mend; ``str(error)`` is one or two English sentences for that user.
+
+    ``raise ImageError(messages.EMPTY, name=path.name)``, or with a Message that is ready.
+    """
+
+    def __init__(self, text: Text | Message | str, /, **values: object) -> None:
+        if isinstance(text, str):  # TODO of this move: rooms not converted yet give finished English
+            text = Text(text.replace("{", "{{").replace("}", "}}"), text.replace("{", "{{").replace("}", "}}"))
+        self.message = text if isinstance(text, Message) else Message(text, values)
+        super().__init__(self.message)
+
+    def __str__(self) -> str:
+        return str(self.message)
 
 
 class OptionError(EditingError):

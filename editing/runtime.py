@@ -20,7 +20,7 @@ import psutil
 import torch
 
 from editing.errors import OptionError
-from editing.weights import cache_folder
+from editing.weights.files import cache_folder
 
 PRECISIONS = ("auto", "fp32", "bf16")
 

@@ -100,7 +100,7 @@ class _Level(nn.Module):
 
 
 class Repairer(nn.Module):
-    """Repairs and fills faces aligned to the FFHQ template (``editing.faces.TEMPLATE``) at the configuration's size.
+    """Repairs and fills faces aligned to FFHQ's template (``editing.faces.align.TEMPLATE``), at a fixed size.
 
     The template's 512 pixels are reduced to that size: the eye on the left is at (0.377, 0.469) of the side, the other
     at (0.623, 0.469), the tip of the nose at (0.501, 0.613), the corners of the mouth at (0.393, 0.725) and

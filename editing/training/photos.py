@@ -21,6 +21,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from editing.errors import EditingError, OptionError, TrainingError
+from editing.pictures.picture import from_float, to_float
 from editing.training.data import FEWEST, cache_key, find_pictures, hold_out
 from editing.training.loop import Task, World, load_checkpoint, restore, train
 from editing.training.options import TrainOptions, at_least
@@ -192,19 +193,19 @@ def read_photo(path: Path) -> Bytes:
 
     Raises ImageError when it can't be read.
     """
-    from editing import images  # it needs packages that a machine lent for training may lack
+    from editing.pictures.read import read_picture  # it needs packages that a machine lent for training may lack
 
-    picture = images.read(path)
-    pixels = images.to_float(picture.pixels)
+    picture = read_picture(path)
+    pixels = to_float(picture.pixels)
     if picture.alpha is not None:
-        pixels = 1 + images.to_float(picture.alpha)[..., None] * (pixels - 1)
+        pixels = 1 + to_float(picture.alpha)[..., None] * (pixels - 1)
     if pixels.shape[2] == 1:
         pixels = np.repeat(pixels, 3, axis=2)
     longest = max(pixels.shape[:2])
     if longest > LONGEST:
         width, height = (max(1, round(side * LONGEST / longest)) for side in (pixels.shape[1], pixels.shape[0]))
         pixels = np.asarray(cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA), np.float32)
-    return np.asarray(images.from_float(pixels, 8), np.uint8)
+    return np.asarray(from_float(pixels, 8), np.uint8)
 
 
 def to_tensor(pictures: NDArray[np.uint8]) -> Tensor:

@@ -138,8 +138,8 @@ def squared(picture: Bytes, size: int) -> Bytes:
 def jittered(picture: Bytes, size: int, random: np.random.Generator) -> Floats:
     """A face (size, size, 3) in [0, 1], half of them mirrored, about as well aligned as the detector does it.
 
-    ``editing.faces`` takes faces of such pictures to the template at a scale of 0.97, with deviations of 0.03, 1.3
-    degrees and 0.8 % of the side; on poor photographs it can only be worse.
+    ``editing.faces.align`` takes faces of such pictures to the template at a scale of 0.97, with deviations of 0.03,
+    1.3 degrees and 0.8 % of the side; on poor photographs it can only be worse.
     """
     height, width = picture.shape[:2]
     side = min(height, width)

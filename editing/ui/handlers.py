@@ -21,9 +21,10 @@ from typing import Any, TypeVar
 import cv2
 import gradio as gr
 
-from editing import images, runtime
+from editing import runtime
 from editing.errors import EditingError, Stopped
-from editing.images import Picture, Pixels
+from editing.pictures.picture import Picture, Pixels, from_float, to_float
+from editing.pictures.write import write_picture
 from editing.runtime import Estimate
 from editing.ui.translations import language_of, say, translate
 
@@ -230,11 +231,11 @@ def preview(picture: Picture, folder: Path, side: int = 2048, suffix: str = ".pn
 
     def reduce(array: Pixels) -> Pixels:
         smaller = cv2.resize(array, size, interpolation=cv2.INTER_AREA).reshape(size[1], size[0], -1)
-        return images.from_float(images.to_float(smaller), 8)
+        return from_float(to_float(smaller), 8)
 
     alpha = None if picture.alpha is None else reduce(picture.alpha)[..., 0]
     file = folder / f"preview-{uuid.uuid4().hex[:12]}{suffix}"
-    images.write(replace(picture, pixels=reduce(picture.pixels), alpha=alpha), file, strip=True)
+    write_picture(replace(picture, pixels=reduce(picture.pixels), alpha=alpha), file, strip=True)
     return file
 
 

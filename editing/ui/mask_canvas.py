@@ -22,10 +22,10 @@ import gradio as gr
 import numpy as np
 from PIL import Image
 
-from editing import masks
 from editing.errors import EditingError, ImageError
-from editing.images import Picture
-from editing.masks import Mask
+from editing.pictures import masks
+from editing.pictures.masks import Mask
+from editing.pictures.picture import Picture
 from editing.ui.handlers import QUICK, guarded, new_folder, preview
 from editing.ui.translations import T, language_of, say
 

@@ -15,13 +15,18 @@ import cv2
 import gradio as gr
 import numpy as np
 
-from editing import faces, generate, images, masks, repair, upscale, weights
 from editing.errors import EditingError, ImageError, OptionError
-from editing.faces import Box, Face
-from editing.generate import GenerateOptions
-from editing.images import Picture, Pixels
-from editing.masks import Mask
-from editing.repair import Choice, Repaired, RepairedFace, RepairOptions
+from editing.faces import align, detect, likeness
+from editing.faces.align import Box, Face
+from editing.messages import Message
+from editing.options import Choice, GenerateOptions, RepairOptions, UpscaleOptions
+from editing.pictures import masks
+from editing.pictures.masks import Mask
+from editing.pictures.picture import Picture, Pixels, from_float, to_float
+from editing.pictures.read import probe_picture, read_picture
+from editing.pictures.write import write_picture
+from editing.pipelines import generate, repair, upscale
+from editing.pipelines.repair import Repaired, RepairedFace
 from editing.ui import generate_tab, mask_canvas
 from editing.ui.handlers import (
     COMPUTE,
@@ -42,7 +47,8 @@ from editing.ui.handlers import (
 from editing.ui.mask_canvas import MaskedTab
 from editing.ui.translations import T, language_of, say, translate
 from editing.ui.upscale_tab import FORMATS, PREVIEW_PIXELS, SHOWN_BY_BROWSERS, SUFFIXES
-from editing.upscale import UpscaleOptions
+from editing.weights.files import path_of
+from editing.weights.find import find_weight, weights_for
 
 NAME = "repair"  # of its mask canvas
 THUMB = 160  # pixels of a face in the strip
@@ -80,8 +86,8 @@ def models() -> list[tuple[str, str]]:
     """Label and name of every network for faces that is there; the tab is not shown where there is none."""
     return [
         (f"{weight.name} ({weight.title}; {weight.licence})", weight.name)
-        for weight in weights.weights_for("restore")
-        if weights.path_of(weight)
+        for weight in weights_for("restore")
+        if path_of(weight)
     ]
 
 
@@ -238,7 +244,7 @@ def _ways() -> list[tuple[Any, str]]:
 def _options(model: str | None, min_size: float | None, score: float, anonymise: str, **more: Any) -> RepairOptions:
     """The page's values as options; an emptied number field arrives as None and means 0, the default."""
     model = model or DEFAULTS.model
-    weights.find(model, "restore", paths=False)  # a request must not choose which of the machine's files is opened
+    find_weight(model, "restore", paths=False)  # a request must not choose which of the machine's files is opened
     return RepairOptions(
         model=model, min_size=int(min_size or 0) or None, score=float(score), anonymise=anonymise, **more
     )
@@ -274,7 +280,7 @@ def inspect(
         return None, gr.skip(), *closed
     language = language_of(request)
     try:
-        picture = images.read(path)
+        picture = read_picture(path)
     except ImageError as error:
         gr.Warning(as_text(explain(error, language)), title=say("error_title", language))
         return None, None, *closed
@@ -289,7 +295,7 @@ def inspect(
         "recipe": picture.recipe if picture.recipe and picture.recipe.get("task") == "repair" else None,
     }
     shown: Any = gr.skip()
-    if images.probe(path).format not in SHOWN_BY_BROWSERS:
+    if probe_picture(path).format not in SHOWN_BY_BROWSERS:
         small = preview(picture, new_folder(request))
         source["preview"], shown = small.name, str(small)
     order = mask_canvas.show(NAME, picture, path, request, sent)
@@ -327,7 +333,7 @@ def _find(
     source: Mapping[str, Any], known: Found, ticks: Sequence[int], dials: Dials, options: RepairOptions, work: Job,
     request: gr.Request,
 ) -> tuple[Any, ...]:  # fmt: skip
-    picture = images.read(source["path"])
+    picture = read_picture(source["path"])
     seen = repair.find(picture, options, report=work.report())
     folder = new_folder(request)
     thumbs = tuple(_thumb(folder, f"face-{number}", _face_crop(picture, face)) for number, face in enumerate(seen, 1))
@@ -357,27 +363,27 @@ def _numbers_now(before: Found, now: Found) -> dict[int, int]:
         old: new
         for old, face in enumerate(before.faces, 1)
         for new, other in enumerate(now.faces, 1)
-        if face.box == other.box or faces.same_place(face, other)
+        if face.box == other.box or detect.same_place(face, other)
     }
 
 
 def _outlines(found: Found, source: Mapping[str, Any]) -> dict[int, Any]:
     size = np.array([source["width"], source["height"]])
     return {
-        number: np.clip(faces.outline_points(faces.transform_of(face)) / size, 0, 1)
+        number: np.clip(align.outline_points(align.transform_of(face)) / size, 0, 1)
         for number, face in enumerate(found.faces, 1)
     }
 
 
 def _face_crop(picture: Picture, face: Face) -> Pixels:
-    return images.from_float(faces.align(picture.pixels, faces.transform_of(face)), 8)
+    return from_float(align.aligned(picture.pixels, align.transform_of(face)), 8)
 
 
 def _thumb(folder: Path, name: str, *crops: Pixels) -> str:
     """A small file with one or more aligned faces side by side."""
     small = [cv2.resize(crop, (THUMB, THUMB), interpolation=cv2.INTER_AREA).reshape(THUMB, THUMB, -1) for crop in crops]
     file = folder / f"{name}-{uuid.uuid4().hex[:12]}.jpg"
-    images.write(Picture(pixels=np.concatenate(small, 1)), file, strip=True)
+    write_picture(Picture(pixels=np.concatenate(small, 1)), file, strip=True)
     return str(file)
 
 
@@ -400,7 +406,7 @@ def settings_of_recipe(source: dict[str, Any] | None, request: gr.Request) -> li
         used = RepairOptions(**kept)
     except TypeError as error:
         raise EditingError("The recipe in this picture is damaged: choose the settings by hand.") from error
-    weights.find(used.model, "restore", paths=False)
+    find_weight(used.model, "restore", paths=False)
     return [used.model, used.fidelity, used.strength, used.min_size or 0, used.score, used.anonymise,
             {0: (used.fidelity, used.strength)}]  # fmt: skip
 
@@ -468,7 +474,7 @@ def _run(
     request: gr.Request,
 ) -> tuple[Made, Repaired]:  # fmt: skip
     started = time.monotonic()
-    picture = images.read(source["path"])
+    picture = read_picture(source["path"])
     result, recipe = _repair(picture, options, found.faces, mask, size, work)
     folder = new_folder(request)
     _keep(result, folder)
@@ -540,7 +546,7 @@ def _kept(made: Made) -> Repaired:
         with np.load(Path(made.folder) / "repaired.npz") as arrays:
             numbers = sorted({int(name.split(".")[0]) for name in arrays.files if "." in name})
             repaired = tuple(_kept_face(arrays, number, made) for number in numbers)
-            read = images.read(made.source["path"])
+            read = read_picture(made.source["path"])
             original = replace(read, pixels=arrays["original"], alpha=arrays.get("alpha"))
             return Repaired(
                 original=original, base=arrays["base"], mask=arrays.get("mask"), faces=repaired,
@@ -670,10 +676,10 @@ def _remarks(
         if not choice.accept:
             continue
         alike = face.likeness(choice.fidelity)
-        if alike is not None and alike < repair.ALIKE:
+        if alike is not None and alike < likeness.ALIKE:
             said.append(say(
                 "repair_unlike", language, number=numbers[face.number], likeness=f"{alike:.2f}",
-                bar=f"{repair.ALIKE:.2f}",
+                bar=f"{likeness.ALIKE:.2f}",
             ))  # fmt: skip
         if face.anonymised and face.anonymised != made.options.anonymise:
             said.append(say("repair_squares", language, number=numbers[face.number]))
@@ -689,12 +695,12 @@ def _strip(
         number = numbers.get(face.number)
         if number is None:
             continue
-        before, after = (images.to_float(crop) for crop in (face.before, face.after(choice.fidelity)))
+        before, after = (to_float(crop) for crop in (face.before, face.after(choice.fidelity)))
         amount = np.float32(1.0 if face.anonymised else choice.strength)
-        pair = [images.from_float(crop, 8) for crop in (before, before + amount * (after - before))]
+        pair = [from_float(crop, 8) for crop in (before, before + amount * (after - before))]
         alike = face.likeness(choice.fidelity)
         caption = str(number) if alike is None else f"{number} · {alike:.2f}"
-        if alike is not None and alike < repair.ALIKE:
+        if alike is not None and alike < likeness.ALIKE:
             caption += " ⚠"
         shown[number] = _thumb(folder, f"face-{number}", *pair), caption
     return [shown[number] for number in sorted(shown)]
@@ -702,20 +708,20 @@ def _strip(
 
 def _with_doubt(picture: Picture, doubt: Mask) -> Picture:
     """The picture, grayed, with red where the result departs from what was photographed."""
-    rgb = images.to_float(picture.pixels)
+    rgb = to_float(picture.pixels)
     gray = rgb.mean(2, keepdims=True)
     red = np.array([0.9, 0.05, 0.2], np.float32)
     share = 0.75 * doubt[..., None]
-    return replace(picture, pixels=images.from_float(gray + share * (red - gray), picture.depth))
+    return replace(picture, pixels=from_float(gray + share * (red - gray), picture.depth))
 
 
 def _save(
     picture: Picture, source: str, folder: Path, size: int, saving: Sequence[Any], recipe: dict[str, Any]
-) -> tuple[Path, tuple[images.Notice, ...]]:
+) -> tuple[Path, tuple[Message, ...]]:
     file_format, strip, keep_gps = saving
     larger = f"-x{size}" if size > 1 else ""
     file = folder / f"{Path(source).stem}-repaired{larger}{SUFFIXES[file_format]}"
-    return file, images.write(picture, file, strip=strip, keep_gps=keep_gps, recipe=recipe)
+    return file, write_picture(picture, file, strip=strip, keep_gps=keep_gps, recipe=recipe)
 
 
 @guarded
@@ -742,7 +748,7 @@ def detect_endpoint(
         raise EditingError("No picture was sent: give a file.")
     options = RepairOptions(min_size=int(min_size or 0) or None, score=float(score))
     with job(request, progress) as work:
-        picture = images.read(file)
+        picture = read_picture(file)
         seen = repair.find(picture, options, report=work.report())
     return {"width": picture.width, "height": picture.height, "faces": _facts_of(seen)}
 
@@ -771,12 +777,12 @@ def repair_endpoint(
     if not file:
         raise EditingError("No picture was sent: give a file.")
     options = _options(
-        model, min_size, score, anonymise, faces=repair.faces_of(str(which)[:200]), boxes=_boxes(boxes),
+        model, min_size, score, anonymise, faces=which, boxes=_boxes(boxes),
         fidelity=float(fidelity), strength=float(strength),
     )  # fmt: skip
     started = time.monotonic()
     with job(request, progress) as work:
-        picture = images.read(file)
+        picture = read_picture(file)
         over = masks.read(mask, picture.height, picture.width) if mask else None
         seen = repair.find(picture, options, report=work.report()) if options.faces != "none" else []
         result, recipe = _repair(picture, options, seen, over, int(size), work)

@@ -15,11 +15,17 @@ from typing import Any
 import gradio as gr
 import numpy as np
 
-from editing import images, masks, runtime, stylize, tiling, weights
+from editing import runtime
 from editing.errors import EditingError, ImageError, OptionError, Stopped, WeightError
-from editing.images import Floats, Picture
-from editing.masks import Mask
-from editing.stylize import Style, StylizeOptions
+from editing.messages import Message
+from editing.options import MOST_STEPS, StylizeOptions
+from editing.pictures import masks, tiling
+from editing.pictures.masks import Mask
+from editing.pictures.picture import Floats, Picture, from_float
+from editing.pictures.read import probe_picture, read_picture
+from editing.pictures.write import write_picture
+from editing.pipelines import stylize
+from editing.pipelines.stylize import Style
 from editing.ui import mask_canvas
 from editing.ui.handlers import (
     COMPUTE,
@@ -40,6 +46,8 @@ from editing.ui.handlers import (
 from editing.ui.mask_canvas import MaskedTab
 from editing.ui.translations import T, language_of, say, translate
 from editing.ui.upscale_tab import EXAMPLES, FORMATS, PREVIEW_PIXELS, SHOWN_BY_BROWSERS, SUFFIXES
+from editing.weights.files import path_of
+from editing.weights.find import find_weight, weights_for
 
 log = logging.getLogger(__name__)
 THUMBNAILS = Path(__file__).parent / "styles"
@@ -49,8 +57,8 @@ SHEET_SIDE = 384  # longest side at which "Try all styles" paints, in pixels
 def available() -> list[str]:
     """The name of every stylizer that is there and whole; the tab is not shown where there is none."""
     found = []
-    for weight in weights.weights_for("stylize"):
-        if weights.path_of(weight):
+    for weight in weights_for("stylize"):
+        if path_of(weight):
             try:
                 stylize.styles(weight.name)
             except WeightError as error:
@@ -102,7 +110,7 @@ def build(tabs: gr.Tabs, upscale_picture: gr.Image, *, send_mask: bool = False) 
                     0, 1, 0.5, step=0.01, label=T("style_mix"), info=T("style_mix_info"), elem_id="stylize-mix"
                 )
             style_scale = gr.Slider(
-                0.25, stylize.SCALES[1], 1, step=0.05, label=T("style_scale"), info=T("style_scale_info"),
+                0.1, 4, 1, step=0.05, label=T("style_scale"), info=T("style_scale_info"),
                 elem_id="stylize-scale",
             )  # fmt: skip
             with gr.Accordion(T("advanced"), open=False):
@@ -123,11 +131,11 @@ def build(tabs: gr.Tabs, upscale_picture: gr.Image, *, send_mask: bool = False) 
             gr.Markdown(T("sheet_info"), elem_classes="hint")
             with gr.Accordion(T("optimise"), open=False):
                 gr.Markdown(T("optimise_info"), elem_classes="hint")
-                fetched = weights.path_of(weights.find("vgg19")) is not None
+                fetched = path_of(find_weight("vgg19")) is not None
                 if not fetched:
                     gr.Markdown(T("optimise_missing"), elem_id="stylize-optimise-missing")
                 steps = gr.Slider(
-                    10, stylize.MOST_STEPS, 300, step=10, label=T("optimise_steps"), interactive=fetched,
+                    10, MOST_STEPS, 300, step=10, label=T("optimise_steps"), interactive=fetched,
                     elem_id="stylize-steps",
                 )  # fmt: skip
                 optimise = gr.Button(T("optimise_run"), interactive=fetched, elem_id="stylize-optimise")
@@ -282,7 +290,7 @@ def _options(
 
 def _gallery(model: str) -> tuple[Style, ...]:
     """The styles of a model that a request names."""
-    weights.find(model, "stylize", paths=False)  # a request must not choose which of the machine's files is opened
+    find_weight(model, "stylize", paths=False)  # a request must not choose which of the machine's files is opened
     return stylize.styles(model)
 
 
@@ -321,7 +329,7 @@ def inspect(
         return None, gr.skip(), *none, *settled
     language = language_of(request)
     try:
-        picture = images.read(path)
+        picture = read_picture(path)
     except ImageError as error:
         gr.Warning(as_text(explain(error, language)), title=say("error_title", language))
         return None, None, *none, *settled
@@ -335,7 +343,7 @@ def inspect(
         "recipe": picture.recipe if picture.recipe and picture.recipe.get("task") == "stylize" else None,
     }
     shown: Any = gr.skip()
-    if images.probe(path).format not in SHOWN_BY_BROWSERS:
+    if probe_picture(path).format not in SHOWN_BY_BROWSERS:
         small = preview(picture, new_folder(request))
         source["preview"] = small.name
         shown = str(small)
@@ -405,7 +413,7 @@ def run_page(request: gr.Request, progress: gr.Progress = gr.Progress(), *values
     options = _options(*settings)
     with job(request, progress) as work:
         started = time.monotonic()
-        picture = images.read(source["path"])
+        picture = read_picture(source["path"])
         painted = stylize.paint(picture, options, report=work.report())
         made = _kept(painted, source, options, time.monotonic() - started, new_folder(request))
         outputs = _show(picture, painted, made, live, saving, work.language)
@@ -426,7 +434,7 @@ def run_optimise(request: gr.Request, progress: gr.Progress = gr.Progress(), *va
     options = replace(_options(*settings), second=None, optimise=int(steps))
     with stoppable(request, progress) as work:
         started = time.monotonic()
-        picture = images.read(source["path"])
+        picture = read_picture(source["path"])
         pictures = stylize.optimise(picture, options, report=work.report(steps=True))
         for done in itertools.count(stylize.SHOWN_STEPS, stylize.SHOWN_STEPS):
             with runtime.job():  # given back between two pictures: nobody else can wait for minutes
@@ -466,7 +474,7 @@ def remix(request: gr.Request, made: dict[str, Any] | None, *values: Any) -> tup
     kept = Path(made["folder"], "painted.npy")
     if not kept.exists():
         raise EditingError("The result is no longer kept: press Run to make it again.")
-    picture = images.read(made["path"])
+    picture = read_picture(made["path"])
     painted = replace(picture, pixels=np.load(kept))
     return _show(picture, painted, made, values[:3], values[3:], language_of(request))
 
@@ -507,13 +515,13 @@ def _show(
 
 def _save(
     result: Picture, source: str, folder: Path, options: StylizeOptions, saving: Sequence[Any], recipe: dict[str, Any]
-) -> tuple[Path, tuple[images.Notice, ...]]:
+) -> tuple[Path, tuple[Message, ...]]:
     """Write the result beside a name that says what was done to which picture."""
     file_format, strip, keep_gps = saving
     names = "-".join(Path(name).stem for name in (options.style, options.second) if name)
     dial = "" if options.strength == 1 else f"-s{round(options.strength * 100)}"
     file = folder / f"{Path(source).stem[:80]}-{names[:80]}{dial}{SUFFIXES[file_format]}"
-    return file, images.write(result, file, strip=strip, keep_gps=keep_gps, recipe=recipe)
+    return file, write_picture(result, file, strip=strip, keep_gps=keep_gps, recipe=recipe)
 
 
 @guarded
@@ -529,7 +537,7 @@ def run_sheet(
     if not source:
         raise EditingError(say("no_picture", language))
     gallery = _gallery(model)
-    small = _small(images.read(source["path"]))
+    small = _small(read_picture(source["path"]))
     folder = new_folder(request)
     shown: list[tuple[str, str]] = []
     with stoppable(request, progress) as work:
@@ -544,7 +552,7 @@ def run_sheet(
             )
             file = folder / f"{style.name}.png"
             with runtime.job():
-                images.write(stylize.stylize(small, options), file, recipe=stylize.recipe(options))
+                write_picture(stylize.stylize(small, options), file, recipe=stylize.recipe(options))
             shown.append((str(file), _short(style)))
             yield gr.update(value=shown, visible=True), [entry.name for entry in gallery[: len(shown)]]
     if not shown:
@@ -558,7 +566,7 @@ def _small(picture: Picture) -> Picture:
 
     def reduced(array: Any) -> Any:
         top = np.float32(np.iinfo(array.dtype).max)
-        return images.from_float(tiling.resize(array, height, width) / top, picture.depth)
+        return from_float(tiling.resize(array, height, width) / top, picture.depth)
 
     alpha = None if picture.alpha is None else reduced(picture.alpha[..., None])[..., 0]
     return replace(picture, pixels=reduced(picture.pixels), alpha=alpha)
@@ -593,7 +601,7 @@ def stylize_endpoint(
     )
     started = time.monotonic()
     with job(request, progress) as work:
-        picture = images.read(file)
+        picture = read_picture(file)
         mask: Floats | None = masks.read(mask_file, picture.height, picture.width) if mask_file else None
         result = stylize.stylize(picture, options, mask=mask, report=work.report())
     recipe = stylize.recipe(options, masked=mask is not None)

@@ -13,16 +13,19 @@ from typing import Any
 
 import gradio as gr
 
-from editing import clip_reader, clip_upscale, clip_writer, runtime, upscale
-from editing.clip_upscale import ClipOptions, ClipResult
+from editing import runtime
+from editing.clips.read import VIDEO_SUFFIXES, is_clip, probe_clip
+from editing.clips.write import VIDEOS, format_of, usual_suffix
 from editing.errors import EditingError, ImageError, Stopped
+from editing.options import ClipOptions, UpscaleOptions
+from editing.pipelines import clips, upscale
+from editing.pipelines.clips import ClipResult
 from editing.report import Report
 from editing.ui.handlers import as_text, duration, explain, guarded, job, lasting_folder, size_text
 from editing.ui.translations import language_of, say, translate
-from editing.upscale import UpscaleOptions
 
 FORMATS = {"MP4": ".mp4", "WebM": ".webm", "WebP": ".webp", "GIF": ".gif", "APNG": ".apng"}
-ACCEPTED = [*clip_reader.VIDEO_SUFFIXES, ".gif", ".webp", ".png", ".apng", ".avif"]
+ACCEPTED = [*VIDEO_SUFFIXES, ".gif", ".webp", ".png", ".apng", ".avif"]
 SHOWN_BYTES = 60_000_000  # larger results are not shown, only given for download
 
 
@@ -33,9 +36,9 @@ def look(path: str | None, request: gr.Request) -> Any:
         return None, gr.skip()
     language = language_of(request)
     try:
-        if not clip_reader.is_clip(path):
+        if not is_clip(path):
             raise EditingError("This is a still picture, or no picture at all: give a video or an animated picture.")
-        header = clip_reader.probe(path)
+        header = probe_clip(path)
     except EditingError as error:
         gr.Warning(as_text(explain(error, language)), title=say("error_title", language))
         return None, None
@@ -47,7 +50,7 @@ def look(path: str | None, request: gr.Request) -> Any:
 def estimate(source: dict[str, Any], options: UpscaleOptions, language: str) -> tuple[str, runtime.Estimate]:
     """The line under the settings, and what it was made of."""
     header = source["header"]
-    result = clip_upscale.estimate(header, ClipOptions(upscale=options))
+    result = clips.estimate(header, ClipOptions(upscale=options))
     line = say(
         "estimate_clip", language, width=header.width, height=header.height, out_width=result.width,
         out_height=result.height, frames=header.frames, seconds=duration(result.seconds),
@@ -60,7 +63,7 @@ def suffix_for(path: str, file_format: str) -> str:
     """The suffix of a format, or what the clip is saved as where nobody says."""
     if file_format in FORMATS:
         return FORMATS[file_format]
-    return clip_writer.usual_suffix(Path(path)) or ".mp4"
+    return usual_suffix(Path(path)) or ".mp4"
 
 
 def run(
@@ -77,14 +80,14 @@ def run(
     result: ClipResult | None = None
     with job(request, progress) as work:
         try:
-            result = clip_upscale.upscale_clip(
+            result = clips.upscale_clip(
                 Path(path), target, options, report=_keeping(folder, work.report(frames=True)), strip=bool(strip),
                 keep_gps=bool(keep_gps),
             )  # fmt: skip
         except Stopped:
-            if not clip_upscale.partial(target).exists():
+            if not clips.partial(target).exists():
                 raise
-            target = clip_upscale.partial(target)
+            target = clips.partial(target)
     # A folder for each version: a browser shows the file that it already has under an address.
     for old in folder.glob("version-*"):
         shutil.rmtree(old, ignore_errors=True)
@@ -103,7 +106,7 @@ def run_in(
     target = folder / _name(path, options, "")
     strip, keep_gps = saving
     with runtime.job():
-        result = clip_upscale.upscale_clip(
+        result = clips.upscale_clip(
             Path(path), target, options, report=_keeping(folder.parent, report), strip=strip, keep_gps=keep_gps
         )
     return target, result
@@ -140,17 +143,17 @@ def run_page(
     file, result, seconds = run(source["path"], options, file_format, strip, keep_gps, request, progress)
     size = file.stat().st_size
     if result is None:
-        header = clip_reader.probe(file)
+        header = probe_clip(file)
         info = say("clip_stopped", language, frames=header.frames, total=source["header"].frames)
     else:
         info = say(
             "clip_done", language, width=result.width, height=result.height, frames=result.frames,
-            seconds=duration(seconds), size=size_text(size), format=clip_writer.format_of(file),
+            seconds=duration(seconds), size=size_text(size), format=format_of(file),
         )  # fmt: skip
         if result.sigma is not None:
             info += say("noise_level", language, sigma=f"{result.sigma:.1f}")
         info += "".join("<br>" + as_text(translate(str(notice), language)) for notice in result.notices)
-    video = file.suffix in clip_writer.VIDEOS
+    video = file.suffix in VIDEOS
     shown = str(file) if size <= SHOWN_BYTES else None
     return (
         gr.update(value=shown if video else None, visible=video),

@@ -14,10 +14,15 @@ from typing import Any
 import gradio as gr
 import numpy as np
 
-from editing import clip_reader, clip_upscale, images, noise, runtime, upscale, weights
-from editing.clip_upscale import ClipOptions
+from editing import runtime
+from editing.clips.read import is_clip, probe_clip
 from editing.errors import EditingError, ImageError, Stopped
-from editing.images import Picture
+from editing.messages import Message
+from editing.options import SCALES, ClipOptions, UpscaleOptions
+from editing.pictures.picture import Picture
+from editing.pictures.read import probe_picture, read_picture
+from editing.pictures.write import write_picture
+from editing.pipelines import clips, noise, upscale
 from editing.ui import upscale_clips
 from editing.ui.handlers import (
     COMPUTE,
@@ -37,7 +42,8 @@ from editing.ui.handlers import (
     stoppable,
 )
 from editing.ui.translations import T, language_of, say, translate
-from editing.upscale import UpscaleOptions
+from editing.weights.files import path_of
+from editing.weights.find import find_weight, weights_for
 
 EXAMPLES = Path(__file__).parent / "examples"
 FORMATS = ("PNG", "JPEG", "WebP", "TIFF")
@@ -78,10 +84,8 @@ def build() -> gr.Image:
                         [(T("clip_format_same"), ""), *((name, name) for name in upscale_clips.FORMATS)], value="",
                         label=T("format"), info=T("clip_format_info"), elem_id="upscale-clip-format",
                     )  # fmt: skip
-            model = gr.Dropdown(_models(), value=upscale.default_model(), label=T("model"), elem_id="upscale-model")
-            scale = gr.Radio(
-                list(upscale.SCALES), value=4, label=T("scale"), info=T("scale_info"), elem_id="upscale-scale"
-            )
+            model = gr.Dropdown(_models(), value=upscale.named("auto"), label=T("model"), elem_id="upscale-model")
+            scale = gr.Radio(list(SCALES), value=4, label=T("scale"), info=T("scale_info"), elem_id="upscale-scale")
             # For denoisers alone, which in turn have no scale.
             sigma_auto = gr.Checkbox(
                 True, label=T("sigma_auto"), info=T("sigma_auto_info"), visible=False, elem_id="upscale-sigma-auto"
@@ -223,8 +227,8 @@ def _models() -> list[tuple[str, str]]:
     """Label and name of every model that is there; a download not yet fetched isn't offered."""
     return [
         (f"{weight.name} ({weight.title})" if weight.title != weight.name else weight.name, weight.name)
-        for weight in weights.weights_for(*upscale.TASKS)
-        if weights.path_of(weight)
+        for weight in weights_for(*upscale.TASKS)
+        if path_of(weight)
     ]
 
 
@@ -234,7 +238,7 @@ def _options(
 ) -> UpscaleOptions:  # fmt: skip
     """The page's values as options; an emptied number field arrives as None and means 0, the default."""
     # A request must not choose which of the machine's files is opened.
-    weights.find(model, *upscale.TASKS, paths=False)
+    find_weight(model, *upscale.TASKS, paths=False)
     return UpscaleOptions(
         model=model, scale=int(scale), strength=float(strength), longest=int(longest or 0) or None,
         precision=precision, tile=int(tile or 0) or None, color_lock=bool(color_lock),
@@ -245,14 +249,14 @@ def _options(
 def _page_options(*settings: Any) -> UpscaleOptions:
     """As :func:`_options`; what stands in controls that are hidden for the model doesn't count."""
     options = _options(*settings)
-    scale = None if weights.find(options.model).task == "clean" else options.scale
+    scale = None if find_weight(options.model).task == "clean" else options.scale
     return replace(options, scale=scale, sigma=options.sigma if upscale.takes_sigma(options.model) else None)
 
 
 @guarded
 def show_controls(model: str, sigma_auto: bool, request: gr.Request) -> tuple[Any, Any, Any]:
     """The scale for models that enlarge, the noise level for those that are told it."""
-    clean = weights.find(model, *upscale.TASKS, paths=False).task == "clean"
+    clean = find_weight(model, *upscale.TASKS, paths=False).task == "clean"
     told = upscale.takes_sigma(model)
     return gr.update(visible=not clean), gr.update(visible=told), gr.update(visible=told and not sigma_auto)
 
@@ -260,7 +264,7 @@ def show_controls(model: str, sigma_auto: bool, request: gr.Request) -> tuple[An
 @guarded
 def show_steady(model: str, request: gr.Request) -> float:
     """How steady clips are made where nobody says, for another model."""
-    return clip_upscale.usual_steady(model)
+    return clips.usual_steady(model)
 
 
 # Looking at what was given
@@ -275,13 +279,13 @@ def inspect(path: str | None, source: dict[str, Any] | None, request: gr.Request
         return None, gr.skip(), None, T("patch_info"), gr.update(visible=False)
     language = language_of(request)
     try:
-        picture = images.read(path)
+        picture = read_picture(path)
     except ImageError as error:
         gr.Warning(as_text(explain(error, language)), title=say("error_title", language))
         return None, None, None, T("patch_info"), gr.update(visible=False)
     for notice in picture.notices:
         gr.Info(as_text(translate(str(notice), language)))
-    if clip_reader.is_clip(path):
+    if is_clip(path):
         gr.Info(say("clip_hint", language))
     source = {
         "path": path,
@@ -293,9 +297,9 @@ def inspect(path: str | None, source: dict[str, Any] | None, request: gr.Request
         "recipe": picture.recipe if picture.recipe and picture.recipe.get("task") == "upscale" else None,
     }
     shown: Any = gr.skip()
-    if images.probe(path).format not in SHOWN_BY_BROWSERS:
+    if probe_picture(path).format not in SHOWN_BY_BROWSERS:
         small = preview(picture, new_folder(request))
-        header = images.probe(small)
+        header = probe_picture(small)
         source |= {"preview": small.name, "shown": (header.width, header.height)}
         shown = str(small)
     return source, shown, None, T("patch_info"), gr.update(visible=source["recipe"] is not None)
@@ -321,10 +325,10 @@ def settings_of_recipe(source: dict[str, Any] | None, request: gr.Request) -> li
         made = UpscaleOptions(**kept)
     except TypeError as error:
         raise EditingError("The recipe in this picture is damaged: choose the settings by hand.") from error
-    weights.find(made.model, *upscale.TASKS, paths=False)
+    find_weight(made.model, *upscale.TASKS, paths=False)
     level = gr.skip() if made.sigma is None else made.sigma
     return [
-        made.model, made.scale or max(upscale.SCALES), made.strength, made.longest or 0, made.precision, made.tile or 0,
+        made.model, made.scale or max(SCALES), made.strength, made.longest or 0, made.precision, made.tile or 0,
         made.color_lock, made.sigma is None, level,
     ]  # fmt: skip
 
@@ -347,7 +351,7 @@ def show_estimate(
         assert source is not None
         result = upscale.estimate(source["width"], source["height"], options, alpha=source["alpha"])
         if upscale.takes_sigma(options.model):
-            options = upscale.settle(options, images.read(source["path"]))
+            options = upscale.settle(options, read_picture(source["path"]))
     except Exception as error:
         return "⚠ " + as_text(explain(error, language))
     return say(
@@ -366,10 +370,10 @@ def _estimate_many(files: list[str], options: UpscaleOptions, language: str) -> 
     results = []
     for file in files:
         try:
-            if clip_reader.is_clip(file):
-                results.append(clip_upscale.estimate(clip_reader.probe(file), ClipOptions(upscale=options)))
+            if is_clip(file):
+                results.append(clips.estimate(probe_clip(file), ClipOptions(upscale=options)))
                 continue
-            header = images.probe(file)
+            header = probe_picture(file)
             results.append(upscale.estimate(header.width, header.height, options))
         except ImageError:
             continue  # the run will say why; it costs nothing
@@ -423,7 +427,7 @@ def _run_one(
     source: dict[str, Any], options: UpscaleOptions, saving: tuple[Any, ...], work: Job, request: gr.Request
 ) -> tuple[Any, ...]:
     started = time.monotonic()
-    picture = images.read(source["path"])
+    picture = read_picture(source["path"])
     options = upscale.settle(options, picture)
     enlarged = upscale.enlarge(picture, options, report=work.report())
     folder = new_folder(request)
@@ -447,7 +451,7 @@ def remix(request: gr.Request, made: dict[str, Any] | None, strength: float, *sa
     folder = Path(made["folder"])
     if not (folder / "pixels.npy").exists():
         raise EditingError("The result is no longer kept: press Run to make it again.")
-    picture = images.read(made["path"])
+    picture = read_picture(made["path"])
     alpha = None if picture.alpha is None else np.load(folder / "alpha.npy")
     enlarged = replace(picture, pixels=np.load(folder / "pixels.npy"), alpha=alpha)
     options = replace(made["settings"], strength=strength)
@@ -486,13 +490,13 @@ def _show(
 
 def _save(
     result: Picture, source: str, folder: Path, options: UpscaleOptions, saving: tuple[Any, ...], recipe: dict[str, Any]
-) -> tuple[Path, tuple[images.Notice, ...]]:
+) -> tuple[Path, tuple[Message, ...]]:
     """Write the result beside a name that says what was done to which picture."""
     file_format, strip, keep_gps = saving
     amount = f"{options.longest}px" if options.longest else f"x{options.scale}"
     dial = "" if options.strength == 1 else f"-s{round(options.strength * 100)}"
     file = folder / f"{Path(source).stem}-{options.model}-{amount}{dial}{SUFFIXES[file_format]}"
-    return file, images.write(result, file, strip=strip, keep_gps=keep_gps, recipe=recipe)
+    return file, write_picture(result, file, strip=strip, keep_gps=keep_gps, recipe=recipe)
 
 
 def _shown(result: Picture, file: Path, saving: tuple[Any, ...]) -> Path:
@@ -518,7 +522,7 @@ def _run_many(
             own = folder / str(index)  # two files may have the same name
             own.mkdir()
             try:
-                if clip_reader.is_clip(file):
+                if is_clip(file):
                     report.frames = True
                     saved, clip = upscale_clips.run_in(own, file, ClipOptions(upscale=options), saving[1:], report)
                     gallery.append((str(saved), saved.name))
@@ -530,7 +534,7 @@ def _run_many(
                     yield gallery, _table(rows, language), gr.skip()
                     continue
                 with runtime.job():
-                    picture = images.read(file)
+                    picture = read_picture(file)
                     settled = upscale.settle(options, picture)
                     result = upscale.upscale(picture, settled, report=report)
                     saved, _ = _save(result, file, own, settled, saving, upscale.recipe(settled))
@@ -581,7 +585,7 @@ def run_patch(request: gr.Request, progress: gr.Progress = gr.Progress(), *value
     if not source:
         raise EditingError(say("no_picture", language))
     options = replace(_page_options(*values[2:]), longest=None)
-    picture = images.read(source["path"])
+    picture = read_picture(source["path"])
     options = upscale.settle(options, picture)  # the noise is that of the whole picture
     picture = _crop(picture, point or (0.5, 0.5))
     with job(request, progress) as work:
@@ -589,8 +593,8 @@ def run_patch(request: gr.Request, progress: gr.Progress = gr.Progress(), *value
         enlarged = upscale.enlarge(picture, options, report=work.report())
         folder = new_folder(request)
         before, after = folder / "patch-before.png", folder / "patch-after.png"
-        images.write(upscale.mix(picture, enlarged, 0), before)
-        images.write(upscale.mix(picture, enlarged, options.strength), after)
+        write_picture(upscale.mix(picture, enlarged, 0), before)
+        write_picture(upscale.mix(picture, enlarged, options.strength), after)
         seconds = duration(time.monotonic() - started)
     slider = gr.update(value=(str(before), str(after)), label=T("patch_result"))
     done = say("patch_done", language, width=picture.width, height=picture.height, seconds=seconds)
@@ -624,10 +628,10 @@ def upscale_endpoint(
     if not file:
         raise EditingError("No picture was sent: give a file.")
     options = _options(model, scale, strength, longest, precision, tile, color_lock)
-    options = replace(options, sigma=upscale.sigma_of(sigma))
+    options = replace(options, sigma=sigma)  # type: ignore[arg-type]
     started = time.monotonic()
     with job(request, progress) as work:
-        picture = images.read(file)
+        picture = read_picture(file)
         options = upscale.settle(options, picture)
         result = upscale.upscale(picture, options, report=work.report())
     recipe = upscale.recipe(options)
@@ -652,7 +656,7 @@ def clip_endpoint(
 
     def options() -> ClipOptions:
         made = _options(model, scale, strength, longest, precision, tile, color_lock)
-        return ClipOptions(upscale=replace(made, sigma=upscale.sigma_of(sigma)), steady=float(steady))
+        return ClipOptions(upscale=replace(made, sigma=sigma), steady=float(steady))  # type: ignore[arg-type]
 
     return upscale_clips.endpoint(file, options, clip_format, strip, keep_gps, request, progress)
 
@@ -665,6 +669,6 @@ def estimate_endpoint(
     """What enlarging this picture will take on this machine: seconds, peak bytes, bytes free, tiles, size."""
     if not file:
         raise EditingError("No picture was sent: give a file.")
-    header = images.probe(file)
+    header = probe_picture(file)
     options = _options(model, scale, strength, longest, precision, tile, color_lock)
     return asdict(upscale.estimate(header.width, header.height, options))

@@ -16,13 +16,14 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-import numpy as np  # noqa: E402
-import numpy.typing as npt  # noqa: E402
-from PIL import Image, ImageDraw, ImageFont  # noqa: E402
-from skimage import data  # noqa: E402
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageDraw, ImageFont
+from skimage import data
 
-from editing import upscale  # noqa: E402
-from editing.images import Picture  # noqa: E402
+from editing.options import UpscaleOptions
+from editing.pictures.picture import Picture
+from editing.pipelines import upscale
 
 MODELS = ("photo-fast", "photo")
 SHOWN = 320  # pixels of each enlarged picture that are shown
@@ -51,7 +52,7 @@ def main() -> None:
     columns = [("input", [x.resize((4 * SMALL, 4 * SMALL), Image.Resampling.NEAREST) for x in small])]
     columns.append(("bicubic", [x.resize((4 * SMALL, 4 * SMALL), Image.Resampling.BICUBIC) for x in small]))
     for model in MODELS:
-        options = upscale.UpscaleOptions(model=model, tile=128)
+        options = UpscaleOptions(model=model, tile=128)
         network = upscale.load(model)
         made, times = [], []
         for picture in (small[0], *small):  # the first run is thrown away: it warms up

@@ -24,15 +24,20 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-import cv2  # noqa: E402
-import numpy as np  # noqa: E402
-import torch  # noqa: E402
+import cv2
+import numpy as np
+import torch
 
-from editing import images, noise, runtime, upscale  # noqa: E402
-from editing.images import Picture  # noqa: E402
-from editing.training.denoiser import as_floats, psnr, with_noise  # noqa: E402
-from editing.training.photos import load_sources  # noqa: E402
-from editing.upscale import UpscaleOptions, Upscaler  # noqa: E402
+from editing import runtime
+from editing.options import UpscaleOptions
+from editing.pictures.picture import (
+    Picture,
+    from_float,
+)
+from editing.pipelines import noise, upscale
+from editing.pipelines.upscale import Upscaler
+from editing.training.denoiser import as_floats, psnr, with_noise
+from editing.training.photos import load_sources
 
 LEVELS = (15, 25, 50)
 
@@ -45,7 +50,7 @@ def held_out(folder: Path, count: int) -> list[np.ndarray]:
 
 
 def to_bytes(picture: np.ndarray) -> np.ndarray:
-    return images.from_float(picture, 8)
+    return from_float(picture, 8)
 
 
 def non_local_means(noisy: np.ndarray, level: float) -> np.ndarray:

@@ -20,19 +20,20 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-import cv2  # noqa: E402
-import numpy as np  # noqa: E402
-import torch  # noqa: E402
-from PIL import Image  # noqa: E402
-from safetensors import safe_open  # noqa: E402
+import cv2
+import numpy as np
+import torch
+from PIL import Image
+from safetensors import safe_open
 
-from editing import runtime, upscale  # noqa: E402
-from editing.images import Picture  # noqa: E402
-from editing.networks.repairer import Repairer, RepairerConfig  # noqa: E402
-from editing.training import losses  # noqa: E402
-from editing.training.photos import load_sources, to_tensor  # noqa: E402
-from editing.training.repairer import ONLY_FILL, Exam, FeatureRuler, inpainted, make_exams, psnr, repaired  # noqa: E402
-from editing.upscale import UpscaleOptions  # noqa: E402
+from editing import runtime
+from editing.networks.repairer import Repairer, RepairerConfig
+from editing.options import UpscaleOptions
+from editing.pictures.picture import Picture
+from editing.pipelines import upscale
+from editing.training import losses
+from editing.training.photos import load_sources, to_tensor
+from editing.training.repairer import ONLY_FILL, Exam, FeatureRuler, inpainted, make_exams, psnr, repaired
 
 FIDELITIES = (1.0, 0.5, 0.0)
 

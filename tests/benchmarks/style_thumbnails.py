@@ -15,9 +15,17 @@ import numpy as np
 ROOT = Path(__file__).parent.parent.parent
 sys.path.insert(0, str(ROOT))
 
-from editing import images, runtime, stylize, tiling  # noqa: E402
-from editing.images import Picture  # noqa: E402
-from editing.ui import stylize_tab  # noqa: E402
+from editing import runtime
+from editing.options import StylizeOptions
+from editing.pictures import tiling
+from editing.pictures.picture import (
+    Picture,
+    from_float,
+)
+from editing.pictures.read import read_picture
+from editing.pictures.write import write_picture
+from editing.pipelines import stylize
+from editing.ui import stylize_tab
 
 PHOTO = ROOT / "editing/ui/examples/cat.jpg"
 SIDE = 192  # pixels
@@ -26,7 +34,7 @@ SCALE = 1.5  # strokes large enough to be seen at this size
 
 def main() -> None:
     """Paint and write them all."""
-    picture = images.read(PHOTO)
+    picture = read_picture(PHOTO)
     side = min(picture.width, picture.height)
     top, left = (picture.height - side) // 2, (picture.width - side) // 2
     square = replace(picture, pixels=np.ascontiguousarray(picture.pixels[top : top + side, left : left + side]))
@@ -37,10 +45,10 @@ def main() -> None:
             old.unlink()
     for style in stylize.styles():
         with runtime.job():
-            painted = stylize.paint(square, stylize.StylizeOptions(style=style.name, style_scale=SCALE))
-        small = images.from_float(tiling.resize(painted.pixels, SIDE, SIDE) / 255, 8)
+            painted = stylize.paint(square, StylizeOptions(style=style.name, style_scale=SCALE))
+        small = from_float(tiling.resize(painted.pixels, SIDE, SIDE) / 255, 8)
         file = stylize_tab.THUMBNAILS / f"{style.name}.jpg"
-        images.write(Picture(pixels=small), file, quality=85)
+        write_picture(Picture(pixels=small), file, quality=85)
         print(file.relative_to(ROOT), file.stat().st_size)
 
 

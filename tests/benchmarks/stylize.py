@@ -18,18 +18,18 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-import numpy as np  # noqa: E402
-import torch  # noqa: E402
-from PIL import Image  # noqa: E402
-from safetensors import safe_open  # noqa: E402
-from tqdm import tqdm  # noqa: E402
+import numpy as np
+import torch
+from PIL import Image
+from safetensors import safe_open
+from tqdm import tqdm
 
-from editing import gatys  # noqa: E402
-from editing.gatys import CONTENT, GatysOptions  # noqa: E402
-from editing.networks.stylizer import Stylizer, StylizerConfig  # noqa: E402
-from editing.runtime import cpu_has_bf16  # noqa: E402
-from editing.training.backbones import load_vgg  # noqa: E402
-from editing.training.stylizer import (  # noqa: E402
+from editing.networks.stylizer import Stylizer, StylizerConfig
+from editing.pipelines import gatys
+from editing.pipelines.gatys import CONTENT, GatysOptions
+from editing.runtime import cpu_has_bf16
+from editing.training.backbones import load_vgg
+from editing.training.stylizer import (
     StylizerTrainOptions,
     load_pictures,
     load_styles,

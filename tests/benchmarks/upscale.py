@@ -21,15 +21,23 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-import numpy as np  # noqa: E402
-import torch  # noqa: E402
-from PIL import Image  # noqa: E402
-from skimage import data  # noqa: E402
-from skimage.metrics import structural_similarity  # noqa: E402
+import numpy as np
+import torch
+from PIL import Image
+from skimage import data
+from skimage.metrics import structural_similarity
 
-from editing import images, runtime, tiling, upscale, weights  # noqa: E402
-from editing.images import Picture  # noqa: E402
-from editing.upscale import UpscaleOptions  # noqa: E402
+from editing import runtime
+from editing.options import UpscaleOptions
+from editing.pictures import tiling
+from editing.pictures.picture import (
+    Picture,
+    to_float,
+)
+from editing.pictures.write import write_picture
+from editing.pipelines import upscale
+from editing.weights.find import find_weight
+from editing.weights.load import load_network
 
 MODELS = ("photo", "anime", "anime-fast", "photo-fast", "photo-exact")
 
@@ -93,9 +101,9 @@ def speed() -> None:
     peak = convolution_peak(backend.dtype)
     print(f"{runtime.describe(backend)}; convolution peak {peak / 1e9:.0f} GFLOP/s")
     picture = Picture(pixels=photo(256, 256))
-    x = torch.from_numpy(images.to_float(picture.pixels)).permute(2, 0, 1)[None].contiguous()
+    x = torch.from_numpy(to_float(picture.pixels)).permute(2, 0, 1)[None].contiguous()
     for model in MODELS:
-        eager = weights.load_network(weights.find(model)).model
+        eager = load_network(find_weight(model)).model
         options = UpscaleOptions(model=model)
         ours, theirs = medians_of_pairs(
             lambda options=options: upscale.upscale(picture, options), lambda eager=eager: eager(x), pairs=5
@@ -108,7 +116,7 @@ def fidelity() -> None:
     """PSNR of ours in fp32 to spandrel's output, untiled and tiled; and of bf16, which is the default here."""
     x = photo(256, 256)
     for model in MODELS:
-        whole = weights.load_network(weights.find(model))(torch.from_numpy(images.to_float(x)).permute(2, 0, 1)[None])
+        whole = load_network(find_weight(model))(torch.from_numpy(to_float(x)).permute(2, 0, 1)[None])
         whole = whole[0].permute(1, 2, 0).numpy()
         line = f"{model:<11}"
         for precision in ("fp32", "bf16"):
@@ -187,7 +195,7 @@ def memory() -> None:
     with tempfile.TemporaryDirectory() as folder:
         for width, height in ((1224, 816), (2448, 1632), (4032, 3024)):
             source, target = f"{folder}/in.jpg", f"{folder}/out.png"
-            images.write(Picture(pixels=photo(height, width)), source)
+            write_picture(Picture(pixels=photo(height, width)), source)
             script = PEAK.format(root=str(ROOT), source=source, target=target)
             subprocess.run([sys.executable, "-c", script], check=True, cwd=ROOT)
 

@@ -11,7 +11,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent.parent))
 import gradio as gr
 import numpy as np
 
-from editing import images
+from editing.pictures.read import read_picture
 from editing.ui import mask_canvas, page
 from editing.ui.handlers import guarded
 
@@ -45,7 +45,7 @@ def build() -> gr.Blocks:
 
 def give(path: str | None, request: gr.Request) -> tuple[Any, str, str]:
     """A picture came, or went."""
-    picture = images.read(path) if path else None
+    picture = read_picture(path) if path else None
     size = (picture.height, picture.width) if picture else None
     return size, mask_canvas.show("try", picture, path or "", request), ""
 

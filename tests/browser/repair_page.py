@@ -15,9 +15,10 @@ import gradio as gr
 import numpy as np
 import torch
 
-from editing import faces, repair, weights
-from editing.faces import Face
-from editing.repair import Restorer
+from editing.faces import align, detect, restore
+from editing.faces.align import Face
+from editing.faces.restore import Restorer
+from editing.pipelines import repair
 from editing.runtime import Backend
 from editing.ui import page, repair_tab
 
@@ -25,7 +26,7 @@ from editing.ui import page, repair_tab
 def face_at(x: float, y: float, side: float = 60) -> Face:
     """A face whose landmarks lie as in the template, its box's middle at (x, y)."""
     box = (x - side / 2, y - side / 2, x + side / 2, y + side / 2)
-    return Face(box=box, landmarks=(faces.TEMPLATE - 256) / 400 * side + np.array([x, y]), score=0.99)
+    return Face(box=box, landmarks=(align.TEMPLATE - 256) / 400 * side + np.array([x, y]), score=0.99)
 
 
 FACES = [face_at(80, 100), face_at(240, 100), face_at(400, 110)]
@@ -43,14 +44,14 @@ def stand_in() -> None:
     restorer = Restorer(
         name="repairer", sha256="0" * 64, licence="none", backend=Backend("cpu", "fp32"), side=64, fills=True, run=run
     )
-    repair.load = lambda *_: restorer
+    restore.load_restorer = lambda *_: restorer
     repair.recipe = lambda options: {"task": "repair", "options": {"fidelity": options.fidelity}}
-    faces.detect = lambda *_, **__: list(FACES)
-    faces.face_in = lambda picture, box, **_: face_at((box[0] + box[2]) / 2, (box[1] + box[3]) / 2)
-    faces.load_parser = lambda: None
+    detect.detect_faces = lambda *_, **__: list(FACES)
+    detect.face_in = lambda picture, box, **_: face_at((box[0] + box[2]) / 2, (box[1] + box[3]) / 2)
+    restore.load_parser = lambda: None
     repair_tab.models = lambda: [("repairer", "repairer")]
-    find = weights.find
-    weights.find = lambda name, task=None, **more: None if task == "restore" else find(name, task, **more)
+    found = repair_tab.find_weight
+    repair_tab.find_weight = lambda name, task=None, **more: None if task == "restore" else found(name, task, **more)
 
 
 def build() -> gr.Blocks:

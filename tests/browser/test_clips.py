@@ -16,7 +16,7 @@ from playwright.sync_api import Page, expect
 
 from browser.conftest import PATIENCE, App
 from browser.test_upscale import choose, download, estimate, toast
-from editing import clip_reader
+from editing.clips.read import probe_clip
 
 pytestmark = pytest.mark.filterwarnings("default:unclosed:ResourceWarning")  # gradio_client's event loops
 expect.set_options(timeout=PATIENCE)
@@ -44,7 +44,7 @@ def test_a_video_from_upload_to_download(page: Page, tmp_path: Path) -> None:
     page.wait_for_function("() => document.querySelector('#upscale-video video').videoWidth === 256", timeout=PATIENCE)
     result = download(page, "#upscale-clip-download", tmp_path)
     assert result.name == "film-anime-fast-x4.mp4"
-    header = clip_reader.probe(result)
+    header = probe_clip(result)
     assert (header.width, header.height, header.frames, header.sound) == (256, 192, 6, True)
 
 
@@ -56,7 +56,7 @@ def test_a_gif_stays_one_and_may_become_something_else(page: Page, tmp_path: Pat
     page.locator("#upscale-run").click()
     expect(info(page)).to_contain_text(re.compile("3 frames in .* GIF"))
     expect(page.locator("#upscale-moving img")).to_be_visible()
-    assert clip_reader.probe(download(page, "#upscale-clip-download", tmp_path)).frames == 3
+    assert probe_clip(download(page, "#upscale-clip-download", tmp_path)).frames == 3
     page.locator("#upscale-clip-format").get_by_text("WebM").click()
     page.locator("#upscale-run").click()
     expect(info(page)).to_contain_text("WebM")
@@ -75,7 +75,7 @@ def test_stop_shows_what_is_done_and_run_goes_on(page: Page, tmp_path: Path) -> 
     expect(info(page)).to_contain_text(re.compile(r"Stopped: .* \d+ of 100 frames. Run goes on from there"))
     part = download(page, "#upscale-clip-download", tmp_path)
     assert part.name == "long-anime-fast-x4.partial.mp4"
-    assert 1 <= clip_reader.probe(part).frames < 100
+    assert 1 <= probe_clip(part).frames < 100
     page.locator("#upscale-run").click()
     expect(progress).to_contain_text(re.compile("Frames: [1-9]"))
     page.locator("#upscale-stop").click()
@@ -128,7 +128,7 @@ def test_the_endpoint(client: Client, tmp_path: Path) -> None:
         file=handle_file(path), model="anime-fast", scale=2, steady=0.3, clip_format="WebP", api_name="/upscale_clip"
     )
     assert file.endswith(".webp")
-    header = clip_reader.probe(file)
+    header = probe_clip(file)
     assert (header.width, header.height, header.frames) == (facts["width"], facts["height"], facts["frames"])
     assert (facts["width"], facts["frames"], facts["length"]) == (128, 3, 0.12)
     assert facts["recipe"]["options"]["steady"] == 0.3

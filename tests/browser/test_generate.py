@@ -13,7 +13,9 @@ from gradio_client.exceptions import AppError
 from playwright.sync_api import Locator, Page, expect
 
 from browser.conftest import PATIENCE, App, OpenPage
-from editing import generate, images
+from editing.options import GenerateOptions
+from editing.pictures.read import read_picture
+from editing.pipelines import generate
 
 pytestmark = pytest.mark.filterwarnings("default:unclosed:ResourceWarning")  # gradio_client's event loops
 expect.set_options(timeout=PATIENCE)
@@ -61,9 +63,9 @@ def test_faces_from_seeds_to_a_file_and_on_to_upscale(page: Page, tmp_path: Path
     expect(info(page)).to_contain_text(re.compile(r"Novelty \d\.\d\d"))
     saved = download(page, "#generate-download", tmp_path)
     assert saved.name == "seed-000043.png"
-    found = images.read(saved)
+    found = read_picture(saved)
     options = generate.options_of(found.recipe or {})
-    assert isinstance(options, generate.GenerateOptions)
+    assert isinstance(options, GenerateOptions)
     assert np.array_equal(generate.generate(options)[0].picture.pixels, found.pixels)
 
     # Moving the truncation draws the same seeds again, and the same one stays chosen.
@@ -72,7 +74,7 @@ def test_faces_from_seeds_to_a_file_and_on_to_upscale(page: Page, tmp_path: Path
 
     page.get_by_label("256 pixels").click()
     expect(info(page)).to_contain_text("256 × 256")
-    large = images.read(download(page, "#generate-download", tmp_path))
+    large = read_picture(download(page, "#generate-download", tmp_path))
     assert large.pixels.shape == (256, 256, 3)
 
     page.locator("#generate-send").click()
@@ -101,7 +103,7 @@ def test_a_mix_and_a_walk(page: Page, tmp_path: Path) -> None:
     expect(page.locator("#generate-player img")).to_be_visible()
     press(page, "#generate-scrubber", 1)
     expect(info(page)).to_contain_text("Seed 8 with 75 % of seed 7")
-    clip = images.read(download(page, "#generate-webp", tmp_path))
+    clip = read_picture(download(page, "#generate-webp", tmp_path))
     assert clip.recipe is not None
     assert clip.recipe["options"]["seeds"] == [7, 8]
     assert download(page, "#generate-mp4", tmp_path).read_bytes()[4:8] == b"ftyp"
@@ -133,7 +135,7 @@ def test_faces_and_walks_by_the_api(client: Client) -> None:
     files, facts = client.predict(seed=7, count=2, api_name="/generate")
     assert [one["seed"] for one in facts["pictures"]] == [7, 8]
     for file, one in zip(files, facts["pictures"], strict=True):
-        assert images.read(file).recipe == one["recipe"]
+        assert read_picture(file).recipe == one["recipe"]
     clip, facts = client.predict(seeds="1, 2", frames=4, file_format="mp4", api_name="/walk")
     assert Path(clip).suffix == ".mp4"
     assert [frame["amount"] for frame in facts["frames"]] == [0, 0.5, 0, 0.5]

@@ -12,7 +12,7 @@ from PIL import Image
 from playwright.sync_api import Locator, Page, expect
 
 from browser.conftest import PATIENCE, App, OpenPage, Watched, launched
-from editing import masks
+from editing.pictures import masks
 
 expect.set_options(timeout=PATIENCE)
 HERE = Path(__file__).parent

@@ -13,8 +13,9 @@ from playwright.sync_api import Page, expect
 
 from browser.conftest import PATIENCE, App, OpenPage, launched
 from browser.test_mask_canvas import place, stroke, view
-from editing import images
-from editing.images import Picture
+from editing.pictures.picture import Picture
+from editing.pictures.read import read_picture
+from editing.pictures.write import write_picture
 
 pytestmark = pytest.mark.filterwarnings("default:unclosed:ResourceWarning")  # gradio_client's event loops
 expect.set_options(timeout=PATIENCE)
@@ -32,7 +33,7 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
 def photo(tmp_path: Path) -> Path:
     """480 x 300, brighter to the right."""
     shades = np.linspace(20, 100, 480)[None] + np.random.default_rng(3).integers(0, 9, (300, 480))
-    images.write(Picture(pixels=np.repeat(shades.astype(np.uint8)[..., None], 3, 2)), tmp_path / "group.png")
+    write_picture(Picture(pixels=np.repeat(shades.astype(np.uint8)[..., None], 3, 2)), tmp_path / "group.png")
     return tmp_path / "group.png"
 
 
@@ -47,12 +48,12 @@ def result(page: Page, folder: Path) -> Picture:
     with page.expect_download() as waiting:
         page.locator("#repair-download").click()
     waiting.value.save_as(folder / "result.png")
-    return images.read(folder / "result.png")
+    return read_picture(folder / "result.png")
 
 
 def repaired(page: Page, photo: Path, folder: Path) -> list[int]:
     """The faces that differ from the picture, in the download."""
-    before, after = images.read(photo).pixels.astype(int), result(page, folder).pixels.astype(int)
+    before, after = read_picture(photo).pixels.astype(int), result(page, folder).pixels.astype(int)
     apart = abs(after - before).max(2)
     return [number for number, (x, y) in enumerate(MIDDLES, 1) if apart[y - 9 : y + 9, x - 9 : x + 9].max() > 9]
 
@@ -111,7 +112,7 @@ def test_a_scratch_and_a_face_of_ones_own(page: Page, photo: Path, tmp_path: Pat
     page.locator("#repair-run").click()
     settled(page, "Faces: 4 of 4")
     settled(page, "filled by “patches”")
-    before, after = images.read(photo).pixels, result(page, tmp_path).pixels
+    before, after = read_picture(photo).pixels, result(page, tmp_path).pixels
     apart = (before != after).any(2)
     assert apart[245:255, 205:255].mean() > 0.5
     assert apart[200:220, 310:330].mean() > 0.9
@@ -145,5 +146,5 @@ def test_the_api(app: App, photo: Path, tmp_path: Path) -> None:
     assert [face["number"] for face in seen["faces"]] == [1, 2, 3]
     file, facts = client.predict(handle_file(photo), None, "2", api_name="/repair")
     assert [face["number"] for face in facts["repaired"]] == [2]
-    assert images.read(file).recipe == facts["recipe"]
+    assert read_picture(file).recipe == facts["recipe"]
     client.close()

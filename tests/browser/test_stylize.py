@@ -14,7 +14,7 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 
 from browser.conftest import PATIENCE, STYLES, STYLIZER, App, OpenPage
-from editing import images
+from editing.pictures.read import read_picture
 
 pytestmark = pytest.mark.filterwarnings("default:unclosed:ResourceWarning")  # gradio_client's event loops
 expect.set_options(timeout=PATIENCE)
@@ -82,7 +82,7 @@ def test_a_photo_painted_mixed_and_masked(page: Page, tmp_path: Path) -> None:
     expect(info).to_contain_text("96 × 64 in")
     saved = download(page, tmp_path)
     assert saved.name == "photo-waves-night.png"
-    found, before = images.read(saved), images.read(given).pixels
+    found, before = read_picture(saved), read_picture(given).pixels
     assert (found.recipe or {})["options"]["second"] == "night"
     assert not np.array_equal(found.pixels, before)
 
@@ -96,7 +96,7 @@ def test_a_photo_painted_mixed_and_masked(page: Page, tmp_path: Path) -> None:
     page.get_by_text("Recipe", exact=True).click()
     recipe = page.locator("#stylize-recipe")
     expect(recipe).to_contain_text("masked")
-    masked = images.read(download(page, tmp_path)).pixels
+    masked = read_picture(download(page, tmp_path)).pixels
     np.testing.assert_array_equal(masked[:, :8], before[:, :8])
     np.testing.assert_array_equal(masked[32, 48], found.pixels[32, 48])
 
@@ -106,7 +106,7 @@ def test_a_photo_painted_mixed_and_masked(page: Page, tmp_path: Path) -> None:
     expect(recipe).to_contain_text(re.compile(r'"strength"\s*:\s*0\s*,'))
     plain = download(page, tmp_path)
     assert plain.name == "photo-waves-night-s0.png"
-    np.testing.assert_array_equal(images.read(plain).pixels, before)
+    np.testing.assert_array_equal(read_picture(plain).pixels, before)
 
     # The file gives the settings back.
     page.locator("#stylize-input").get_by_label("Remove Image").click()
@@ -167,7 +167,7 @@ def test_the_endpoints(client: Client, tmp_path: Path) -> None:
     file, facts = client.predict(
         file=handle_file(given), style="night", strength=0, model=STYLIZER, api_name="/stylize"
     )
-    np.testing.assert_array_equal(images.read(file).pixels, images.read(given).pixels)
+    np.testing.assert_array_equal(read_picture(file).pixels, read_picture(given).pixels)
     assert facts["recipe"]["options"]["style"] == "night"
     with pytest.raises(AppError, match="Choices: waves, night"):
         client.predict(file=handle_file(given), style="dusk", model=STYLIZER, api_name="/stylize")

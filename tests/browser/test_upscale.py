@@ -20,8 +20,9 @@ from PIL import Image
 from playwright.sync_api import Locator, Page, expect
 
 from browser.conftest import PATIENCE, App, OpenPage, Watched
-from editing import images
-from editing.images import Picture
+from editing.pictures.picture import Picture, to_float
+from editing.pictures.read import read_picture
+from editing.pictures.write import write_picture
 
 pytestmark = pytest.mark.filterwarnings("default:unclosed:ResourceWarning")  # gradio_client's event loops
 expect.set_options(timeout=PATIENCE)
@@ -37,7 +38,7 @@ def colors(height: int = 45, width: int = 60, top: int = 255) -> np.ndarray[Any,
 @pytest.fixture
 def photo(tmp_path: Path) -> Path:
     """A small photograph, so to speak."""
-    images.write(Picture(pixels=colors()), tmp_path / "photo.jpg")
+    write_picture(Picture(pixels=colors()), tmp_path / "photo.jpg")
     return tmp_path / "photo.jpg"
 
 
@@ -105,7 +106,7 @@ def test_a_photo_from_upload_to_download(page: Page, photo: Path, tmp_path: Path
     assert saved.name == "photo-anime-fast-x4.png"
     # Byte for byte what the slider shows: nothing was encoded again on the way.
     assert saved.read_bytes() == page.request.get(first[1]).body()
-    result = images.read(saved)
+    result = read_picture(saved)
     assert (result.width, result.height) == (240, 180)
     assert result.recipe is not None
     assert result.recipe["options"]["model"] == "anime-fast"
@@ -120,7 +121,7 @@ def test_a_photo_from_upload_to_download(page: Page, photo: Path, tmp_path: Path
     track.click(position={"x": box["width"] / 2, "y": box["height"] / 2})
     expect(page.locator(f'#upscale-slider img[src="{first[1]}"]')).to_have_count(0)
     assert page.locator("#upscale-info").inner_text().split(" · ")[0] == before.split(" · ")[0]
-    mixed = images.read(download(page, "#upscale-download", tmp_path))
+    mixed = read_picture(download(page, "#upscale-download", tmp_path))
     assert mixed.recipe is not None
     assert mixed.recipe["options"]["strength"] == pytest.approx(0.5, abs=0.02)
     assert 0 < np.abs(mixed.pixels.astype(int) - result.pixels).mean() < 6
@@ -173,13 +174,13 @@ def turned(folder: Path) -> Path:
 def transparent(folder: Path) -> Path:
     alpha = np.zeros((45, 60), np.uint8)
     alpha[10:35, 15:45] = 255
-    images.write(Picture(pixels=colors(), alpha=alpha), folder / "logo.png")
+    write_picture(Picture(pixels=colors(), alpha=alpha), folder / "logo.png")
     return folder / "logo.png"
 
 
 def deep(suffix: str) -> Callable[[Path], Path]:
     def make(folder: Path) -> Path:
-        images.write(Picture(pixels=colors(top=65535)), folder / f"deep{suffix}")
+        write_picture(Picture(pixels=colors(top=65535)), folder / f"deep{suffix}")
         return folder / f"deep{suffix}"
 
     return make
@@ -211,10 +212,10 @@ def test_what_goes_in_comes_out(
     expect(source).to_have_attribute("src", re.compile("preview-" if previewed else r"phone|logo|deep"))
     expect(source).to_be_visible()
     run(page)
-    result = images.read(download(page, "#upscale-download", tmp_path))
+    result = read_picture(download(page, "#upscale-download", tmp_path))
     assert (result.width, result.height, result.depth) == (240, 180, depth)
     assert (result.alpha is not None) == alpha
-    back = images.to_float(result.pixels).reshape(45, 4, 60, 4, 3).mean((1, 3))
+    back = to_float(result.pixels).reshape(45, 4, 60, 4, 3).mean((1, 3))
     assert np.abs(back - colors() / 255)[12:33, 17:43].mean() < 0.03  # the same way up, in the same colours
     if depth == 16:
         assert len(np.unique(result.pixels)) > 4000
@@ -277,7 +278,7 @@ def test_too_much_is_said_in_the_place_of_the_estimate(page: Page, photo: Path) 
 
 
 def test_stop_ends_a_long_run_and_the_next_one_works(page: Page, tmp_path: Path) -> None:
-    images.write(Picture(pixels=colors(400, 500)), tmp_path / "large.png")
+    write_picture(Picture(pixels=colors(400, 500)), tmp_path / "large.png")
     page.get_by_text("Advanced").click()
     tile = page.locator("#upscale-tile input")
     tile.fill("48")
@@ -300,7 +301,7 @@ def test_stop_ends_a_long_run_and_the_next_one_works(page: Page, tmp_path: Path)
 def test_the_patch_is_where_the_picture_was_clicked(page: Page, tmp_path: Path) -> None:
     pixels = np.zeros((300, 300, 3), np.uint8)
     pixels[:150, :150] = (200, 40, 40)  # the only red quarter
-    images.write(Picture(pixels=pixels), tmp_path / "quarters.png")
+    write_picture(Picture(pixels=pixels), tmp_path / "quarters.png")
     give_and_wait(page, tmp_path / "quarters.png")
     picture = page.locator("#upscale-input img")
     box = picture.bounding_box()
@@ -314,7 +315,7 @@ def test_the_patch_is_where_the_picture_was_clicked(page: Page, tmp_path: Path) 
     expect(page.locator("#upscale-info")).to_contain_text("Patch of 128 × 128 pixels")
     for number, address in enumerate(shown(page)):
         (tmp_path / f"{number}.png").write_bytes(page.request.get(address).body())
-        patch = images.read(tmp_path / f"{number}.png").pixels
+        patch = read_picture(tmp_path / f"{number}.png").pixels
         assert patch.shape == (512, 512, 3)
         assert np.abs(patch[50:460, 50:460] - np.array([200.0, 40, 40])).max() < 12
 
@@ -324,7 +325,7 @@ def test_a_recipe_dropped_back_restores_the_settings(page: Page, tmp_path: Path)
         "model": "anime", "scale": 2, "longest": 111, "strength": 0.35, "tile": 96, "precision": "fp32",
         "color_lock": False, "of_a_later_version": 1,
     }  # fmt: skip
-    images.write(Picture(pixels=colors()), tmp_path / "made.png", recipe={"task": "upscale", "options": options})
+    write_picture(Picture(pixels=colors()), tmp_path / "made.png", recipe={"task": "upscale", "options": options})
     expect(page.locator("#upscale-use-recipe")).to_be_hidden()
     give(page, tmp_path / "made.png")
     page.locator("#upscale-use-recipe").click()
@@ -342,7 +343,7 @@ def test_a_recipe_dropped_back_restores_the_settings(page: Page, tmp_path: Path)
 
 
 def test_several_pictures_each_succeed_or_fail_on_their_own(page: Page, photo: Path, tmp_path: Path) -> None:
-    images.write(Picture(pixels=colors(20, 30)), tmp_path / "small.png")
+    write_picture(Picture(pixels=colors(20, 30)), tmp_path / "small.png")
     (tmp_path / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n and no more")
     choose(page, "anime-fast")
     page.get_by_role("tab", name="Several pictures").click()
@@ -360,13 +361,13 @@ def test_several_pictures_each_succeed_or_fail_on_their_own(page: Page, photo: P
     with zipfile.ZipFile(download(page, "#upscale-zip", tmp_path)) as archive:
         assert sorted(archive.namelist()) == ["photo-anime-fast-x4.png", "small-anime-fast-x4.png"]
         archive.extractall(tmp_path / "out")
-    result = images.read(tmp_path / "out" / "small-anime-fast-x4.png")
+    result = read_picture(tmp_path / "out" / "small-anime-fast-x4.png")
     assert (result.width, result.height) == (120, 80)
 
 
 def test_stopping_several_keeps_what_is_done(page: Page, tmp_path: Path) -> None:
-    images.write(Picture(pixels=colors(9, 12)), tmp_path / "tiny.png")
-    images.write(Picture(pixels=colors(400, 500)), tmp_path / "large.png")
+    write_picture(Picture(pixels=colors(9, 12)), tmp_path / "tiny.png")
+    write_picture(Picture(pixels=colors(400, 500)), tmp_path / "large.png")
     choose(page, "photo")  # slow enough to be stopped
     page.get_by_role("tab", name="Several pictures").click()
     page.get_by_text("Advanced").click()
@@ -516,7 +517,7 @@ def test_the_api_names_two_endpoints(client: Client) -> None:
 
 def test_upscaling_by_the_api(client: Client, photo: Path) -> None:
     file, facts = by_position(client, "/upscale", handle_file(photo), scale=2)
-    result = images.read(file)
+    result = read_picture(file)
     assert (result.width, result.height) == (facts["width"], facts["height"]) == (120, 90)
     assert result.recipe == facts["recipe"]
     assert 0 <= facts["color_drift"] < 0.5
@@ -532,7 +533,7 @@ def test_two_clients_at_once_get_their_own_results(app: App, tmp_path: Path) -> 
 
     def work(number: int) -> None:
         height, width = (20, 31) if number else (33, 24)
-        images.write(Picture(pixels=colors(height, width)), tmp_path / str(number) / "same-name.png")
+        write_picture(Picture(pixels=colors(height, width)), tmp_path / str(number) / "same-name.png")
         one = Client(app.url, verbose=False, download_files=tmp_path / f"received{number}")
         for _ in range(4):
             file, facts = by_position(one, "/upscale", handle_file(tmp_path / str(number) / "same-name.png"))

@@ -13,9 +13,9 @@ import torch
 from safetensors import safe_open
 from torch import Tensor
 
-from editing import gatys
 from editing.errors import OptionError, TrainingError
 from editing.networks.stylizer import Stylizer, StylizerConfig, Vgg
+from editing.pipelines import gatys
 from editing.training import stylizer
 from editing.training.backbones import HED_VGG, load_vgg
 from editing.training.loop import load_checkpoint, read_log, seed_step

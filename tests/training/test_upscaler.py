@@ -16,15 +16,18 @@ from safetensors.torch import load_file
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 from spandrel import MAIN_REGISTRY
 
-from editing import upscale, weights
 from editing.errors import OptionError, TrainingError
-from editing.images import Picture
 from editing.networks.compact import Compact, CompactConfig
+from editing.options import UpscaleOptions
+from editing.pictures.picture import Picture
+from editing.pipelines import upscale
 from editing.training import upscaler
 from editing.training.backbones import LITE0
 from editing.training.loop import load_checkpoint, read_log, seed_step
 from editing.training.photos import Sources, load_sources
 from editing.training.upscaler import BankPairs, ExactPairs, UpscalerTask, UpscalerTrainOptions, load_bank, score
+from editing.weights.find import find_weight
+from editing.weights.load import load_state
 
 needs_lite0 = pytest.mark.skipif(importlib.util.find_spec(LITE0[0]) is None, reason="a training extra is not installed")
 
@@ -254,7 +257,7 @@ def test_the_discriminator_is_shown_what_was_asked_for(
 def test_a_training_begins_with_a_weight(folder: Path, tmp_path: Path) -> None:
     asked = options(folder, tmp_path, exact=True, start="anime-fast", width=64, depth=16)
     task = UpscalerTask(asked, sources(asked), None, torch.device("cpu"))
-    wanted = weights.load_state(weights.find("anime-fast"))
+    wanted = load_state(find_weight("anime-fast"))
     for name, value in task.upscaler.state_dict().items():
         assert torch.equal(value, wanted[name])
     with pytest.raises(TrainingError, match="give its --scale, --width and --depth"):
@@ -296,10 +299,10 @@ def test_the_pipeline_uses_what_is_exported(
         descriptor = MAIN_REGISTRY.load({name: value.float() for name, value in state.items()})
         assert (descriptor.model.eval()(x) - trained(x)).abs().max() < 5e-3
     monkeypatch.setenv("ATELIER_WEIGHTS", str(tmp_path))
-    weight = weights.find("upscaler.safetensors", "upscale")
+    weight = find_weight("upscaler.safetensors", "upscale")
     assert weight.architecture.endswith("x4")
     small = Picture(pixels=cv2.resize(astronaut, (64, 64), interpolation=cv2.INTER_AREA))
-    large = upscale.upscale(small, upscale.UpscaleOptions(model="upscaler.safetensors"))
+    large = upscale.upscale(small, UpscaleOptions(model="upscaler.safetensors"))
     assert large.pixels.shape == (256, 256, 3)
     wanted = cv2.resize(astronaut, (256, 256), interpolation=cv2.INTER_AREA)
     assert peak_signal_noise_ratio(wanted, large.pixels) > 20

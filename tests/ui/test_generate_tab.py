@@ -14,13 +14,16 @@ import gradio as gr
 import numpy as np
 import pytest
 import torch
-from test_clips import read_mp4, read_webp
-from test_generate import make
+from clips.test_walk import read_mp4, read_webp
+from pipelines.test_generate import make
 
-from editing import clips, generate, images
+from editing.clips.write import write_walk
 from editing.errors import ImageError
-from editing.generate import GenerateOptions, WalkOptions
 from editing.networks.generator import GeneratorConfig
+from editing.options import GenerateOptions, WalkOptions
+from editing.pictures.read import read_picture
+from editing.pictures.write import write_picture
+from editing.pipelines import generate
 from editing.ui import generate_tab, handlers
 from editing.ui.generate_tab import DIRECTIONS
 
@@ -68,7 +71,7 @@ def run(request: gr.Request, mode: str, **changed: Any) -> tuple[Any, ...]:
 
 
 def pixels(path: str) -> np.ndarray[Any, Any]:
-    return images.read(path).pixels
+    return read_picture(path).pixels
 
 
 def test_the_grid_shows_each_seed_and_the_first_is_chosen(request_: gr.Request) -> None:
@@ -80,7 +83,7 @@ def test_the_grid_shows_each_seed_and_the_first_is_chosen(request_: gr.Request) 
         wanted = generate.generate(one.options)[0]
         assert np.array_equal(pixels(one.path), wanted.picture.pixels)
         assert one.novelty == wanted.novelty is not None
-        assert generate.options_of(images.read(one.path).recipe or {}) == one.options
+        assert generate.options_of(read_picture(one.path).recipe or {}) == one.options
     visible, picture, text, button, recipe, chosen = rest[-6:]
     assert visible["visible"]
     assert picture == button["value"] == drawn[0].path
@@ -120,7 +123,7 @@ def test_256_is_made_once_and_sent_on(request_: gr.Request) -> None:
     panel = generate_tab.enlarge_chosen("grid", chosen, "256", request_, gr.Progress())
     assert pixels(panel[1]).shape == (256, 256, 3)
     assert "256 × 256" in panel[2]
-    assert images.read(panel[1]).recipe == panel[4]
+    assert read_picture(panel[1]).recipe == panel[4]
     assert panel[4]["then"]["task"] == "upscale"
     assert generate_tab.enlarge_chosen("grid", chosen, "256", request_) == (gr.skip(),) * 6  # done before
     assert generate_tab.show_chosen("grid", chosen, "256", request_)[1] == panel[1]
@@ -146,7 +149,7 @@ def test_a_walk_gives_both_clips_and_its_frames(request_: gr.Request) -> None:
     assert player == webp["value"]
     assert len(read_webp(Path(webp["value"]))[0]) == len(read_mp4(Path(mp4["value"]))[0]) == len(walked) == 6
     assert scrubber["maximum"] == 6
-    options = generate.options_of(images.read(player).recipe or {})
+    options = generate.options_of(read_picture(player).recipe or {})
     assert options == WalkOptions(model=MODEL, seeds=(3, 1, 2), frames=6)
     panel = generate_tab.scrub(walked, 4, {}, "native", request_)
     assert panel[1] == walked[3].path
@@ -158,7 +161,7 @@ def test_a_walk_gives_both_clips_and_its_frames(request_: gr.Request) -> None:
 def test_a_large_walk_has_large_frames(request_: gr.Request) -> None:
     outputs = run(request_, "walk", frames=2, size="256")
     assert read_webp(Path(outputs[4]))[0][0].shape == (256, 256, 3)
-    assert (images.read(outputs[4]).recipe or {})["then"]["options"]["longest"] == 256
+    assert (read_picture(outputs[4]).recipe or {})["then"]["options"]["longest"] == 256
     assert pixels(generate_tab.scrub(outputs[8], 2, {}, "256", request_)[1]).shape == (256, 256, 3)
 
 
@@ -226,7 +229,7 @@ def test_a_drawn_picture_restores_the_tab(request_: gr.Request, tmp_path: Path) 
     found = values(generate_tab.restore_settings(clip, request_))
     walk = {"tab": "walk", "seeds": "1, 2", "frames": 4, "loop": False}
     assert found == walk | style | {"d2": 0.0}
-    images.write(images.read(drawn[0].path), tmp_path / "plain.png")
+    write_picture(read_picture(drawn[0].path), tmp_path / "plain.png")
     with pytest.raises(gr.Error, match="no recipe"):
         generate_tab.restore_settings(str(tmp_path / "plain.png"), request_)
 
@@ -244,20 +247,20 @@ def test_what_the_page_cannot_show_is_not_restored(
     request_: gr.Request, tmp_path: Path, options: GenerateOptions | WalkOptions
 ) -> None:
     picture = generate.generate(GenerateOptions(model=MODEL))[0].picture
-    images.write(picture, tmp_path / "far.png", recipe=generate.recipe(options))
+    write_picture(picture, tmp_path / "far.png", recipe=generate.recipe(options))
     with pytest.raises(gr.Error, match="more than the page offers"):
         generate_tab.restore_settings(str(tmp_path / "far.png"), request_)
 
 
 def test_without_mp4_there_is_still_the_webp(request_: gr.Request, monkeypatch: pytest.MonkeyPatch) -> None:
-    whole, warned = clips.write, []
+    whole, warned = write_walk, []
 
     def lacking(frames: Any, path: Path, **options: Any) -> None:
         if path.suffix == ".mp4":
             raise ImageError("The clip can't be saved as MP4 here (<b>no</b>). Save it as WebP.")
         whole(frames, path, **options)
 
-    monkeypatch.setattr(clips, "write", lacking)
+    monkeypatch.setattr(generate_tab, "write_walk", lacking)
     monkeypatch.setattr(gr, "Warning", warned.append)
     outputs = run(request_, "walk")
     assert Path(outputs[5]["value"]).exists()
@@ -271,7 +274,7 @@ def test_the_endpoints_give_files_and_facts(request_: gr.Request) -> None:
     )  # fmt: skip
     assert [one["seed"] for one in facts["pictures"]] == [3, 4]
     for file, one in zip(files, facts["pictures"], strict=True):
-        assert images.read(file).recipe == one["recipe"]
+        assert read_picture(file).recipe == one["recipe"]
         assert one["recipe"]["options"]["mix_seed"] == 9
     clip, facts = generate_tab.walk_endpoint(
         "1, 2", 3, 10, False, 0.5, MODEL, "native", None, "mp4", request_, gr.Progress()

@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from editing import images
 from editing.errors import ImageError
-from editing.images import Picture
+from editing.pictures.picture import Picture
+from editing.pictures.read import probe_picture
 from editing.ui import mask_canvas
 
 SCRIPT = (Path(mask_canvas.__file__).with_suffix(".js")).read_text(encoding="utf-8")
@@ -120,8 +120,8 @@ def test_a_picture_is_shown_small_under_a_harmless_name(cache: Path) -> None:
     assert order["stem"] == "a_b_i_"
     file = Path(order["image"].removeprefix("gradio_api/file="))
     assert file.is_relative_to(cache)
-    assert images.probe(file).width == 1024
-    assert images.probe(file).height == 102
+    assert probe_picture(file).width == 1024
+    assert probe_picture(file).height == 102
 
 
 def test_no_picture_closes_the_canvas() -> None:

@@ -13,16 +13,21 @@ import cv2
 import gradio as gr
 import numpy as np
 import pytest
-from test_mask_canvas import Visitor, attributes, sent
 
-from editing import faces, images, repair, runtime, upscale, weights
+from editing import runtime
 from editing.errors import OptionError
-from editing.faces import Face
-from editing.images import Picture
-from editing.repair import Restorer
+from editing.faces import align, detect, restore
+from editing.faces.align import Face
+from editing.faces.restore import Restorer
+from editing.pictures.picture import Picture
+from editing.pictures.read import probe_picture, read_picture
+from editing.pictures.write import write_picture
+from editing.pipelines import repair, upscale
 from editing.runtime import Backend
 from editing.ui import handlers, repair_tab
 from editing.ui.repair_tab import Found, Made
+from editing.weights.find import find_weight
+from ui.test_mask_canvas import Visitor, attributes, sent
 
 SEARCHING = ("repairer", 0, 0.8, "no")
 SAVING = ("PNG", False, False)
@@ -32,7 +37,7 @@ CLEAN = 0.25  # what the stand-in takes for a clean face, in every pixel
 
 def face_at(x: float, y: float, side: float = 40) -> Face:
     """A face whose landmarks lie as in the template, its box's middle at (x, y)."""
-    points = (faces.TEMPLATE - 256) / 400 * side + [x, y]
+    points = (align.TEMPLATE - 256) / 400 * side + [x, y]
     box = (x - side / 2, y - side / 2, x + side / 2, y + side / 2)
     return Face(box=box, landmarks=points, score=0.99)
 
@@ -50,14 +55,14 @@ def stand_ins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     )
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "gradio"))
     monkeypatch.setattr(runtime, "_job_lock", threading.RLock())
-    monkeypatch.setattr(repair, "load", lambda *_: restorer)
+    monkeypatch.setattr(restore, "load_restorer", lambda *_: restorer)
     monkeypatch.setattr(repair, "recipe", lambda options: {"task": "repair", "options": {"fidelity": options.fidelity}})
-    monkeypatch.setattr(faces, "detect", lambda *_, **__: list(FACES))
-    monkeypatch.setattr(faces, "face_in", lambda picture, box, **_: face_at((box[0] + box[2]) / 2, 150))
-    monkeypatch.setattr(faces, "load_parser", lambda: None)
-    find = weights.find
+    monkeypatch.setattr(detect, "detect_faces", lambda *_, **__: list(FACES))
+    monkeypatch.setattr(detect, "face_in", lambda picture, box, **_: face_at((box[0] + box[2]) / 2, 150))
+    monkeypatch.setattr(restore, "load_parser", lambda: None)
+    find = find_weight
     monkeypatch.setattr(
-        weights, "find", lambda name, task, **more: None if task == "restore" else find(name, task, **more)
+        repair_tab, "find_weight", lambda name, task, **more: None if task == "restore" else find(name, task, **more)
     )
 
 
@@ -65,7 +70,7 @@ def stand_ins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def photo(tmp_path: Path) -> Path:
     """Noise, 360 x 200: nothing that is drawn anew can stay the same by chance."""
     pixels = np.random.default_rng(1).integers(90, 200, (200, 360, 3)).astype(np.uint8)
-    images.write(Picture(pixels=pixels), tmp_path / "group.png")
+    write_picture(Picture(pixels=pixels), tmp_path / "group.png")
     return tmp_path / "group.png"
 
 
@@ -101,12 +106,12 @@ def remixed(
 
 
 def saved(outputs: tuple[Any, ...]) -> Picture:
-    return images.read(outputs[2]["value"])
+    return read_picture(outputs[2]["value"])
 
 
 def changed_columns(outputs: tuple[Any, ...], photo: Path) -> set[int]:
     """Which of the three faces' places differ from the picture, and 0 for anywhere else."""
-    apart = (saved(outputs).pixels != images.read(photo).pixels).any(2)
+    apart = (saved(outputs).pixels != read_picture(photo).pixels).any(2)
     where = {0}
     rest = apart.copy()
     for number, face in enumerate(FACES, 1):
@@ -128,7 +133,7 @@ def test_a_picture_is_laid_under_the_canvas_and_its_faces_are_numbered(photo: Pa
     seen = repair_tab.find(source, Found(), [], {}, *SEARCHING, Visitor(), gr.Progress())  # type: ignore[arg-type]
     found, gallery, ticks, whose, order = seen[:5]
     assert [caption for _, caption in gallery] == ["1", "2", "3"]
-    assert all(images.probe(file).width == repair_tab.THUMB for file, _ in gallery)
+    assert all(probe_picture(file).width == repair_tab.THUMB for file, _ in gallery)
     assert ticks["value"] == [1, 2, 3]
     assert [number for _, number in whose["choices"]] == [0, 1, 2, 3]
     assert len(found.faces) == 3
@@ -162,7 +167,7 @@ def test_only_the_ticked_faces_change_and_everything_else_keeps_its_bits(photo: 
     assert info.startswith("**Faces: 2 of 3** · 360 × 200")
     assert saved(outputs).recipe == recipe
     assert recipe["choices"]["1"] == {"accept": True, "strength": 1.0, "fidelity": 0.0}
-    assert [images.probe(file).width // repair_tab.THUMB for file, _ in strip] == [2, 1, 2]
+    assert [probe_picture(file).width // repair_tab.THUMB for file, _ in strip] == [2, 1, 2]
     # A face taken for a flat one is no likeness.
     assert "⚠ Face 1 may look like someone else" in info
     assert re.fullmatch(r"1 · -?\d\.\d\d ⚠", strip[0][1])
@@ -195,7 +200,7 @@ def test_dials_for_all_and_for_one(photo: Path) -> None:
     dials, *outputs = turned(3, 0.5, 0.0, dials, made)
     assert [repair_tab._dial(dials, number) for number in (1, 2, 3)] == [(1, 1), (0, 1), (0.5, 0)]
     assert repair_tab.show_dials(2, dials) == (0, 1)
-    picture, original = saved(tuple(outputs)).pixels.astype(float), images.read(photo).pixels.astype(float)
+    picture, original = saved(tuple(outputs)).pixels.astype(float), read_picture(photo).pixels.astype(float)
     off = [np.abs(picture - original)[50:70, x - 10 : x + 10].mean() for x in (60, 200, 300)]
     assert off[2] == 0
     assert off[0] < 0.1 * off[1], "faithful is what the stand-in gives back, clean is flat"
@@ -211,7 +216,7 @@ def test_a_face_drawn_after_the_run_moves_the_numbers_and_nothing_else(photo: Pa
     more = repair_tab.add_box(box, source, found, [1, 3], FLAT, *SEARCHING, Visitor(), gr.Progress())  # type: ignore[arg-type]
     outputs = remixed(made, more[3]["value"], more[6], found=more[1])
     assert changed_columns(outputs, photo) == {1, 3}
-    assert [images.probe(file).width // repair_tab.THUMB for file, _ in outputs[4]] == [2, 1, 2, 2]
+    assert [probe_picture(file).width // repair_tab.THUMB for file, _ in outputs[4]] == [2, 1, 2, 2]
     assert [caption.split()[0] for _, caption in outputs[4]] == ["1", "2", "3", "4"]
     assert "Not repaired in this run: 2." in outputs[1]
     assert "⚠ Face 4 may" in outputs[1]
@@ -228,7 +233,7 @@ def test_the_overlay_is_only_shown(photo: Path) -> None:
     source = given(photo)
     outputs = run(source, found_in(source), [1], searching=("repairer", 0, 0.8, "pixels"))
     overlaid = remixed(outputs[5], [1], trust=True)
-    shown = images.read(overlaid[0]["value"][1]).pixels
+    shown = read_picture(overlaid[0]["value"][1]).pixels
     assert overlaid[0]["value"][1] != overlaid[2]["value"]
     assert changed_columns(overlaid, photo) == {1}
     assert (shown[60, 60].astype(int) - shown[60, 60][1])[0] > 50, "red where the face was replaced"
@@ -240,7 +245,7 @@ def test_a_mask_alone_is_filled(photo: Path) -> None:
     drawn = np.zeros((200, 360), np.uint8)
     drawn[150:160, 100:110] = 255
     outputs = run(source, Found(), [], drawn=sent(drawn))
-    apart = (saved(outputs).pixels != images.read(photo).pixels).any(2)
+    apart = (saved(outputs).pixels != read_picture(photo).pixels).any(2)
     assert apart[152:158, 102:108].mean() > 0.8
     apart[148:162, 98:112] = False
     assert not apart.any()
@@ -268,7 +273,7 @@ def test_what_is_round_the_faces_can_be_enlarged(photo: Path, monkeypatch: pytes
     monkeypatch.setattr(upscale, "recipe", lambda options: {"task": "upscale"})
     source = given(photo)
     outputs = run(source, found_in(source), [2], size=2, dials={0: (0.0, 1.0)})
-    picture, original = saved(outputs), images.read(photo).pixels
+    picture, original = saved(outputs), read_picture(photo).pixels
     assert (picture.width, picture.height) == (720, 400)
     assert Path(outputs[2]["value"]).name == "group-repaired-x2.png"
     doubled = np.repeat(np.repeat(original, 2, 0), 2, 1)
@@ -336,7 +341,7 @@ def test_a_broken_picture_is_refused_and_the_canvas_closed(tmp_path: Path, monke
 
 
 def test_a_mask_file_is_laid_on_the_canvas(photo: Path, tmp_path: Path) -> None:
-    images.write(Picture(pixels=np.full((100, 180, 1), 255, np.uint8)), tmp_path / "mask.png")
+    write_picture(Picture(pixels=np.full((100, 180, 1), 255, np.uint8)), tmp_path / "mask.png")
     order = repair_tab.load_mask(str(tmp_path / "mask.png"), given(photo), Visitor())  # type: ignore[arg-type]
     assert attributes(order)["mask"].startswith("gradio_api/file=")
     with pytest.raises(gr.Error, match="another shape"):
@@ -368,7 +373,7 @@ def test_the_api_finds_and_repairs(photo: Path, tmp_path: Path) -> None:
     assert len(facts["faces"]) == 4
     mask = np.zeros((200, 360, 1), np.uint8)
     mask[150:160, 100:110] = 255
-    images.write(Picture(pixels=mask), tmp_path / "mask.png")
+    write_picture(Picture(pixels=mask), tmp_path / "mask.png")
     _, facts = repair_tab.repair_endpoint(str(photo), str(tmp_path / "mask.png"), "none", None, *rest)
     assert (facts["filled_by"], facts["repaired"]) == ("patches", [])
     for which, words in (
@@ -416,7 +421,7 @@ def test_settings_come_back_from_a_recipe(photo: Path, tmp_path: Path) -> None:
         "faces": [1],
         "new": 1,
     }
-    images.write(images.read(photo), tmp_path / "made.png", recipe={"task": "repair", "options": options})
+    write_picture(read_picture(photo), tmp_path / "made.png", recipe={"task": "repair", "options": options})
     source = given(tmp_path / "made.png")
     wanted = ["repairer", 0.8, 0.5, 30, 0.6, "no", {0: (0.8, 0.5)}]
     assert repair_tab.settings_of_recipe(source, Visitor()) == wanted  # type: ignore[arg-type]

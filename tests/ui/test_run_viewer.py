@@ -10,8 +10,9 @@ import gradio as gr
 import numpy as np
 import pytest
 
-from editing import images
-from editing.images import Picture
+from editing.pictures.picture import Picture
+from editing.pictures.read import read_picture
+from editing.pictures.write import write_picture
 from editing.ui import run_viewer
 
 LOG = """step,seconds,images_per_second,loss_g,fd,diversity,novelty
@@ -24,7 +25,7 @@ LOG = """step,seconds,images_per_second,loss_g,fd,diversity,novelty
 
 def picture(path: Path, value: int = 0) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    images.write(Picture(pixels=np.full((8, 8, 3), value, np.uint8)), path)
+    write_picture(Picture(pixels=np.full((8, 8, 3), value, np.uint8)), path)
 
 
 @pytest.fixture(autouse=True)
@@ -68,7 +69,7 @@ def test_a_training_is_shown_from_copies(runs: Path, request_: gr.Request) -> No
     assert "61.2" in facts
     assert "0.81" in facts
     assert [caption for _, caption in grids] == [str(step * 250) for step in range(14, 2, -1)]
-    assert images.read(grids[0][0]).pixels.max() == 14
+    assert read_picture(grids[0][0]).pixels.max() == 14
     assert not any(Path(path).is_relative_to(runs) for path in [curves, *[path for path, _ in grids]])
     assert options["data"] == "faces"  # where it lies on the machine is nobody's business
     assert options["g_lr"] == 2e-4

@@ -16,9 +16,13 @@ import gradio as gr
 import numpy as np
 import pytest
 from PIL import Image
-from test_stylize import make, photo, random_vgg
+from pipelines.test_stylize import make, photo, random_vgg
 
-from editing import images, runtime, stylize, weights
+from editing import runtime
+from editing.pictures.picture import Picture
+from editing.pictures.read import probe_picture, read_picture
+from editing.pictures.write import write_picture
+from editing.pipelines import stylize
 from editing.ui import handlers, stylize_tab
 
 ROOT = Path(__file__).parent.parent.parent
@@ -54,8 +58,8 @@ def source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "gradio"))
     monkeypatch.setattr(runtime, "_job_lock", threading.RLock())  # one that stays taken ends with its test
     monkeypatch.setattr(runtime, "cores", lambda: 1)
-    images.write(photo(), tmp_path / "photo.png")
-    images.write(photo(90, 70), tmp_path / "mine.png")
+    write_picture(photo(), tmp_path / "photo.png")
+    write_picture(photo(90, 70), tmp_path / "mine.png")
     found, *_ = stylize_tab.inspect(str(tmp_path / "photo.png"), None, None, Visitor())  # type: ignore[arg-type]
     return dict(found)
 
@@ -87,13 +91,13 @@ def test_a_run_and_its_live_dials(source: dict[str, Any]) -> None:
     assert send["interactive"]
     assert recipe["options"]["style"] == "waves"
     assert "masked" not in recipe
-    painted = images.read(download["value"]).pixels
+    painted = read_picture(download["value"]).pixels
     for live, name in (((0.0, False, ""), "photo-waves-s0.png"), ((0.0, True, drawn()), "photo-waves-s0.png")):
         *_, download, _, recipe, made = stylize_tab.remix(Visitor(), made, *live, *SAVING)  # type: ignore[arg-type]
         assert Path(download["value"]).name == name
-        np.testing.assert_array_equal(images.read(download["value"]).pixels, photo().pixels)
+        np.testing.assert_array_equal(read_picture(download["value"]).pixels, photo().pixels)
     *_, download, _, recipe, made = stylize_tab.remix(Visitor(), made, 1.0, False, drawn(), *SAVING)  # type: ignore[arg-type]
-    half = images.read(download["value"]).pixels
+    half = read_picture(download["value"]).pixels
     np.testing.assert_array_equal(half[:, 45:], photo().pixels[:, 45:])
     np.testing.assert_array_equal(half[:, :35], painted[:, :35])
     assert recipe["masked"] is True
@@ -158,7 +162,7 @@ def test_all_styles_on_a_sheet_one_after_the_other(source: dict[str, Any]) -> No
     assert [names for _, names in steps] == [["waves"], ["waves", "night"]]
     shown = steps[-1][0]["value"]
     assert [caption for _, caption in shown] == ["waves", "night"]
-    assert images.probe(shown[0][0]).width == 80
+    assert probe_picture(shown[0][0]).width == 80
     assert not handlers._stops
 
 
@@ -184,7 +188,7 @@ def test_optimising_shows_each_picture_and_frees_the_machine(
 ) -> None:
     vgg = random_vgg()
     monkeypatch.setattr(stylize, "load_vgg", lambda: vgg)
-    monkeypatch.setattr(weights, "digest", lambda weight: vgg.sha256)
+    monkeypatch.setattr(stylize, "digest", lambda weight: vgg.sha256)
     settings = (None, str(tmp_path / "mine.png"), *SETTINGS[2:])
     steps = stylize_tab.run_optimise(Visitor(), gr.Progress(), source, *settings, 20, *LIVE, *SAVING, None)  # type: ignore[arg-type]
     first = next(steps)
@@ -203,14 +207,14 @@ def test_optimising_wants_a_picture_of_ones_own(source: dict[str, Any]) -> None:
 
 
 def test_the_endpoints(source: dict[str, Any], tmp_path: Path) -> None:
-    images.write(images.Picture(pixels=np.zeros((60, 80, 1), np.uint8)), tmp_path / "mask.png")
+    write_picture(Picture(pixels=np.zeros((60, 80, 1), np.uint8)), tmp_path / "mask.png")
     settings = ("waves", "night", 0.5, 4.0, 1.0, False, "fp32", 0, MODEL)
     file, facts = stylize_tab.stylize_endpoint(
         source["path"], *settings, *SAVING, Visitor(), mask_file=str(tmp_path / "mask.png"), progress=gr.Progress()
     )
-    np.testing.assert_array_equal(images.read(file).pixels, photo().pixels)  # nothing is masked
+    np.testing.assert_array_equal(read_picture(file).pixels, photo().pixels)  # nothing is masked
     assert (facts["width"], facts["height"], facts["notices"]) == (80, 60, [])
-    assert images.read(file).recipe == facts["recipe"]
+    assert read_picture(file).recipe == facts["recipe"]
     assert stylize_tab.styles_endpoint(MODEL, Visitor())[0] == {  # type: ignore[arg-type]
         "name": "waves", "title": "Waves", "artist": "A. Painter", "year": "1831"
     }  # fmt: skip

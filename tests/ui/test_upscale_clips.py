@@ -10,12 +10,13 @@ from typing import Any
 import gradio as gr
 import pytest
 from made_clips import animation, moving, video
-from test_upscale_tab import OPTIONS, Visitor
 
-from editing import clip_reader, runtime
-from editing.clip_upscale import ClipOptions
+from editing import messages, runtime
+from editing.clips.read import probe_clip
 from editing.errors import EditingError, Stopped
+from editing.options import ClipOptions
 from editing.ui import handlers, upscale_clips, upscale_tab
+from ui.test_upscale_tab import OPTIONS, Visitor
 
 CLIP = ClipOptions(upscale=OPTIONS)
 SETTINGS = ("anime-fast", 4, 1.0, 0, "auto", 64, True, True, 25)
@@ -50,13 +51,13 @@ def test_stop_leaves_a_part_and_run_goes_on(tmp_path: Path) -> None:
     part, result = run(path, told)
     assert result is None
     assert part.name == "a-anime-fast-x4.partial.mp4"
-    assert clip_reader.probe(part).frames == 2
+    assert probe_clip(part).frames == 2
     assert told.texts[0] == "Frames: 0 of 6"
     told = Told()
     file, result = run(path, told)
     assert file.name == "a-anime-fast-x4.mp4"
-    assert clip_reader.probe(file).frames == 6
-    assert [notice.key for notice in result.notices] == ["clip_resumed"]
+    assert probe_clip(file).frames == 6
+    assert [notice.text for notice in result.notices] == [messages.CLIP_RESUMED]
     assert told.texts[0] == "Frames: 2 of 6"
     assert not part.exists()  # its place on the page is taken
     assert file.parent != part.parent  # an address of its own
@@ -77,7 +78,7 @@ def test_time_left_counts_from_where_this_run_began(monkeypatch: pytest.MonkeyPa
 def test_formats(tmp_path: Path, file_format: str, suffix: str) -> None:
     file, _ = run(animation(tmp_path / "a.gif", moving(2)), Told(), file_format)
     assert file.suffix == suffix
-    assert clip_reader.probe(file).frames == 2
+    assert probe_clip(file).frames == 2
 
 
 def test_a_clip_looked_at_and_estimated(tmp_path: Path) -> None:

@@ -12,10 +12,11 @@ import gradio as gr
 import numpy as np
 import pytest
 
-from editing import images, runtime
-from editing.images import Picture
+from editing import runtime
+from editing.options import UpscaleOptions
+from editing.pictures.picture import Picture
+from editing.pictures.write import write_picture
 from editing.ui import handlers, upscale_tab
-from editing.upscale import UpscaleOptions
 
 OPTIONS = UpscaleOptions(model="anime-fast", tile=64)
 UI = Path(handlers.__file__).parent
@@ -72,7 +73,7 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "gradio"))
     monkeypatch.setattr(runtime, "_job_lock", threading.RLock())  # one that stays taken ends with its test
     for number in (1, 2):
-        images.write(Picture(pixels=np.full((8, 9, 3), 90 * number, np.uint8)), tmp_path / f"{number}.png")
+        write_picture(Picture(pixels=np.full((8, 9, 3), 90 * number, np.uint8)), tmp_path / f"{number}.png")
     (tmp_path / "broken.png").write_bytes(b"no picture")
     return [str(tmp_path / name) for name in ("1.png", "broken.png", "2.png")]
 

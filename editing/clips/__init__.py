@@ -1,0 +1,1 @@
+"""Clips: animated pictures and videos, frame by frame."""

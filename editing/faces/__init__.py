@@ -1,0 +1,1 @@
+"""Faces: found, aligned to a common frame, restored, compared, and put back."""

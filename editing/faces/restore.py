@@ -1,0 +1,225 @@
+"""Networks for aligned faces: those that restore them, ours and others', and the parser that tells a face from hair."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from editing import runtime
+from editing.errors import EditingError, WeightError
+from editing.faces.align import SIDE, outline
+from editing.faces.detect import fit
+from editing.networks.repairer import Repairer, RepairerConfig
+from editing.pictures.masks import Mask
+from editing.pictures.picture import Floats
+from editing.runtime import Backend
+from editing.weights.catalogue import Weight
+from editing.weights.files import digest, path_of
+from editing.weights.find import find_weight
+from editing.weights.load import load_network, load_state, metadata_of
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Restorer:
+    """A loaded network for aligned faces.
+
+    ``run`` takes (1, 3, side, side) RGB and (1, 1, side, side), 1 = fill, both float32 in [0, 1], and returns the clean
+    and the faithful result, float32 of the first shape. ``fills`` is whether it minds the second.
+    """
+
+    name: str
+    sha256: str
+    licence: str
+    backend: Backend
+    side: int
+    fills: bool
+    run: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
+
+    def __call__(self, aligned: Floats, hole: Mask) -> tuple[Floats, Floats]:
+        """(512, 512, 3) and (512, 512) in [0, 1] -> the clean and the faithful face, (512, 512, 3) in [0, 1]."""
+        small = resized(aligned, self.side)
+        picture = torch.from_numpy(small).permute(2, 0, 1)[None].to(self.backend.device)
+        mask = torch.from_numpy(resized(hole[..., None], self.side)).permute(2, 0, 1)[None].to(self.backend.device)
+        with torch.inference_mode():
+            results = self.run(picture, mask)
+        if not all(bool(torch.isfinite(result).all()) for result in results):
+            raise EditingError(
+                f"The model '{self.name}' gave values that are not numbers, so nothing was kept. "
+                "Run it again with precision fp32."
+            )
+        clean, faithful = (
+            resized(result[0].float().clamp(0, 1).permute(1, 2, 0).cpu().numpy(), SIDE) for result in results
+        )
+        # What is too fine for the network's size is no news to it: the faithful result keeps that of the input.
+        fine = (aligned - resized(small, SIDE)) * (1 - hole[..., None])
+        return clean, np.clip(faithful + fine, 0, 1)
+
+    def seconds(self) -> float:
+        """What a face takes on this machine; measured at the first call."""
+        cost = runtime.measured_cost(self.sha256, self.backend, self._blank, side=self.side)
+        return cost.seconds * self.side**2
+
+    def _blank(self, side: int) -> None:
+        self(np.full((SIDE, SIDE, 3), 0.5, np.float32), np.zeros((SIDE, SIDE), np.float32))
+
+
+def resized(array: Floats, side: int) -> Floats:
+    how = cv2.INTER_AREA if side < len(array) else cv2.INTER_CUBIC
+    resized = array if side == len(array) else cv2.resize(array, (side, side), interpolation=how)
+    return np.asarray(resized, np.float32).reshape(side, side, -1)
+
+
+def load_restorer(model: str = "repairer", precision: str = "auto") -> Restorer:
+    """The network called ``model``, loaded once and shared.
+
+    Raises WeightError for an unknown, missing or damaged weight, OptionError for an unknown precision.
+    """
+    weight = find_weight(model, "restore")
+    backend, sha256 = runtime.choose_backend(precision), digest(weight)
+    return runtime.cached_network(sha256, backend, lambda: _build(weight, sha256, backend))
+
+
+def _build(weight: Weight, sha256: str, backend: Backend) -> Restorer:
+    texts = metadata_of(weight)
+    if "config" in texts:
+        return _ours(weight, sha256, backend, texts["config"])
+    network, call = _theirs(weight)
+    backend = Backend(backend.device, "fp32")  # codebooks and modulated convolutions lose too much in bf16
+    network.eval().requires_grad_(False).to(backend.device)  # GFPGAN can't be channels-last
+
+    def run(picture: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        scaled = picture * 2 - 1
+        return (call(network, scaled, 0.0) + 1) / 2, (call(network, scaled, 1.0) + 1) / 2
+
+    def once(picture: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        return (call(network, picture * 2 - 1, 0.0) + 1) / 2, picture
+
+    both = type(network).__name__ == "CodeFormer"  # the others know no fidelity: the input itself is the other end
+    return Restorer(
+        name=weight.name, sha256=sha256, licence=weight.licence, backend=backend, side=SIDE, fills=False,
+        run=run if both else once,
+    )  # fmt: skip
+
+
+def _ours(weight: Weight, sha256: str, backend: Backend, config: str) -> Restorer:
+    try:
+        network = Repairer(RepairerConfig.from_json(config))
+        network.load_state_dict({name: value.float() for name, value in load_state(weight).items()})
+    except (ValueError, TypeError, RuntimeError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise WeightError(f"{weight.name} can't be used: its weights don't fit together ({reason}).") from error
+    backend.place(network)
+
+    def run(picture: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        faithful, clean = network.both(picture, mask)
+        return clean, faithful
+
+    return Restorer(
+        name=weight.name, sha256=sha256, licence=weight.licence, backend=backend, side=network.config.size, fills=True,
+        run=run,
+    )  # fmt: skip
+
+
+Call = Callable[[nn.Module, Tensor, float], Tensor]
+
+
+def _theirs(weight: Weight) -> tuple[nn.Module, Call]:
+    """A network that others trained, and how it is called with pictures in [-1, 1] and a fidelity.
+
+    spandrel's own call gives GFPGAN and CodeFormer [0, 1] and clips what comes out, which washes faces out: they were
+    trained with [-1, 1], and so are called directly.
+    """
+    network: nn.Module
+    if weight.name == "restoreformer":
+        network = _restoreformer_plus_plus(load_state(weight), weight.name)
+    else:
+        network = load_network(weight).model
+    calls: dict[str, Call] = {
+        "GFPGANv1Clean": lambda network, picture, fidelity: network(picture, randomize_noise=False)[0],
+        "RestoreFormer": lambda network, picture, fidelity: network(picture)[0],
+        "CodeFormer": lambda network, picture, fidelity: network(picture, weight=fidelity)[0],
+    }
+    call = calls.get(type(network).__name__)
+    if call is None:
+        raise WeightError(
+            f"{weight.name} can't be used: it is a {type(network).__name__}; only GFPGAN, RestoreFormer and CodeFormer "
+            "are known here. Choose another model."
+        )
+    return network, call
+
+
+def _restoreformer_plus_plus(state: dict[str, Tensor], name: str, **sizes: Any) -> nn.Module:
+    """RestoreFormer++ (Wang et al. 2023): RestoreFormer with half the heads, and attention at 32x32 in its decoder.
+
+    spandrel knows RestoreFormer alone, so its decoder is exchanged here. The official file is a training's checkpoint:
+    of its state the generator ("vqvae.") is taken.
+    """
+    from spandrel.architectures.RestoreFormer import RestoreFormer  # type: ignore[import-untyped]
+    from spandrel.architectures.RestoreFormer.__arch import restoreformer_arch  # type: ignore[import-untyped]
+
+    sizes = {"ch": 64, "out_ch": 3, "ch_mult": (1, 2, 2, 4, 4, 8), "z_channels": 256} | sizes
+    network: nn.Module = RestoreFormer(**sizes, double_z=False, head_size=4)
+    network.decoder = restoreformer_arch.MultiHeadDecoderTransformer(
+        **sizes, num_res_blocks=2, attn_resolutions=(16, 32), dropout=0.0, in_channels=3, resolution=512,
+        enable_mid=True, head_size=4,
+    )  # fmt: skip
+
+    def also_finer(module: nn.Module, arguments: Any, seen: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Each attention of the decoder looks at what the encoder saw at its size."""
+        return {f"{name}_atten": maps for name, maps in seen.items() if name.startswith("block_")} | seen
+
+    network.get_submodule("encoder").register_forward_hook(also_finer)
+    own = {key.removeprefix("vqvae."): value for key, value in state.items() if key.startswith("vqvae.")} or state
+    try:
+        network.load_state_dict(own)
+    except RuntimeError as error:
+        reason = " ".join(str(error).split())[:200]
+        raise WeightError(f"{name} can't be used: its weights don't fit together ({reason}).") from error
+    return network.eval().requires_grad_(False)
+
+
+def load_parser() -> Callable[[Floats], Mask] | None:
+    """What tells a face from hair and background in an aligned face, where ParseNet has been fetched; else None.
+
+    It takes (512, 512, 3) in [0, 1] and returns (512, 512), as :func:`outline` does. Raises WeightError when the file
+    is damaged.
+    """
+    weight = find_weight("parsenet", "parse")
+    if path_of(weight) is None:
+        return None
+    backend, sha256 = Backend(runtime.choose_backend("fp32").device, "fp32"), digest(weight)
+
+    def build() -> torch.nn.Module:
+        from facexlib.parsing.parsenet import ParseNet  # type: ignore[import-untyped]
+
+        network = ParseNet(in_size=SIDE, out_size=SIDE, parsing_ch=19)
+        fit(network, load_state(weight), weight.name)
+        return backend.place(network)
+
+    network = runtime.cached_network(sha256, backend, build)
+
+    def parse(aligned: Floats) -> Mask:
+        tensor = torch.from_numpy(aligned).permute(2, 0, 1)[None].to(backend.device) * 2 - 1
+        with torch.inference_mode():
+            kinds = network(tensor)[0].argmax(1)[0].cpu().numpy()
+        return parsed_outline(kinds)
+
+    return parse
+
+
+# ParseNet's classes that are no face: background, ear rings, necklace, neck, clothes, hair, hat (as facexlib has it).
+_NO_FACE = (0, 14, 16, 17, 18)
+
+
+def parsed_outline(kinds: npt.NDArray[Any]) -> Mask:
+    """(512, 512) classes of ParseNet -> how much of each pixel is put back, soft at the edges, 0 at the border."""
+    face = (~np.isin(kinds, _NO_FACE)).astype(np.float32)
+    soft = np.asarray(cv2.GaussianBlur(face, (0, 0), 15), np.float32)
+    return soft * np.minimum(1, 2 * outline())  # no neck on the frame's border may be cut off there

@@ -1,0 +1,392 @@
+"""Every sentence that a pipeline or a file's reader says to people, in English and 中文.
+
+A :class:`Text` is a sentence with places for values; a :class:`Message` is a Text with its values, put into words
+where the language is known: by the page in the visitor's, by the command and in Python in English.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+
+class Text(NamedTuple):
+    """A sentence in both languages, with the same ``str.format`` places in each."""
+
+    en: str
+    zh: str
+
+
+@dataclass(frozen=True)
+class Message:
+    """A sentence with its values, of which some may be Messages or Texts themselves; ``str()`` is English."""
+
+    text: Text
+    values: Mapping[str, object] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return self.to("en")
+
+    def to(self, language: str) -> str:
+        """The sentence in "en" or "zh"; raises KeyError when a value is missing."""
+        template = self.text.zh if language == "zh" else self.text.en
+        return template.format(**{name: _worded(value, language) for name, value in self.values.items()})
+
+
+def tell(text: Text, **values: object) -> Message:
+    """The Message of a Text with its values."""
+    return Message(text, values)
+
+
+def _worded(value: object, language: str) -> object:
+    if isinstance(value, Text):
+        value = Message(value)
+    return value.to(language) if isinstance(value, Message) else value
+
+
+# ---- options ---------------------------------------------------------------------------------------------------------
+
+OUT_OF_RANGE = Text(
+    "{option} is {value}; it must be between {low} and {high}{unset}.",
+    "{option}为 {value}，应在 {low} 到 {high} 之间{unset}。",
+)
+OR_UNSET = Text(", or {word}", "，或为 {word}")
+NOT_A_CHOICE = Text("{option} is '{value}'; choose one of {choices}.", "{option}为“{value}”：请从 {choices} 中选择。")
+NOT_A_NUMBER = Text("{option} is '{value}'; it must be a number{unset}.", "{option}为“{value}”，应为数字{unset}。")
+NOT_WHOLE = Text("{option} is '{value}'; it must be a whole number{unset}.", "{option}为“{value}”，应为整数{unset}。")
+NOT_A_SWITCH = Text("{option} is '{value}'; it must be true or false.", "{option}为“{value}”，应为 true 或 false。")
+NOT_TEXT = Text("{option} must be text.", "{option}应为文字。")
+NOTHING_GIVEN = Text("(nothing)", "（空）")
+OPTIONS_DAMAGED = Text(
+    "The recipe in this file is damaged: choose the settings by hand.", "此文件中的配方已损坏：请手动选择设置。"
+)
+NOT_FACES = Text(
+    "Faces is '{value}'; it must be all, none, or numbers with commas such as 1,3.",
+    "人脸为“{value}”；应为 all、none 或用逗号隔开的编号，例如 1,3。",
+)
+FACES_COUNT_FROM_1 = Text(
+    "Faces are numbered from 1, from left to right; give at least one number, or none.",
+    "人脸从左到右由 1 开始编号；请至少给出一个编号，或 none。",
+)
+NOT_BOXES = Text(
+    "The boxes are '{value}'; each must be four numbers: left, top, right, bottom in pixels, such as 40,30,120,140.",
+    "方框为“{value}”；每个应为四个数字：左、上、右、下（像素），例如 40,30,120,140。",
+)
+NO_STYLE = Text(
+    "No style was given: choose one of the gallery, or a picture.", "没有指定风格：请从图库中选择，或提供一张图片。"
+)
+OPTIMISING_TAKES_ONE = Text(
+    "Optimising takes one style: leave out the second.", "优化方式只接受一种风格：请去掉第二种。"
+)
+NOT_DIRECTIONS = Text(
+    "The directions must be a list of numbers, such as [0.5, -1].", "方向必须是数字列表，例如 [0.5, -1]。"
+)
+TOO_STEEP = Text(
+    "Direction {number} is {value}; it must be between -{steepest} and {steepest}.",
+    "方向 {number} 为 {value}，必须在 -{steepest} 到 {steepest} 之间。",
+)
+NOT_SEEDS = Text(
+    "The seeds are '{value}'; they must be whole numbers with commas.", "种子为“{value}”；必须是用逗号隔开的整数。"
+)
+WALK_TAKES = Text("A walk takes two to eight seeds; {count} were given.", "漫步需要二到八个种子，给了 {count} 个。")
+PAST_LAST_SEED = Text(
+    "{count} pictures from seed {seed} on go past the last seed, {last}: choose a smaller seed or count.",
+    "从种子 {seed} 起的 {count} 张图片超过了最后的种子 {last}：请选更小的种子或张数。",
+)
+
+# ---- notices: what a file did not hold, or could not keep ------------------------------------------------------------
+
+FIRST_FRAME = Text(
+    "The first of {frames} frames or pages was used.",
+    "共有 {frames} 帧（页），只使用了第一帧。",
+)
+CONVERTED_TO_SRGB = Text(
+    "The colours were converted from {mode} to sRGB.",
+    "颜色已从 {mode} 转换为 sRGB。",
+)
+PROFILE_DROPPED = Text(
+    "The colour profile does not fit the picture's colours and was left out.",
+    "颜色配置文件与图片的颜色不符，已被忽略。",
+)
+EXIF_UNREADABLE = Text(
+    "The EXIF data is damaged and was left out.",
+    "EXIF 数据已损坏，未保留。",
+)
+ALPHA_FLATTENED = Text(
+    "{format} has no transparency: the picture was laid on white.",
+    "{format} 不支持透明：图片已铺在白底上。",
+)
+DEPTH_REDUCED = Text(
+    "{format} holds 8 bits per channel: the picture's 16 bits were rounded to 8.",
+    "{format} 每通道只有 8 位：图片的 16 位已舍入为 8 位。",
+)
+EXIF_DROPPED = Text(
+    "The EXIF data is too long for {format} and was left out.",
+    "EXIF 数据超出 {format} 的容量，未保留。",
+)
+MAKER_NOTE_DROPPED = Text(
+    "The camera maker's part of the EXIF data is too long for {format} and was left out.",
+    "EXIF 数据中相机厂商的部分超出 {format} 的容量，未保留。",
+)
+XMP_DROPPED = Text(
+    "The XMP data was left out: it is too long, or its location could not be removed safely.",
+    "XMP 数据未保留：它过长，或其中的位置信息无法安全删除。",
+)
+RECIPE_DROPPED = Text(
+    "The recipe is too long for {format} and was left out.",
+    "配方超出 {format} 的容量，未保留。",
+)
+CLIP_DAMAGED = Text(
+    "The clip is cut off or damaged: the {frames} frames that could be read were used.",
+    "动图或视频不完整或已损坏：使用了能读出的 {frames} 帧。",
+)
+CLIP_DEPTH = Text(
+    "The clip holds {depth} bits per channel: they were rounded to 8.",
+    "视频每通道 {depth} 位：已取整为 8 位。",
+)
+CLIP_HDR = Text(
+    "The clip is HDR, which is not kept: its colours come out pale.",
+    "这是 HDR 视频，HDR 不会保留：颜色会偏淡。",
+)
+CLIP_PADDED = Text(
+    "{format} needs even sides: the last row or column was repeated.",
+    "{format} 要求边长为偶数：已重复最后一行或一列。",
+)
+CLIP_TOO_FAST = Text(
+    "GIF shows at most 50 frames a second: {frames} frames in between were left out.",
+    "GIF 每秒最多显示 50 帧：略去了中间的 {frames} 帧。",
+)
+SOUND_DROPPED = Text(
+    "{format} has no sound: it was left out.",
+    "{format} 没有声音：已略去声音。",
+)
+SOUND_ENCODED = Text(
+    "{format} does not hold {codec} sound: it was encoded anew as {new}.",
+    "{format} 不能存放 {codec} 声音：已重新编码为 {new}。",
+)
+SOUND_DAMAGED = Text(
+    "The sound is damaged: it was kept up to there.",
+    "声音已损坏：保留了损坏之前的部分。",
+)
+CLIP_RESUMED = Text(
+    "An earlier run was interrupted after {frames} frames: this one went on from there.",
+    "上次运行在 {frames} 帧后中断：这次从那里继续。",
+)
+CLIP_ANEW = Text(
+    "An interrupted run for the same output had another input or other settings: this one began anew.",
+    "同一输出上次中断的运行用的是别的输入或设置：这次重新开始。",
+)
+
+
+# ---- pictures --------------------------------------------------------------------------------------------------------
+
+NOT_FOUND = Text(
+    "{name!r} was not found. Check the name and the folder.",
+    "找不到 {name!r}。请检查文件名和文件夹。",
+)
+IS_A_FOLDER = Text(
+    "{name!r} is a folder, not a picture. Choose a file in it.",
+    "{name!r} 是文件夹，不是图片。请选择其中的文件。",
+)
+NOT_READABLE = Text(
+    "{name!r} may not be read. Change its permissions, or copy it elsewhere.",
+    "没有读取 {name!r} 的权限。请修改权限，或把它复制到别处。",
+)
+EMPTY_FILE = Text(
+    "{name!r} is empty (0 bytes). Choose another file, or copy it again.",
+    "{name!r} 是空文件（0 字节）。请换一个文件，或重新复制。",
+)
+DAMAGED = Text(
+    "{name!r} is damaged or incomplete, and can't be decoded. Copy or download it again, or save it anew in another "
+    "program.",
+    "{name!r} 已损坏或不完整，无法解码。请重新复制或下载，或用其他程序重新保存。",
+)
+TOO_LARGE_FOR_MEMORY = Text(
+    "{name!r} does not fit into memory. Make it smaller, or close other programs.",
+    "内存放不下 {name!r}。请缩小图片，或关闭其他程序。",
+)
+NOT_A_PICTURE = Text(
+    "{name!r} is not a picture of a known kind, or its beginning is damaged. Give a {readable} file; save others, such "
+    "as SVG, PDF or camera raw, in one of these first.",
+    "{name!r} 不是可识别的图片，或文件开头已损坏。请使用 {readable} 文件；SVG、PDF、相机 RAW 等请先转存为其中一种。",
+)
+READABLE_PICTURES = Text(
+    "PNG, JPEG, WebP, TIFF, BMP, GIF, AVIF or HEIC", "PNG、JPEG、WebP、TIFF、BMP、GIF、AVIF 或 HEIC"
+)
+UNCOMMON_TIFF = Text(
+    "{name!r} is damaged, or a TIFF of an uncommon kind. Save it as gray or RGB with 8 or 16 bits per channel.",
+    "{name!r} 已损坏，或是不常见的 TIFF。请存为每通道 8 或 16 位的灰度或 RGB。",
+)
+UNCOMMON_TIFF_16 = Text(
+    "{name!r} is damaged, or a 16-bit TIFF of an uncommon kind. Save it without compression, or with LZW or Deflate, "
+    "and with pixel-interleaved channels.",
+    "{name!r} 已损坏，或是不常见的 16 位 TIFF。请以不压缩、LZW 或 Deflate 方式保存，并使用按像素交错的通道。",
+)
+CAMERA_RAW = Text(
+    "{name!r} is a camera's raw file. Develop it first, and save it as PNG, TIFF or JPEG.",
+    "{name!r} 是相机 RAW 文件。请先冲洗，再存为 PNG、TIFF 或 JPEG。",
+)
+TIFF_OF_OTHER_VALUES = Text(
+    "{name!r} holds {kind} values of {bits} bits. Save it with 8 or 16 bits per channel (unsigned).",
+    "{name!r} 中是 {bits} 位的{kind}数值。请存为每通道 8 或 16 位（无符号）。",
+)
+UNSIGNED = Text("unsigned", "无符号")
+SIGNED = Text("signed", "有符号")
+FLOATING_POINT = Text("floating-point", "浮点")
+OTHER_VALUES = Text("other", "其他类型")
+OTHER_COLOURS = Text(
+    "{name!r} holds colours of the kind {kind!r}. Save it as gray or RGB with 8 or 16 bits per channel.",
+    "{name!r} 的颜色类型是 {kind!r}。请存为每通道 8 或 16 位的灰度或 RGB。",
+)
+NO_PIXELS = Text(
+    "{name!r} is {width}x{height} pixels: it holds no picture. Choose another file.",
+    "{name!r} 的尺寸是 {width}×{height} 像素，里面没有图像。请换一个文件。",
+)
+SIZE = Text(
+    "{width}x{height} pixels ({megapixels:.1f} megapixels)", "{width}×{height} 像素（{megapixels:.1f} 百万像素）"
+)
+PICTURE_TOO_LARGE = Text(
+    "{name!r} is {size}; the limit is {limit:g} megapixels. Make it smaller or crop it first, or raise "
+    "ATELIER_MAX_INPUT_MP.",
+    "{name!r} 为 {size}，上限是 {limit:g} 百万像素。请先缩小或裁剪，或调高 ATELIER_MAX_INPUT_MP。",
+)
+RESULT_TOO_LARGE = Text(
+    "The result would be {size}; the limit is {limit:g} megapixels. Choose a smaller scale or size, or raise "
+    "ATELIER_MAX_OUTPUT_MP.",
+    "结果将达 {size}，上限是 {limit:g} 百万像素。请选择更小的倍数或尺寸，或调高 ATELIER_MAX_OUTPUT_MP。",
+)
+NOT_NUMBERS = Text(
+    "The result holds values that are not numbers, so nothing was kept. Run it again with precision fp32.",
+    "结果中出现了无效数值，因此没有保留。请用 fp32 精度重新运行。",
+)
+OUT_OF_MEMORY = Text(
+    "Out of memory, even in pieces of {side}x{side} pixels. Close other programs, or use a smaller model.",
+    "即使分成 {side}×{side} 像素的小块，内存仍然不足。请关闭其他程序，或改用更小的模型。",
+)
+QUALITY = Text(
+    "The quality is {quality}, but must be from 1 to 100; 95 is the default.",
+    "质量为 {quality}，应在 1 到 100 之间；默认为 95。",
+)
+SIDE_TOO_LONG = Text(
+    "The picture is {width}x{height} pixels; {format} allows {longest} a side. Save it as PNG.",
+    "图片为 {width}×{height} 像素，而 {format} 每边最多 {longest} 像素。请存为 PNG。",
+)
+PICTURES_ARE_SAVED_AS = Text("{given}; pictures are saved as {choices}.", "{given}；可保存的格式有 {choices}。")
+NO_KNOWN_SUFFIX = Text("{name!r} has no known suffix", "{name!r} 没有可识别的后缀")
+FORMAT_NOT_KNOWN = Text("The format {format!r} is not known", "未知的格式 {format!r}")
+NOT_SAVED = Text(
+    "{name!r} was not saved: {reason}. Try another folder or format.",
+    "{name!r} 未能保存：{reason}。请换一个文件夹或格式。",
+)
+ENCODER_FAILED = Text("the encoder failed", "编码失败")
+DISK_FULL = Text(
+    "{name!r} was not saved: the disk is full. Free some space, or choose another folder.",
+    "{name!r} 未能保存：磁盘已满。请腾出空间，或换一个文件夹。",
+)
+FOLDER_CLOSED = Text(
+    "{name!r} was not saved: its folder may not be written to. Choose another folder.",
+    "{name!r} 未能保存：所在文件夹不可写。请换一个文件夹。",
+)
+NO_FOLDER = Text(
+    "{name!r} was not saved: the folder {folder!r} does not exist. Make it, or choose another.",
+    "{name!r} 未能保存：文件夹 {folder!r} 不存在。请新建，或换一个。",
+)
+NAME_IS_A_FOLDER = Text(
+    "{name!r} was not saved: a folder has that name. Choose another name.",
+    "{name!r} 未能保存：已有同名文件夹。请换一个名称。",
+)
+MASK_DAMAGED = Text("The mask that was sent is damaged: draw it again.", "收到的蒙版已损坏：请重新绘制。")
+MASK_OF_ANOTHER_SHAPE = Text(
+    "The mask is {mask_width}x{mask_height} pixels, which is another shape than the picture's {width}x{height}. Draw "
+    "it anew, or crop it to the picture.",
+    "蒙版为 {mask_width}×{mask_height} 像素，与图片的 {width}×{height} 形状不同。请重新绘制，或裁剪到与图片一致。",
+)
+
+
+# ---- clips -----------------------------------------------------------------------------------------------------------
+
+NOT_A_CLIP = Text(
+    "{name!r} is not a clip of a known kind, or is damaged or cut off at its beginning or index. Give a {readable} "
+    "file, or copy or download it again.",
+    "{name!r} 不是可识别的动图或视频，或其开头或索引已损坏、不完整。请使用 {readable} 文件，或重新复制或下载。",
+)
+READABLE_CLIPS = Text(
+    "GIF, WebP, APNG, AVIF, MP4, MOV, WebM, MKV, AVI, MPEG, OGV or FLV",
+    "GIF、WebP、APNG、AVIF、MP4、MOV、WebM、MKV、AVI、MPEG、OGV 或 FLV",
+)
+NO_MOVING_PICTURES = Text(
+    "{name!r} holds no moving pictures, only sound or data. Choose another file.",
+    "{name!r} 中没有活动画面，只有声音或数据。请换一个文件。",
+)
+NO_FRAME = Text(
+    "{name!r} is a video of which no frame can be decoded. Copy or download it again, or save it anew as MP4.",
+    "{name!r} 是视频，但没有一帧可以解码。请重新复制或下载，或重新保存为 MP4。",
+)
+TOO_MANY_FRAMES = Text(
+    "{name!r} has {frames} frames; the limit is {limit}. Cut it shorter, or raise ATELIER_MAX_CLIP_FRAMES.",
+    "{name!r} 有 {frames} 帧，上限是 {limit} 帧。请剪短，或调高 ATELIER_MAX_CLIP_FRAMES。",
+)
+CLIP_TOO_LARGE = Text(
+    "{name!r} has {frames} frames of {width}x{height}, {megapixels:.0f} megapixels in all; the limit is {limit:g}. "
+    "Make it smaller or shorter, or raise ATELIER_MAX_CLIP_MP.",
+    "{name!r} 有 {frames} 帧 {width}×{height} 的画面，共 {megapixels:.0f} 百万像素，上限是 {limit:g}。"
+    "请缩小或剪短，或调高 ATELIER_MAX_CLIP_MP。",
+)
+CLIPS_ARE_SAVED_AS = Text(
+    "{name!r} has no known suffix; clips are saved as {choices}.", "{name!r} 没有可识别的后缀；动画可保存为 {choices}。"
+)
+FRAMES_TOO_LARGE = Text(
+    "The frames would be {width}x{height} pixels; {format} allows {longest} a side. Choose a smaller scale or size.",
+    "画面将为 {width}×{height} 像素，而 {format} 每边最多 {longest} 像素。请选择更小的倍数或尺寸。",
+)
+NO_ENCODER = Text(
+    "{format} can't be written here ({reason}). Save the clip in another format.",
+    "此处无法写出 {format}（{reason}）。请用其他格式保存。",
+)
+CLIP_NOT_SAVED = Text(
+    "{name!r} was not saved: {reason}. Choose another folder, or free some space.",
+    "{name!r} 未保存：{reason}。请换一个文件夹，或腾出空间。",
+)
+SPEED = Text(
+    "{fps} frames a second were asked for; 1 to {fastest} are possible.",
+    "要求每秒 {fps} 帧；可以是 1 到 {fastest} 帧。",
+)
+
+
+# ---- the environment -------------------------------------------------------------------------------------------------
+
+NOT_MEGAPIXELS = Text(
+    "The environment variable {name} is {value!r}, but must be a positive number of megapixels; set it to a number "
+    "such as {default}, or remove it.",
+    "环境变量 {name} 的值为 {value!r}，但应是正数（百万像素）。请设为 {default} 之类的数字，或删除它。",
+)
+NOT_COUNT = Text(
+    "The environment variable {name} is {value!r}, but must be a whole number above 0; set it to a number such as "
+    "{default}, or remove it.",
+    "环境变量 {name} 的值为 {value!r}，但应是大于 0 的整数。请设为 {default} 之类的数字，或删除它。",
+)
+
+
+# ---- weights ---------------------------------------------------------------------------------------------------------
+
+
+# ---- the machine -----------------------------------------------------------------------------------------------------
+
+
+# ---- faces, repair, fill ---------------------------------------------------------------------------------------------
+
+
+# ---- upscale, clips of it --------------------------------------------------------------------------------------------
+
+
+# ---- stylize ---------------------------------------------------------------------------------------------------------
+
+
+# ---- generate --------------------------------------------------------------------------------------------------------
+
+
+# ---- the page --------------------------------------------------------------------------------------------------------
+
+
+# ---- the command -----------------------------------------------------------------------------------------------------

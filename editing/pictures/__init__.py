@@ -1,0 +1,1 @@
+"""Pictures: what a decoded one is, files to arrays and back, masks, and tiles."""

@@ -1,0 +1,1 @@
+"""What the tabs and commands call: one verb, one options class and one function a file."""

@@ -1,0 +1,286 @@
+"""Generate: draw pictures from seeds with a generator of ``train generator``; mix two seeds, walk along several.
+
+The same seed gives the same picture: latents come from ``np.random.RandomState(seed)``, whose stream NumPy has frozen;
+networks run in float32 on one CPU thread, one picture at a time, so that neither the other pictures of a batch nor the
+number of cores can change a bit. Between processors of different make the last bits of float32 differ, by 1 of 255 in
+few numbers.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch.nn import functional as F
+
+from editing import __version__, runtime
+from editing.errors import EditingError, OptionError, WeightError
+from editing.networks.generator import Generator, GeneratorConfig
+from editing.options import GenerateOptions, WalkOptions
+from editing.pictures.picture import Picture, Pixels, from_float
+from editing.report import Report, silent
+from editing.runtime import Backend
+from editing.weights.catalogue import Weight
+from editing.weights.files import digest
+from editing.weights.find import find_weight
+from editing.weights.load import load_state, metadata_of
+
+LAST_SEED = 2**32 - 1
+MOST_PICTURES = 1000
+WALK_SEEDS = (2, 8)
+WALK_FRAMES = (2, 600)
+STEEPEST = 10.0  # standard deviations along a direction; beyond 3 pictures fall apart
+# A small network on one thread: a GPU would gain nothing here, and would draw slightly other pictures.
+_BACKEND = Backend("cpu", "fp32")
+
+Latent = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Sample:
+    """A drawn picture; ``novelty`` as in :meth:`LoadedGenerator.novelty`."""
+
+    seed: int
+    picture: Picture
+    novelty: float | None
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class LoadedGenerator:
+    """A generator ready to draw, and what tells how new its pictures are."""
+
+    name: str
+    sha256: str
+    network: Generator
+    known: torch.Tensor | None  # (N, D) float32: thumbnails of the N training pictures, in steps of 1/127
+    typical: float | None  # median distance from pictures never trained on to the nearest thumbnail
+
+    @property
+    def side(self) -> int:
+        """Width and height of its pictures in pixels."""
+        return self.network.config.size
+
+    @property
+    def directions(self) -> int:
+        """How many directions were found when its training ended."""
+        return int(self.network.directions.shape[0])
+
+    def latent(self, seed: int) -> Latent:
+        """The latent z (latent,) of a seed, standard normal."""
+        return np.random.RandomState(seed).standard_normal(self.network.config.latent)
+
+    def draw(self, z: Latent, truncation: float, directions: Sequence[float] = ()) -> Pixels:
+        """The picture (side, side, 1 or 3) uint8 of a latent. Raises OptionError for more directions than there are."""
+        if len(directions) > self.directions:
+            raise OptionError(
+                f"The generator '{self.name}' has {self.directions} directions; {len(directions)} were given."
+            )
+        with torch.inference_mode(), _one_thread():
+            w = self.network.truncate(self.network.mapping(torch.from_numpy(z).float()[None]), truncation)
+            if directions:
+                w = w + torch.tensor([directions], dtype=torch.float32) @ self.network.directions[: len(directions)]
+            drawn = self.network.synthesis(w)[0]
+        if not bool(torch.isfinite(drawn).all()):
+            raise EditingError(
+                f"The generator '{self.name}' gave values that are not numbers: its file is damaged, or its training "
+                "failed. Choose another generator."
+            )
+        return from_float(((drawn + 1) / 2).permute(1, 2, 0).numpy(), 8)
+
+    def novelty(self, pixels: Pixels) -> float | None:
+        """How far a drawn picture is from its nearest training picture, mirrored ones too.
+
+        1 is as far as a picture of the same kind that was never trained on typically is; 0 is a copy. Distances are
+        those of 8x8 thumbnails. None where the weight does not carry thumbnails.
+        """
+        if self.known is None or self.typical is None:
+            return None
+        channels = pixels.shape[2]
+        side = math.isqrt(self.known.shape[1] // channels)
+        with torch.inference_mode(), _one_thread():
+            x = torch.from_numpy(pixels).permute(2, 0, 1)[None].float() / 127.5 - 1
+            thumbnail = F.adaptive_avg_pool2d(x, side).mul(127).round()
+            both = torch.cat([thumbnail, thumbnail.flip(3)]).flatten(1)
+            return float(torch.cdist(both, self.known).min()) / self.typical
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """One thread for PyTorch meanwhile: how a sum is split among threads decides its last bits."""
+    before = torch.get_num_threads()
+    if before != 1:
+        torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        if before != 1:
+            torch.set_num_threads(before)
+
+
+def load(model: str = "faces") -> LoadedGenerator:
+    """The generator called ``model``, loaded once and shared.
+
+    Raises WeightError for an unknown, missing or damaged weight, or one that is no generator.
+    """
+    weight = find_weight(model, "generate")
+    sha256 = digest(weight)
+    return runtime.cached_network(sha256, _BACKEND, lambda: _build(weight, sha256))
+
+
+def _build(weight: Weight, sha256: str) -> LoadedGenerator:
+    state = load_state(weight)
+    metadata = metadata_of(weight)
+    known = state.pop("descriptors", None)
+    try:
+        config = GeneratorConfig.from_json(metadata["config"])
+        if max(config.latent, config.style, config.max_channels) > 1024 or config.mapping_layers > 64:
+            raise ValueError("it is larger than 1024 channels or 64 layers")  # or memory runs out while it is built
+        network = Generator(config, len(state["directions"]))
+        network.load_state_dict({name: value.float() for name, value in state.items()})
+    except (KeyError, ValueError, TypeError, RuntimeError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise WeightError(f"{weight.name} can't be used: it is not a whole generator ({reason}).") from error
+    if not all(bool(torch.isfinite(value).all()) for value in network.state_dict().values()):
+        raise WeightError(f"{weight.name} can't be used: it holds values that are not numbers.")
+    _BACKEND.place(network)
+    typical = _positive(metadata.get("novelty"))
+    side = 0 if known is None or known.dim() != 2 else math.isqrt(known.shape[1] // config.channels)
+    usable = known is not None and len(known) > 0 and side > 0 and side**2 * config.channels == known.shape[1]
+    usable = usable and known is not None and bool(torch.isfinite(known).all())
+    return LoadedGenerator(
+        name=weight.name, sha256=sha256, network=network, known=known.float() if usable and known is not None else None,
+        typical=typical,
+    )  # fmt: skip
+
+
+def _positive(text: str | None) -> float | None:
+    try:
+        value = float(text or "")
+    except ValueError:
+        return None
+    return value if 0 < value < math.inf else None
+
+
+def generate(
+    options: GenerateOptions = GenerateOptions(),
+    *,
+    network: LoadedGenerator | None = None,
+    report: Report = silent,
+) -> list[Sample]:
+    """Draw ``options.count`` pictures, 8-bit gray or RGB.
+
+    ``network=None`` loads the generator that ``options`` name. Raises OptionError, WeightError, and whatever ``report``
+    raises.
+    """
+    network = network or load(options.model)
+    other = None if options.mix_seed is None else network.latent(options.mix_seed)
+    samples = []
+    report(0, options.count)
+    for seed in range(options.seed, options.seed + options.count):
+        z = network.latent(seed)
+        if other is not None:
+            z = slerp(z, other, options.mix)
+        pixels = network.draw(z, options.truncation, options.directions)
+        samples.append(Sample(seed=seed, picture=Picture(pixels=pixels), novelty=network.novelty(pixels)))
+        report(len(samples), options.count)
+    return samples
+
+
+def walk(
+    options: WalkOptions = WalkOptions(),
+    *,
+    network: LoadedGenerator | None = None,
+    report: Report = silent,
+) -> list[Sample]:
+    """Draw the frames of a walk; each is what :func:`generate` gives for its mix of two seeds in :func:`path`."""
+    network = network or load(options.model)
+    samples = []
+    report(0, options.frames)
+    for seed, other, amount in path(options):
+        z = slerp(network.latent(seed), network.latent(other), amount)
+        pixels = network.draw(z, options.truncation, options.directions)
+        samples.append(Sample(seed=seed, picture=Picture(pixels=pixels), novelty=network.novelty(pixels)))
+        report(len(samples), options.frames)
+    return samples
+
+
+def path(options: WalkOptions) -> list[tuple[int, int, float]]:
+    """For each frame the two seeds between which it lies and how far it is, from 0 to below 1, or 1 at the very end.
+
+    The seeds are equally far apart in time. A loop's last frame is one step before its first.
+    """
+    stops = [*options.seeds, options.seeds[0]] if options.loop else list(options.seeds)
+    steps = options.frames if options.loop else options.frames - 1
+    places = []
+    for frame in range(options.frames):
+        whole, part = divmod(frame * (len(stops) - 1), steps)
+        if whole == len(stops) - 1:  # the end of a walk that is no loop
+            whole, part = whole - 1, steps
+        places.append((stops[whole], stops[whole + 1], part / steps))
+    return places
+
+
+def slerp(a: Latent, b: Latent, amount: float) -> Latent:
+    """Spherical interpolation (Shoemake 1985): ``a`` at 0, ``b`` at 1, the angle growing evenly.
+
+    On a straight line the middle of two normal latents would be shorter than any latent that the generator has seen.
+    """
+    cosine = float(a @ b / (np.linalg.norm(a) * np.linalg.norm(b)))
+    angle = math.acos(max(-1.0, min(1.0, cosine)))
+    if math.sin(angle) < 1e-6:  # the same direction, such as a seed with itself
+        return (1 - amount) * a + amount * b
+    return (math.sin((1 - amount) * angle) * a + math.sin(amount * angle) * b) / math.sin(angle)
+
+
+def recipe(options: GenerateOptions | WalkOptions) -> dict[str, Any]:
+    """What it takes to draw the same again: task ("generate" or "walk"), options, weight name and sha256, version.
+
+    Plain JSON: lists where the options have tuples.
+    """
+    weight = find_weight(options.model, "generate")
+    plain = {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(options).items()}
+    return {
+        "task": "walk" if isinstance(options, WalkOptions) else "generate",
+        "options": plain | {"model": weight.name},
+        "weights": [{"name": weight.name, "sha256": digest(weight)}],
+        "version": __version__,
+    }
+
+
+def options_of(recipe: dict[str, Any]) -> GenerateOptions | WalkOptions:
+    """The options in a recipe that :func:`recipe` made; raises OptionError for any other or a damaged one."""
+    given = recipe.get("options")
+    kinds: dict[str, type[GenerateOptions] | type[WalkOptions]] = {"generate": GenerateOptions, "walk": WalkOptions}
+    kind = kinds.get(str(recipe.get("task")))
+    if kind is None or not isinstance(given, dict):
+        raise OptionError("There is no recipe of a drawn picture in this file: choose one that was drawn here.")
+    known = {field.name for field in fields(kind)}
+    kept = {name: value for name, value in given.items() if name in known}
+    try:
+        for name in {"seeds", "directions"} & set(kept):
+            kept[name] = tuple(kept[name])  # JSON knows lists only
+        if not isinstance(kept.get("model", ""), str):
+            raise TypeError("a model's name is text")
+        return kind(**kept)
+    except TypeError as error:
+        raise OptionError("The recipe in this file is damaged: choose the settings by hand.") from error
+
+
+def of_frame(options: WalkOptions, frame: int) -> GenerateOptions:
+    """The options with which :func:`generate` draws frame number ``frame`` (from 0) of a walk."""
+    seed, other, amount = path(options)[frame]
+    return GenerateOptions(
+        model=options.model, seed=seed, truncation=options.truncation, directions=options.directions,
+        mix_seed=other if amount else None, mix=amount if amount else 0.5,
+    )  # fmt: skip
+
+
+def of_sample(options: GenerateOptions, seed: int) -> GenerateOptions:
+    """``options`` for the picture of ``seed`` alone."""
+    return replace(options, seed=seed, count=1)

@@ -1,0 +1,369 @@
+"""Repair: faces found, restored and put back; masked parts filled. Everything else keeps its bits.
+
+A face is aligned to the FFHQ frame, repaired by a network (ours, or GFPGAN, RestoreFormer++ or CodeFormer when they
+have been fetched), given the colours of its surroundings and pasted back. The network leaves two results, a clean and
+a faithful one; fidelity mixes them. Both are kept for each face, so that :func:`compose` can accept and reject faces
+and follow the dials without another run:
+
+    result = repair(picture, RepairOptions(faces="all"), mask)
+    picture = compose(result, [Choice(fidelity=0.8), Choice(accept=False)])
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from editing import __version__, runtime
+from editing.errors import ImageError, OptionError
+from editing.faces import align, detect, likeness, restore
+from editing.faces.align import SIDE, Face, Transform
+from editing.faces.detect import Detector
+from editing.faces.restore import Restorer
+from editing.options import Choice, RepairOptions
+from editing.pictures.masks import Mask
+from editing.pictures.picture import Floats, Picture, Pixels, from_float, to_float
+from editing.pipelines import fill
+from editing.pipelines.fill import Filler
+from editing.report import Report, silent
+from editing.runtime import Estimate
+from editing.weights.files import digest
+from editing.weights.find import find_weight
+
+ANONYMISE = ("no", "blur", "pixels", "person")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class RepairedFace:
+    """One face, before and after. Crops are (512, 512, C) in the picture's own integers."""
+
+    number: int  # as in RepairOptions.faces
+    face: Face
+    transform: Transform  # picture -> crop
+    before: Pixels
+    clean: Pixels
+    faithful: Pixels
+    outline: npt.NDArray[np.uint8]  # (512, 512), 255: put back whole
+    hole: npt.NDArray[np.uint8] | None  # (512, 512), 255: was masked
+    anonymised: str = ""  # what took its place: "blur", "pixels" or "person"; "": it was repaired
+
+    def after(self, fidelity: float) -> Pixels:
+        """The repaired face: faithful at 1, clean at 0, a straight mix between."""
+        if fidelity in (0, 1):
+            return self.faithful if fidelity else self.clean
+        clean, faithful = to_float(self.clean), to_float(self.faithful)
+        return from_float(clean + np.float32(fidelity) * (faithful - clean), 8 if self.clean.itemsize == 1 else 16)
+
+    def likeness(self, fidelity: float) -> float | None:
+        """:func:`likeness` of before and after; None for an anonymised face, which is not to be like anyone."""
+        if self.anonymised:
+            return None
+        before, after = to_float(self.before), to_float(self.after(fidelity))
+        if self.hole is not None:
+            gone = to_float(self.hole)[..., None]
+            before = before + gone * (after - before)  # what nobody saw proves nothing
+        return likeness.likeness(before, after)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Repaired:
+    """What :func:`repair` found and did; :func:`compose` makes the picture of it."""
+
+    original: Picture
+    base: Pixels  # the original's pixels, filled where the mask covers what no repaired face does
+    mask: Mask | None
+    faces: tuple[RepairedFace, ...]  # from left to right
+    found: int  # faces in the picture, repaired or not
+    options: RepairOptions
+    filled_by: str | None  # the filler's name, if anything was filled
+
+
+# ---- the pipeline ----------------------------------------------------------------------------------------------------
+
+
+def repair(
+    picture: Picture,
+    options: RepairOptions = RepairOptions(),
+    mask: Mask | None = None,
+    *,
+    found: Sequence[Face] | None = None,
+    persons: Sequence[Pixels] = (),
+    network: Restorer | None = None,
+    filler: Filler | None = None,
+    report: Report = silent,
+) -> Repaired:
+    """Find and repair the faces that ``options`` name, and fill what ``mask`` (H, W), 1 = fill, covers.
+
+    Args:
+        picture: any size; its alpha, depth and profile come through.
+        options: which faces, and how.
+        mask: None: no part is filled. Where it is 0 and no face is, the result is bit-identical.
+        found: all faces of the picture, if :func:`find` was called before; None: they are looked for.
+        persons: for ``anonymise="person"``, aligned faces (n, n, 3) uint8 to take the places, one after the other.
+        network: None: the one that ``options`` name, loaded when a face is to be repaired.
+        filler: None: the one that ``options`` name, loaded when something is to be filled.
+        report: called with the note "faces" while they are looked for, "repair" after each, "fill" after each part.
+
+    Raises ImageError when there is neither a face nor a mask; OptionError, WeightError, and whatever ``report`` raises.
+    """
+    if mask is not None and not (mask > 0).any():
+        mask = None
+    wanted = options.faces != "none" or bool(options.boxes)
+    everyone = list(found) if found is not None else find(picture, options, report=report) if wanted else []
+    numbers = _chosen(options, len(everyone))
+    if not numbers and mask is None:
+        raise ImageError(_nothing(options, len(everyone)))
+    plans = [(number, everyone[number - 1], align.transform_of(everyone[number - 1])) for number in numbers]
+    if any(_needs_network(transform, options, persons) for _, _, transform in plans):
+        network = network or restore.load_restorer(options.model, options.precision)
+    parser = restore.load_parser() if numbers else None
+    covered = np.zeros((picture.height, picture.width), np.float32) if mask is not None else None
+    fills = network is not None and network.fills and options.anonymise == "no"
+    base, filled_by = picture.pixels, None
+    if mask is not None and covered is not None:
+        for _, _, transform in plans if fills else ():
+            np.maximum(covered, align.unaligned(align.outline(), transform, covered.shape), out=covered)
+        rest = np.where(covered < 0.999, mask, np.float32(0))
+        if (rest > 0).any():
+            filler = filler or fill.load(options.filler)
+            base, filled_by = fill.fill(picture.pixels, rest, filler=filler, report=report), filler.name
+    done: list[RepairedFace] = []
+    report(0, len(plans), "repair")
+    for index, (number, face, transform) in enumerate(plans):
+        # A network that does not fill sees what the filler made of the holes.
+        source = picture.pixels if fills else base
+        person = persons[index % len(persons)] if persons else None
+        hole = mask if fills else None
+        done.append(_one(source, number, face, transform, hole, options, network, parser, person))
+        report(index + 1, len(plans), "repair")
+    return Repaired(
+        original=picture, base=base, mask=mask, faces=tuple(done), found=len(everyone), options=options,
+        filled_by=filled_by,
+    )  # fmt: skip
+
+
+def find(
+    picture: Picture,
+    options: RepairOptions = RepairOptions(),
+    *,
+    detector: Detector | None = None,
+    report: Report = silent,
+) -> list[Face]:
+    """All faces of the picture, those in ``options.boxes`` too, from left to right: their numbers count from 1."""
+    seen = detect.detect_faces(
+        picture, score=options.score, min_size=options.min_size, detector=detector, report=report
+    )
+    drawn = [detect.face_in(picture, box, detector=detector) for box in options.boxes]
+    seen = [face for face in seen if not any(detect.same_place(face, other) for other in drawn)]
+    return sorted([*seen, *drawn], key=lambda face: face.box[0] + face.box[2])
+
+
+def _chosen(options: RepairOptions, count: int) -> list[int]:
+    if options.faces == "none":
+        return []
+    if options.faces == "all":
+        return list(range(1, count + 1))
+    numbers = sorted({int(number) for number in options.faces})
+    if numbers[-1] > count:
+        raise OptionError(
+            f"Face {numbers[-1]} was asked for, but {count} were found. They are numbered from left to right; lower "
+            "the score or the smallest size to find more, or draw a box round the one that is missed."
+        )
+    return numbers
+
+
+def _nothing(options: RepairOptions, count: int) -> str:
+    if options.faces == "none":
+        return "There is nothing to repair: no face was chosen and no mask was given. Choose faces, or draw a mask."
+    return (
+        "No face was found and no mask was given, so there is nothing to repair. Lower the score or the smallest size, "
+        "draw a box round the face, or draw a mask."
+    )
+
+
+def _one(
+    source: Pixels,
+    number: int,
+    face: Face,
+    transform: Transform,
+    mask: Mask | None,
+    options: RepairOptions,
+    network: Restorer | None,
+    parser: Callable[[Floats], Mask] | None,
+    person: Pixels | None,
+) -> RepairedFace:
+    """Align one face, repair or replace it, and match its colours."""
+    depth = 8 if source.dtype == np.uint8 else 16
+    before = align.aligned(source, transform)
+    hole = None if mask is None else align.aligned(mask[..., None], transform, outside=0.0)[..., 0]
+    if hole is not None and not (hole > 0).any():
+        hole = None
+    unseen = np.zeros((SIDE, SIDE), np.float32) if hole is None else (hole > 1e-3).astype(np.float32)
+    channels = before.shape[2]
+    neutral = channels == 1 or bool((before[..., :1] == before).all())
+    aligned = np.repeat(before, 3, axis=2) if channels == 1 else before
+    anonymised = ""
+    if options.anonymise == "no":
+        assert network is not None
+        clean, faithful = network(aligned, unseen)
+    else:
+        clean, anonymised = _replaced(aligned, transform, options.anonymise, person, network)
+        faithful = clean
+    if neutral:  # a gray photo gets no tint
+        clean, faithful = (result.mean(2, keepdims=True).repeat(channels, 2) for result in (clean, faithful))
+    clean, faithful = (align.match_colors(result, before, unseen) for result in (clean, faithful))
+    outline = align.outline() if parser is None else parser(aligned if options.anonymise != "no" else _rgb(clean))
+    return RepairedFace(
+        number=number, face=face, transform=transform, before=from_float(before, depth),
+        clean=from_float(clean, depth), faithful=from_float(faithful, depth),
+        outline=from_float(outline, 8), hole=None if hole is None else from_float(hole, 8),
+        anonymised=anonymised,
+    )  # fmt: skip
+
+
+def _rgb(array: Floats) -> Floats:
+    return np.repeat(array, 3, axis=2) if array.shape[2] == 1 else array
+
+
+def _needs_network(transform: Transform, options: RepairOptions, persons: Sequence[Pixels]) -> bool:
+    """Whether a face is repaired, or is to be replaced by a person who is too small for it."""
+    if options.anonymise == "person" and persons:
+        return _enlarged(transform, len(persons[0])) > _SHARP
+    return options.anonymise == "no"
+
+
+def _replaced(
+    aligned: Floats, transform: Transform, how: str, person: Pixels | None, network: Restorer | None
+) -> tuple[Floats, str]:
+    """A face that tells nothing of who it was, and what it is: 12 coarse squares or soft spots, or someone else.
+
+    A person who would have to be enlarged is repaired as a small photograph would be; beyond what the network's own
+    size allows there is nobody, and squares take the place.
+    """
+    if how == "person":
+        if person is None:
+            raise OptionError(
+                "To anonymise by persons, pictures of persons must be given: choose blur or pixels instead."
+            )
+        someone = restore.resized(to_float(person), SIDE)
+        if _enlarged(transform, len(person)) <= _SHARP:
+            return someone, how
+        if network is not None and _enlarged(transform, network.side) <= _SHARP:
+            return network(someone, np.zeros((SIDE, SIDE), np.float32))[0], how
+        how = "pixels"  # enlarged more than that, a person is a smear
+    coarse = cv2.resize(aligned, (_SPOTS, _SPOTS), interpolation=cv2.INTER_AREA)
+    enlarged = cv2.resize(coarse, (SIDE, SIDE), interpolation=cv2.INTER_NEAREST if how == "pixels" else cv2.INTER_CUBIC)
+    return np.clip(np.asarray(enlarged, np.float32).reshape(aligned.shape), 0, 1), how
+
+
+def _enlarged(transform: Transform, side: int) -> float:
+    """How many times a face ``side`` pixels wide would be enlarged to fill the frame in the picture."""
+    return SIDE / align.scale_of(transform) / side
+
+
+_SHARP = 1.5  # times that a face may be enlarged
+_SPOTS = 12  # a face is about seven of them wide: nobody is known by that
+
+
+def compose(repaired: Repaired, choices: Sequence[Choice] | None = None) -> Picture:
+    """The picture with each face as its choice says, in the order of ``repaired.faces``; None: as the options say.
+
+    No network runs. A rejected face, or one of strength 0, keeps its bits, except in what was masked. Raises
+    OptionError when there are more or fewer choices than faces.
+    """
+    choices = _choices(repaired, choices)
+    canvas = repaired.base.copy()
+    for face, choice in zip(repaired.faces, choices, strict=True):
+        amount = choice.strength if choice.accept else 0.0
+        if face.anonymised:
+            amount = float(choice.accept)
+        if amount == 0 and face.hole is None:
+            continue
+        fidelity = 0.0 if face.anonymised else choice.fidelity
+        align.paste(
+            canvas, repaired.base if face.hole is None else repaired.original.pixels, face.transform,
+            before=to_float(face.before), after=to_float(face.after(fidelity)),
+            outline=to_float(face.outline), amount=amount, grain=fidelity,
+            hole=repaired.mask if face.hole is not None else None,
+        )  # fmt: skip
+    return replace(repaired.original, pixels=canvas)
+
+
+def _choices(repaired: Repaired, choices: Sequence[Choice] | None) -> Sequence[Choice]:
+    if choices is None:
+        options = repaired.options
+        return [Choice(strength=options.strength, fidelity=options.fidelity)] * len(repaired.faces)
+    if len(choices) != len(repaired.faces):
+        raise OptionError(f"{len(choices)} choices were given for {len(repaired.faces)} faces; give one for each.")
+    return choices
+
+
+# ---- how far to trust it ---------------------------------------------------------------------------------------------
+
+
+def trust_map(repaired: Repaired, choices: Sequence[Choice] | None = None) -> Mask:
+    """(H, W): 0 where the result is what the input says, or can be; 1 where it says otherwise, or nothing.
+
+    Each repaired face is degraded again, by the Gaussian blur that brings it nearest to its input; where the two still
+    differ by more than the input's noise, the result departs from what was photographed. A difference of a tenth of the
+    range, averaged over some pixels, counts as 1. What was masked is 1: nothing was seen there.
+    """
+    choices = _choices(repaired, choices)
+    doubt = np.zeros((repaired.original.height, repaired.original.width), np.float32)
+    for face, choice in zip(repaired.faces, choices, strict=True):
+        if not choice.accept:
+            continue
+        if face.anonymised:
+            departs = np.ones((SIDE, SIDE), np.float32)
+        else:
+            departs = choice.strength * likeness.departure(to_float(face.before), to_float(face.after(choice.fidelity)))
+        shown = departs * to_float(face.outline)
+        np.maximum(doubt, align.unaligned(shown, face.transform, doubt.shape), out=doubt)
+    return doubt if repaired.mask is None else np.maximum(doubt, repaired.mask)
+
+
+# ---- before and after a run ------------------------------------------------------------------------------------------
+
+
+def estimate(
+    width: int, height: int, options: RepairOptions = RepairOptions(), *, count: int, masked: int = 0
+) -> Estimate:
+    """Seconds and peak memory for ``count`` faces and ``masked`` pixels on this machine; the first call measures."""
+    seconds = masked * _SECONDS_PER_MASKED_PIXEL
+    if count and options.anonymise == "no":
+        seconds += count * restore.load_restorer(options.model, options.precision).seconds()
+    seconds += count * _SECONDS_PER_FACE
+    itemsize = 2  # at most
+    return Estimate(
+        seconds=seconds,
+        memory=round(runtime.resident_memory() + count * 3 * SIDE**2 * 3 * itemsize + width * height * 16 + 3e8),
+        free=runtime.free_memory(),
+        tiles=count,
+        width=width,
+        height=height,
+    )  # fmt: skip
+
+
+_SECONDS_PER_FACE = 0.15  # aligning, matching colours, pasting; on one core
+_SECONDS_PER_MASKED_PIXEL = 1e-4  # patches, on one core
+
+
+def recipe(options: RepairOptions) -> dict[str, Any]:
+    """What it takes to do it again: task, options, weight names and sha256, version; without the mask, plain JSON."""
+    plain = {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(options).items()}
+    plain["boxes"] = [list(box) for box in options.boxes]
+    used = [detect.best_detector()] if options.faces != "none" else []
+    if options.faces != "none" and options.anonymise == "no":
+        used.append(find_weight(options.model, "restore"))
+        plain["model"] = used[-1].name
+    return {
+        "task": "repair",
+        "options": plain,
+        "weights": [{"name": weight.name, "sha256": digest(weight)} for weight in used],
+        "version": __version__,
+    }

@@ -1,0 +1,571 @@
+"""Stylize: repaint a picture in the style of a painting, or of any other picture, with one feed-forward network.
+
+The network (networks/stylizer.py) paints at a size of its own: strokes are as large, measured against the picture, as
+``style_scale`` says, however many pixels the picture has. A large photograph is therefore painted reduced. Enlarged
+again, its strokes have no edges finer than a working pixel, so the photograph's own fine light and shade, which is what
+the reduction took away, is put back in part (:data:`DETAIL`). That keeps a 12-megapixel result sharp, and where working
+and full size are the same it changes nothing.
+
+Instance normalisation looks at the whole picture: every tile is painted with the means and deviations of one first
+pass over the whole working copy, so that tiles give exactly what the whole would. Of a working copy that is larger than
+memory allows, which only fine strokes on a large photo ask for, they are those of many parts spread over it.
+
+There is a slow way, too: :func:`optimise` paints by Gatys' method (:mod:`editing.pipelines.gatys`), with a VGG19.
+
+Strength, kept colours and the mask are all of :func:`mix`, which needs no network and can follow a slider.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from editing import __version__, messages, runtime
+from editing.errors import EditingError, OptionError, WeightError
+from editing.messages import tell
+from editing.networks.stylizer import Statistics, Stylizer, StylizerConfig, Vgg
+from editing.options import StylizeOptions
+from editing.pictures import masks, tiling
+from editing.pictures.masks import Mask
+from editing.pictures.picture import Floats, Picture, Pixels, fill_transparent, from_float, to_float
+from editing.pictures.read import read_picture
+from editing.pipelines import gatys
+from editing.pipelines.gatys import GatysOptions
+from editing.report import Report, silent
+from editing.runtime import Backend, Cost, Estimate
+from editing.weights.catalogue import Weight
+from editing.weights.download import sha256_of
+from editing.weights.files import digest
+from editing.weights.find import find_weight
+from editing.weights.load import load_state, metadata_of
+
+BASE = 768  # longest side of the working copy at style scale 1, in pixels
+SHORTEST = 64  # pixels: what the working copy of the narrowest picture has across
+STYLE_SIDE = 256  # shorter side at which a style picture is looked at, as in the training
+DETAIL = 0.5  # the share of the photo's fine light and shade that is put back where the working copy is smaller
+ALWAYS_WHOLE = 300_000  # pixels of a working copy that fit into the memory of any machine
+WHOLE = 1_000_000  # pixels of a working copy that are painted at once; one pass instead of two
+MEASURED = 2_000_000  # pixels at most of which the means and deviations are taken
+MOST_STEPS = 1000
+SHOWN_STEPS = 10  # of an optimisation between two pictures that are shown
+PART = 128  # pixels: side of each of the parts that they are taken of, where that is not all
+EDGE = 0.004  # of the longest side: over this length the edge of a mask fades
+_LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # Rec. 601, as in YIQ
+
+
+@dataclass(frozen=True, kw_only=True)
+class Style:
+    """A style of the gallery: ``name`` is what it is asked for by, the rest is for people."""
+
+    name: str
+    title: str
+    artist: str
+    year: str
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class LoadedStylizer:
+    """A network ready to paint, and the codes of its gallery."""
+
+    name: str
+    sha256: str
+    backend: Backend
+    network: Stylizer
+    gallery: dict[str, torch.Tensor]  # name -> (1, code) float32
+
+    @property
+    def reach(self) -> int:
+        """How far the network sees, in working pixels, once the statistics are given."""
+        return self.network.config.reach
+
+    def look_at(self, picture: Picture) -> torch.Tensor:
+        """The code (1, code) float32 of a style picture."""
+        tensor = self._tensor(_style_copy(picture, self.network.config.multiple)[None])
+        code: torch.Tensor = self.network.code(tensor).float()
+        if not bool(torch.isfinite(code).all()):
+            raise self._not_numbers()
+        return code.cpu()
+
+    def statistics(self, parts: Floats, code: torch.Tensor) -> Statistics:
+        """Means and deviations of every instance normalisation over the parts (N, h, w, 3) in [0, 1] of a picture."""
+        return self.network.statistics(self._tensor(parts), code.to(self.backend.device), together=True)
+
+    def paint(self, copy: Floats, code: torch.Tensor, statistics: Statistics | None = None) -> Floats:
+        """A picture (h, w, 3) in [0, 1], its sides multiples of ``config.multiple``, painted: the same size."""
+        painted: torch.Tensor = self.network(self._tensor(copy[None]), code.to(self.backend.device), statistics)
+        if not bool(torch.isfinite(painted).all()):
+            raise self._not_numbers()
+        result: Floats = painted[0].clamp(0, 1).permute(1, 2, 0).cpu().numpy()
+        return result
+
+    def cost(self) -> Cost:
+        """What one working pixel costs on this machine; measured at the first call, which takes seconds."""
+
+        def run(side: int) -> None:
+            code = torch.zeros(1, self.network.config.code)
+            self.paint(np.full((side, side, 3), 0.5, np.float32), code)
+
+        return runtime.measured_cost(self.sha256, self.backend, run)
+
+    def _tensor(self, pictures: Floats) -> torch.Tensor:
+        return _tensor(pictures, self.backend)
+
+    def _not_numbers(self) -> EditingError:
+        return EditingError(
+            f"The model '{self.name}' gave values that are not numbers, so nothing was kept. "
+            "Run it again with precision fp32."
+        )
+
+
+def load(model: str = "stylizer", precision: str = "auto") -> LoadedStylizer:
+    """The stylizer called ``model``, loaded once and shared.
+
+    Raises WeightError for an unknown, missing or damaged weight, or one that is no stylizer.
+    """
+    weight = find_weight(model, "stylize")
+    backend = runtime.choose_backend(precision)
+    sha256 = digest(weight)
+    return runtime.cached_network(sha256, backend, lambda: _build(weight, sha256, backend))
+
+
+def _build(weight: Weight, sha256: str, backend: Backend) -> LoadedStylizer:
+    state = {name: value.float() for name, value in load_state(weight).items()}
+    named = _styles(weight)
+    try:
+        config = StylizerConfig.from_json(metadata_of(weight)["config"])
+        gallery = state.pop("gallery", torch.zeros(0, config.code))
+        network = Stylizer(config)
+        network.load_state_dict(state)
+        if gallery.shape != (len(named), config.code):
+            raise ValueError(f"{len(named)} styles of {config.code} numbers are named, and {tuple(gallery.shape)} held")
+    except (KeyError, ValueError, TypeError, RuntimeError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise WeightError(f"{weight.name} can't be used: it is not a whole stylizer ({reason}).") from error
+    if not all(bool(torch.isfinite(value).all()) for value in (*state.values(), gallery)):
+        raise WeightError(f"{weight.name} can't be used: it holds values that are not numbers.")
+    backend.place(network)
+    codes = {style.name: gallery[number, None] for number, style in enumerate(named)}
+    return LoadedStylizer(name=weight.name, sha256=sha256, backend=backend, network=network, gallery=codes)
+
+
+def styles(model: str = "stylizer") -> tuple[Style, ...]:
+    """The gallery of a stylizer, in its order; reads no tensors. Raises WeightError as :func:`load` does."""
+    return _styles(find_weight(model, "stylize"))
+
+
+def _styles(weight: Weight) -> tuple[Style, ...]:
+    try:
+        listed = json.loads(metadata_of(weight).get("styles", "[]"))
+        found = tuple(Style(**{field.name: str(one[field.name]) for field in fields(Style)}) for one in listed)
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        raise WeightError(f"{weight.name} can't be used: its list of styles is damaged.") from error
+    if len({style.name for style in found}) < len(found):
+        raise WeightError(f"{weight.name} can't be used: its list of styles is damaged.")
+    return found
+
+
+def code_of(options: StylizeOptions, network: LoadedStylizer) -> torch.Tensor:
+    """The code (1, code) of the style, or of the mix of two, that ``options`` ask for.
+
+    Raises OptionError, with the choices, for a style that is neither in the gallery nor a file; ImageError for a file
+    that is no picture.
+    """
+    code = _code_of(options.style, network)
+    return code if options.second is None else torch.lerp(code, _code_of(options.second, network), options.mix)
+
+
+def check_style(options: StylizeOptions) -> None:
+    """Load what ``options`` need and look for their styles; raises what :func:`stylize` would, before any picture."""
+    if options.optimise:
+        _style_file(options)
+        load_vgg()
+    else:
+        code_of(options, load(options.model, options.precision))
+
+
+def _style_file(options: StylizeOptions) -> str:
+    if not _is_file(options.style):
+        raise OptionError(
+            f"Optimising looks at the style picture itself, and '{options.style}' is none: give the path of a picture."
+        )
+    return options.style
+
+
+def _code_of(style: str, network: LoadedStylizer) -> torch.Tensor:
+    if style in network.gallery:
+        return network.gallery[style]
+    if not _is_file(style):
+        choices = ", ".join(network.gallery) or "none"
+        raise OptionError(f"There is no style called '{style}'. Choices: {choices}, or the path of a picture.")
+    return network.look_at(read_picture(style))
+
+
+def _is_file(style: str) -> bool:
+    try:
+        return Path(style).is_file()
+    except OSError:  # a name too long
+        return False
+
+
+def stylize(
+    picture: Picture,
+    options: StylizeOptions,
+    *,
+    mask: Mask | None = None,
+    network: LoadedStylizer | None = None,
+    report: Report = silent,
+) -> Picture:
+    """Repaint ``picture``; the result has its size, depth, transparency, colour profile and metadata.
+
+    ``mask`` (H, W) says where; its edge is softened, and beyond it every pixel stays exactly as it is. ``network=None``
+    loads the one that ``options`` name. Raises OptionError, ImageError (a style that is no picture), WeightError,
+    OutOfMemoryError, and whatever ``report`` raises.
+    """
+    painted = paint(picture, options, network=network, report=report)
+    return mix(picture, painted, options, mask=mask)
+
+
+def paint(
+    picture: Picture,
+    options: StylizeOptions,
+    *,
+    network: LoadedStylizer | None = None,
+    report: Report = silent,
+) -> Picture:
+    """As :func:`stylize`, but the whole picture at full strength in the painting's colours: :func:`mix` does the rest.
+
+    The result is RGB, of a gray picture too.
+    """
+    if options.optimise:
+        *_, last = optimise(picture, options, report=report)
+        return last
+    network = network or load(options.model, options.precision)
+    code = code_of(options, network)
+    pixels = fill_transparent(picture)
+    plan = _plan(network, picture.width, picture.height, options)
+    copy = _working_copy(pixels, plan.height, plan.width)
+    out = np.zeros((picture.height, picture.width, 3), np.uint16)
+    started = time.perf_counter()
+    if plan.measured is None:
+        report(0, 1)
+        _resize_into(network.paint(copy, code), out)
+        report(1, 1)
+    else:
+        statistics = network.statistics(_parts(copy, plan.measured), code)
+        tiling.run_tiled(
+            lambda region: network.paint(region, code, statistics), copy, scale=1, tile=plan.tile, overlap=plan.overlap,
+            align=network.network.config.multiple, out=out, report=report,
+        )  # fmt: skip
+    runtime.observe_cost(network.sha256, network.backend, (time.perf_counter() - started) / plan.seen)
+    return replace(picture, pixels=_with_detail(out, pixels, copy, picture.depth))
+
+
+def optimise(
+    picture: Picture, options: StylizeOptions, *, vgg: LoadedVgg | None = None, report: Report = silent
+) -> Iterator[Picture]:
+    """As :func:`paint`, by Gatys' method in ``options.optimise`` steps; yields what there is every ``SHOWN_STEPS``.
+
+    The style must be a picture file. Raises OptionError for one of the gallery, WeightError where VGG19 is not there.
+    """
+    style = read_picture(_style_file(options))
+    vgg = vgg or load_vgg()
+    pixels = fill_transparent(picture)
+    width, height = _optimised_size(picture.width, picture.height, options)
+    copy = _working_copy(pixels, height, width)
+    with torch.inference_mode(False):
+        steps = gatys.painting(
+            _tensor(copy[None], vgg.backend), _tensor(_style_copy(style, 8)[None], vgg.backend), vgg.network,
+            GatysOptions(steps=options.optimise),
+        )  # fmt: skip
+    report(0, options.optimise)
+    for done in range(1, options.optimise + 1):
+        with torch.inference_mode(False):  # a job's own mode remembers nothing to differentiate
+            painted = next(steps)
+        report(done, options.optimise)
+        if done % SHOWN_STEPS == 0 or done == options.optimise:
+            out = np.zeros((picture.height, picture.width, 3), np.uint16)
+            _resize_into(painted[0].permute(1, 2, 0).cpu().numpy(), out)
+            yield replace(picture, pixels=_with_detail(out, pixels, copy, picture.depth))
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class LoadedVgg:
+    """VGG19 up to where Gatys' method looks at it."""
+
+    sha256: str
+    backend: Backend
+    network: Vgg
+
+    def cost(self) -> Cost:
+        """What one step costs per working pixel on this machine; measured at the first call, which takes seconds."""
+
+        def run(side: int) -> None:
+            with torch.inference_mode(False):
+                gray = torch.full((1, 3, side, side), 0.5, device=self.backend.device)
+                next(gatys.painting(gray, gray, self.network, GatysOptions(steps=1)))
+
+        return runtime.measured_cost(self.sha256, self.backend, run)
+
+
+def load_vgg() -> LoadedVgg:
+    """VGG19, loaded once and shared; raises WeightError, with what to do, where it has not been fetched."""
+    weight = find_weight("vgg19", "optimise")
+    backend = replace(runtime.choose_backend(), precision="fp32")  # the last steps of L-BFGS are too small for bf16
+    sha256 = digest(weight)
+
+    def build() -> LoadedVgg:
+        with torch.inference_mode(False):  # else its maps could not be differentiated
+            network = gatys.vgg19(load_state(weight))
+            backend.place(network)
+        return LoadedVgg(sha256=sha256, backend=backend, network=network)
+
+    return runtime.cached_network(sha256, backend, build)
+
+
+def _optimised_size(width: int, height: int, options: StylizeOptions) -> tuple[int, int]:
+    """Width and height of the copy that is optimised: that of the network, but at most ``WHOLE`` pixels."""
+    across, down = working_size(width, height, options.style_scale, 8)
+    factor = min(1.0, (WHOLE / (across * down)) ** 0.5)
+    return _rounded(across * factor, 8), _rounded(down * factor, 8)
+
+
+def mix(picture: Picture, painted: Picture, options: StylizeOptions, *, mask: Mask | None = None) -> Picture:
+    """Mix ``painted``, a result of :func:`paint`, with the ``picture`` it came from, as ``options`` and ``mask`` say.
+
+    Only strength and kept colours are looked at; this is fast, needs no network, and so can follow a slider. At
+    strength 0, and wherever the mask with its softened edge is 0, every pixel is the picture's own to the last bit.
+
+    Kept colours mean that light and shade (luma, Rec. 601) are the painting's, and hue and chroma the photo's: Gatys et
+    al. 2016 (https://arxiv.org/abs/1606.05897), section 3.2. Their other way, matching the style picture's colours to
+    the photo's before it is looked at, needs that picture, and the gallery has only codes; it would also need another
+    run for every photo. Where a colour can't be that light or dark, it gets paler and keeps its hue.
+    """
+    if mask is not None and mask.shape != picture.pixels.shape[:2]:
+        raise ValueError(f"the mask is {mask.shape}, the picture {picture.pixels.shape[:2]}")
+    if options.strength == 0:
+        return picture
+    gray = picture.gray and options.keep_colors  # else a gray photo takes on the painting's colours
+    before = picture.pixels if gray or not picture.gray else np.repeat(picture.pixels, 3, axis=2)
+    out = np.empty_like(before)
+    for start in range(0, picture.height, tiling.STRIP):
+        rows = slice(start, start + tiling.STRIP)
+        photo, after = to_float(before[rows]), to_float(painted.pixels[rows])
+        if options.keep_colors:
+            after = (after @ _LUMA)[..., None] if gray else _with_colors_of(photo, after)
+        out[rows] = from_float(photo + options.strength * (after - photo), picture.depth)
+    if mask is not None:
+        edge = EDGE * max(picture.width, picture.height)
+        out = masks.blend(before, out, masks.feather(mask, edge))
+    if picture.gray and not gray and picture.icc is not None:
+        notice = tell(messages.PROFILE_DROPPED)  # it describes grays
+        return replace(picture, pixels=out, icc=None, notices=(*picture.notices, notice))
+    return replace(picture, pixels=out)
+
+
+def _with_colors_of(photo: Floats, painted: Floats) -> Floats:
+    """The luma of ``painted`` with the chroma of ``photo``, both (h, w, 3), paler where it doesn't fit in [0, 1]."""
+    light = (painted @ _LUMA)[..., None]
+    chroma = photo - (photo @ _LUMA)[..., None]
+    room = np.where(chroma > 0, 1 - light, light)
+    fits = np.minimum(1, room / np.maximum(np.abs(chroma), 1e-6)).min(2, keepdims=True)
+    return np.asarray(light + fits * chroma, np.float32)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Plan:
+    """How a picture will be painted; sizes in working pixels."""
+
+    height: int  # of the working copy
+    width: int
+    measured: int | None = None  # pixels of which the statistics are taken; None: painted at once
+    tile: int = 0
+    overlap: int = 0
+
+    @property
+    def seen(self) -> int:
+        """Pixels that the network sees in all."""
+        if self.measured is None:
+            return self.height * self.width
+        rows, columns = self._reaches()
+        return self.measured + sum(rows) * sum(columns)
+
+    @property
+    def largest(self) -> int:
+        """Pixels that it sees at once."""
+        if self.measured is None:
+            return self.height * self.width
+        rows, columns = self._reaches()
+        return max(self.measured, max(rows) * max(columns))
+
+    @property
+    def tiles(self) -> int:
+        if self.measured is None:
+            return 1
+        rows, columns = self._reaches()
+        return len(rows) * len(columns)
+
+    def _reaches(self) -> tuple[list[int], list[int]]:
+        """How much of each axis every row and every column of tiles sees."""
+        rows, columns = (
+            [stop - start for start, stop in (span.reach(side, self.overlap) for span in tiling.spans(side, self.tile))]
+            for side in (self.height, self.width)
+        )
+        return rows, columns
+
+
+def _plan(network: LoadedStylizer, width: int, height: int, options: StylizeOptions) -> _Plan:
+    """How to paint a picture of ``width`` x ``height`` pixels within the memory that is free now."""
+    step = network.network.config.multiple
+    across, down = working_size(width, height, options.style_scale, step)
+    if options.tile is None and across * down <= ALWAYS_WHOLE:
+        return _Plan(height=down, width=across)  # not worth a measurement
+    cost = network.cost()
+    budget = runtime.free_memory(network.backend.device) / 2
+    if network.backend.device == "cpu":
+        budget = min(budget - width * height * _BYTES_PER_PIXEL, 1.2e9)  # the whole process stays under 3 GB
+    room = max(ALWAYS_WHOLE, int(budget / cost.bytes))
+    if options.tile is None and across * down <= min(WHOLE, room):
+        return _Plan(height=down, width=across)
+    # Tiles are resampled to the picture's size one by one: beyond the network's reach the filter has its own.
+    reach = network.reach + 3 * max(1.0, across / width, down / height) + 1
+    overlap = -(-math.ceil(reach) // step) * step
+    tile = options.tile or tiling.largest_tile(budget, cost.bytes, overlap, most=512)
+    return _Plan(
+        height=down, width=across, measured=min(MEASURED, room, across * down), tile=-(-tile // step) * step,
+        overlap=overlap,
+    )  # fmt: skip
+
+
+def working_size(width: int, height: int, style_scale: float, multiple: int) -> tuple[int, int]:
+    """Width and height of the copy on which the network paints; multiples of ``multiple``.
+
+    It depends on the style scale alone, so that a photo and its preview look alike; but strokes finer than half a pixel
+    of the photo would not be seen, and are not painted.
+    """
+    longest = min(BASE / style_scale, max(BASE, 2 * max(width, height)))
+    factor = longest / max(width, height)
+    return _rounded(max(SHORTEST, width * factor), multiple), _rounded(max(SHORTEST, height * factor), multiple)
+
+
+def _rounded(side: float, multiple: int) -> int:
+    return max(1, round(side / multiple)) * multiple
+
+
+def _working_copy(pixels: Pixels, height: int, width: int) -> Floats:
+    """Integers (H, W, 1 or 3) of any size as (height, width, 3) in [0, 1]."""
+    copy = tiling.resize(pixels, height, width)
+    copy /= np.float32(np.iinfo(pixels.dtype).max)
+    return np.repeat(copy.clip(0, 1), 3 // copy.shape[2], axis=2)
+
+
+def _style_copy(picture: Picture, multiple: int) -> Floats:
+    """A style picture (h, w, 3) in [0, 1] at the size at which styles are looked at."""
+    height, width = picture.pixels.shape[:2]
+    factor = STYLE_SIDE / min(height, width)
+    longest = 4 * STYLE_SIDE  # a banner is squeezed: looked at whole it would take minutes
+    sides = [_rounded(min(longest, side * factor), multiple) for side in (height, width)]
+    return _working_copy(fill_transparent(picture), *sides)
+
+
+def _tensor(pictures: Floats, backend: Backend) -> torch.Tensor:
+    tensor = torch.from_numpy(np.ascontiguousarray(pictures)).permute(0, 3, 1, 2)
+    return tensor.to(device=backend.device, dtype=backend.dtype, memory_format=torch.channels_last)
+
+
+def _parts(copy: Floats, pixels: int) -> Floats:
+    """(N, h, w, 3): ``copy`` itself, or where that has more than ``pixels``, square parts spread evenly over it.
+
+    Parts are better than a reduced copy, whose texture is not that of the picture: 31 dB to the whole against 28, with
+    a quarter of the pixels.
+    """
+    height, width = copy.shape[:2]
+    if height * width <= pixels:
+        return copy[None]
+    side = min(PART, height, width)
+    count = pixels / side**2
+    rows = max(1, min(height // side, round((count * height / width) ** 0.5)))
+    columns = max(1, min(width // side, int(count / rows)))
+    tops, lefts = (
+        [round(i * (length - side) / max(1, number - 1)) for i in range(number)]
+        for length, number in ((height, rows), (width, columns))
+    )
+    return np.stack([copy[y : y + side, x : x + side] for y in tops for x in lefts])
+
+
+def _resize_into(painted: Floats, out: npt.NDArray[np.uint16]) -> None:
+    for rows, strip in tiling.resized_strips(painted, *out.shape[:2]):
+        out[rows] = from_float(strip, 16)
+
+
+def _with_detail(raw: npt.NDArray[np.uint16], pixels: Pixels, copy: Floats, depth: int) -> Pixels:
+    """The painting at the picture's depth, with a share of the light and shade that ``copy`` has lost of ``pixels``."""
+    out = np.empty(raw.shape, np.uint8 if depth == 8 else np.uint16)
+    lost = copy.shape[0] < pixels.shape[0] or copy.shape[1] < pixels.shape[1]
+    for rows, smooth in tiling.resized_strips(copy, *raw.shape[:2]):
+        strip = to_float(raw[rows])
+        if lost:
+            sharp = np.broadcast_to(to_float(pixels[rows]), smooth.shape)
+            strip += DETAIL * ((sharp - smooth) @ _LUMA)[..., None]
+        out[rows] = from_float(strip, depth)
+    return out
+
+
+def estimate(width: int, height: int, options: StylizeOptions) -> Estimate:
+    """Seconds and peak memory for a picture of this size on this machine; the first call for a model measures it."""
+    if options.optimise:
+        cost = load_vgg().cost()
+        across, down = _optimised_size(width, height, options)
+        seen, largest, pieces = across * down * options.optimise, across * down, options.optimise
+    else:
+        network = load(options.model, options.precision)
+        cost = network.cost()
+        plan = _plan(network, width, height, options)
+        seen, largest, pieces = plan.seen, plan.largest, plan.tiles
+    pixels = width * height
+    return Estimate(
+        seconds=cost.seconds * seen + pixels * _SECONDS_PER_PIXEL,
+        memory=round(runtime.resident_memory() + cost.bytes * largest + pixels * _BYTES_PER_PIXEL),
+        free=runtime.free_memory(),
+        tiles=pieces,
+        width=width,
+        height=height,
+    )
+
+
+# Resampling, detail, mixing and PNG encoding, measured on one core.
+_SECONDS_PER_PIXEL = 3.0e-7
+_BYTES_PER_PIXEL = 3 * (2 + 1 + 1 + 1)  # the 16-bit working copy, the painting, the result, and the encoder's
+
+
+def recipe(options: StylizeOptions, *, masked: bool = False) -> dict[str, Any]:
+    """What it takes to make the result again: task, options, weight names and sha256, version.
+
+    Of a style that is a file its name alone is kept, since paths tell about the machine, and beside it the sha256 of
+    the file. ``masked`` says that a mask was used; the mask itself is not kept.
+    """
+    weight = find_weight(options.model, "stylize")
+    used = find_weight("vgg19", "optimise") if options.optimise else weight
+    made: dict[str, Any] = {
+        "task": "stylize",
+        "options": asdict(options) | {"model": weight.name},
+        "weights": [{"name": used.name, "sha256": digest(used)}],
+        "version": __version__,
+    }
+    named = set() if options.optimise else {style.name for style in _styles(weight)}
+    for key in ("style", "second"):
+        given = made["options"][key]
+        if given is not None and given not in named:
+            made["options"][key] = Path(given).name
+            made.setdefault("styles", []).append({"name": Path(given).name, "sha256": sha256_of(Path(given))})
+    if masked:
+        made["masked"] = True
+    return made

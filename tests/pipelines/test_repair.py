@@ -1,0 +1,616 @@
+"""The pipeline: which faces, what the network sees, what is left alone, and what can be changed afterwards."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import pytest
+import torch
+from spandrel.architectures.GFPGAN import GFPGAN
+from spandrel.architectures.RestoreFormer import RestoreFormer
+
+from editing.errors import EditingError, ImageError, OptionError, Stopped, WeightError
+from editing.faces import align, likeness, restore
+from editing.faces.align import SIDE, TEMPLATE, Face
+from editing.faces.restore import Restorer
+from editing.networks.repairer import Repairer, RepairerConfig
+from editing.options import Choice, RepairOptions
+from editing.pictures.picture import Picture, from_float, to_float
+from editing.pipelines import fill, repair
+from editing.pipelines.fill import Filler
+from editing.runtime import Backend
+from editing.weights.catalogue import Local, Weight
+from editing.weights.files import SHIPPED
+from editing.weights.find import _describe_repairer, find_weight
+
+Array = npt.NDArray[Any]
+Run = Callable[[torch.Tensor, torch.Tensor], tuple[torch.Tensor, torch.Tensor]]
+
+
+def darker(picture: torch.Tensor, mask: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """A checkerboard of the face's own size: nothing that matching the colours would take back."""
+    y, x = torch.meshgrid(torch.arange(picture.shape[2]), torch.arange(picture.shape[3]), indexing="ij")
+    board = ((y // 8 + x // 8) % 2) * 0.3 - 0.15
+    return picture * (1 - mask) + 0.5 * mask + board, picture * (1 - mask) + 0.5 * mask
+
+
+def fake(run: Run = darker, *, side: int = 256, fills: bool = True) -> Restorer:
+    return Restorer(
+        name="fake", sha256="f" * 64, licence="", backend=Backend("cpu", "fp32"), side=side, fills=fills, run=run
+    )
+
+
+def at(x: float, y: float, size: float) -> Face:
+    """A face whose aligned frame is ``size`` pixels wide, its corner at (x, y)."""
+    return Face(
+        box=(x + 0.2 * size, y + 0.2 * size, x + 0.8 * size, y + 0.9 * size), landmarks=TEMPLATE * size / SIDE + [x, y],
+        score=0.9,
+    )  # fmt: skip
+
+
+def photo(height: int = 240, width: int = 400, channels: int = 3, dtype: type = np.uint8, **more: Any) -> Picture:
+    down, across = np.mgrid[0:height, 0:width]
+    base = 0.45 + 0.2 * np.sin(across / 17) * np.cos(down / 13)
+    planes = np.stack([base, base * 0.8 + 0.1, 0.9 - base * 0.5], 2)[..., :channels]
+    return Picture(pixels=np.rint(planes * np.iinfo(dtype).max).astype(dtype), **more)
+
+
+PEOPLE = [at(10, 20, 120), at(140, 30, 110), at(260, 60, 130)]
+
+
+def spot(y: int, x: int, side: int = 16, height: int = 240, width: int = 400) -> npt.NDArray[np.float32]:
+    mask = np.zeros((height, width), np.float32)
+    mask[y : y + side, x : x + side] = 1
+    return mask
+
+
+def run(picture: Picture | None = None, mask: Any = None, network: Restorer | None = None, **changes: Any) -> Any:
+    return repair.repair(
+        picture or photo(), RepairOptions(**changes), mask, found=PEOPLE, network=network or fake(),
+        filler=Filler(name="gray", sha256=None, run=lambda crop, hole: np.full_like(crop, 0.5)),
+    )  # fmt: skip
+
+
+def changed(before: Picture, after: Picture) -> npt.NDArray[np.bool_]:
+    return np.asarray((before.pixels != after.pixels).any(2))
+
+
+def reach(face: Face, shape: tuple[int, int] = (240, 400)) -> npt.NDArray[np.bool_]:
+    """Where a face may be put back."""
+    outline = (align.outline() > 0).astype(np.float32)
+    return align.unaligned(outline, align.transform_of(face), shape) > 0
+
+
+# ---- options ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"faces": "some"}, "Faces is 'some'"),
+        ({"faces": ()}, "numbered from 1"),
+        ({"faces": (0, 1)}, "numbered from 1"),
+        ({"strength": 1.1}, "Strength is 1.1"),
+        ({"fidelity": float("nan")}, "Fidelity is nan"),
+        ({"score": -1}, "score is -1"),
+        ({"min_size": 2}, "smallest face is 2"),
+        ({"filler": "telea"}, "auto, patches, lama"),
+        ({"anonymise": "yes"}, "no, blur, pixels, person"),
+        ({"precision": "fp16"}, "auto, fp32, bf16"),
+    ],
+)
+def test_options_check_themselves(changes: dict[str, Any], words: str) -> None:
+    with pytest.raises(OptionError, match=words):
+        RepairOptions(**changes)
+
+
+def test_faces_are_named_in_words() -> None:
+    assert repair.faces_of("all") == "all"
+    assert repair.faces_of("none") == "none"
+    assert repair.faces_of("1, 3") == (1, 3)
+    for text in ("", "first", "1,", "1-3", "1.5"):
+        with pytest.raises(OptionError, match="all, none, or numbers with commas"):
+            repair.faces_of(text)
+
+
+def test_choices_check_themselves() -> None:
+    with pytest.raises(OptionError, match="Fidelity is 2"):
+        Choice(fidelity=2)
+    with pytest.raises(OptionError, match="Strength is -1"):
+        Choice(strength=-1)
+    with pytest.raises(OptionError, match="2 choices were given for 3 faces"):
+        repair.compose(run(), [Choice(), Choice()])
+
+
+# ---- which faces -----------------------------------------------------------------------------------------------------
+
+
+def test_all_faces_are_repaired_and_the_rest_keeps_its_bits() -> None:
+    result = run()
+    assert [face.number for face in result.faces] == [1, 2, 3]
+    assert result.found == 3
+    after = repair.compose(result)
+    touched = changed(photo(), after)
+    allowed = np.any([reach(face) for face in PEOPLE], axis=0)
+    assert touched.sum() > 0.5 * allowed.sum()
+    assert not touched[~allowed].any()
+
+
+def test_faces_are_chosen_by_their_numbers() -> None:
+    after = repair.compose(run(faces=(3, 1, 3)))
+    touched = changed(photo(), after)
+    assert touched[reach(PEOPLE[0])].any()
+    assert not touched[reach(PEOPLE[1]) & ~reach(PEOPLE[0]) & ~reach(PEOPLE[2])].any()
+    with pytest.raises(OptionError, match="Face 4 was asked for, but 3 were found"):
+        run(faces=(1, 4))
+
+
+def test_neither_face_nor_mask_is_an_error() -> None:
+    with pytest.raises(ImageError, match="No face was found and no mask was given"):
+        repair.repair(photo(), found=[])
+    with pytest.raises(ImageError, match="No face was found"):
+        repair.repair(photo(), RepairOptions(), np.zeros((240, 400), np.float32), found=[])
+    with pytest.raises(ImageError, match="no face was chosen and no mask was given"):
+        repair.repair(photo(), RepairOptions(faces="none"))
+
+
+def test_a_mask_alone_needs_no_network() -> None:
+    result = repair.repair(photo(), RepairOptions(faces="none", filler="patches"), spot(100, 100))
+    assert result.filled_by == "patches"
+    after = repair.compose(result)
+    np.testing.assert_array_equal(after.pixels[spot(100, 100) == 0], photo().pixels[spot(100, 100) == 0])
+    assert not result.faces
+
+
+def test_faces_are_found_by_the_detector_and_by_hand(astronaut: Array) -> None:
+    picture = Picture(pixels=astronaut)
+    (found,) = repair.find(picture)
+    assert 170 < found.box[0] < 190
+    again = repair.find(picture, RepairOptions(boxes=((180, 60, 270, 175), (20, 400, 80, 480))))
+    assert [face.box for face in again] == [(20, 400, 80, 480), (180, 60, 270, 175)]  # the hand's box replaces the same
+    result = repair.repair(picture, network=fake(side=64))
+    assert result.found == len(result.faces) == 1
+
+
+def test_a_hundred_faces_work_one_at_a_time_and_can_be_stopped() -> None:
+    many = [at(4 * i, 3 * (i % 50), 40) for i in range(100)]
+    steps: list[tuple[int, int, str]] = []
+    sizes: list[int] = []
+
+    def watch(picture: torch.Tensor, mask: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        sizes.append(len(picture))
+        return picture, picture
+
+    def report(done: int, total: int, note: str = "") -> None:
+        steps.append((done, total, note))
+        if done == 7:
+            raise Stopped("stopped")
+
+    with pytest.raises(Stopped):
+        repair.repair(photo(), found=many, network=fake(watch, side=32), report=report)
+    assert steps == [(i, 100, "repair") for i in range(8)]
+    assert sizes == [1] * 7
+
+
+# ---- kinds of pictures -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_depth_alpha_and_gray_are_kept(channels: int, dtype: type) -> None:
+    alpha = np.full((240, 400), 7, dtype)
+    picture = photo(240, 400, channels, dtype, alpha=alpha, icc=b"icc", dpi=(300, 300))
+    after = repair.compose(run(picture, spot(10, 380)))
+    assert after.pixels.shape == picture.pixels.shape
+    assert after.pixels.dtype == dtype
+    np.testing.assert_array_equal(after.alpha, alpha)
+    assert (after.icc, after.dpi) == (b"icc", (300, 300))
+    assert changed(picture, after).sum() > 5000
+
+
+def test_a_gray_photo_saved_as_colour_gets_no_tint() -> None:
+    gray = photo(channels=1)
+    picture = Picture(pixels=gray.pixels.repeat(3, 2))
+
+    def tinted(picture: torch.Tensor, mask: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        clean, faithful = darker(picture, mask)
+        clean[:, 0] += 0.2 * (clean[:, 0] > 0.5)
+        return clean, faithful
+
+    pixels = repair.compose(run(picture, network=fake(tinted))).pixels
+    np.testing.assert_array_equal(pixels[..., 0], pixels[..., 1])
+    np.testing.assert_array_equal(pixels[..., 0], pixels[..., 2])
+
+
+def test_faces_beyond_the_border_are_repaired_as_far_as_they_are_seen() -> None:
+    people = [at(-50, -40, 120), at(350, 190, 120)]
+    after = repair.compose(repair.repair(photo(), found=people, network=fake()))
+    touched = changed(photo(), after)
+    assert touched[0, 0]
+    assert touched[-1, -1]
+
+
+def test_what_is_not_a_number_is_refused() -> None:
+    with pytest.raises(EditingError, match="'fake' gave values that are not numbers"):
+        run(network=fake(lambda picture, mask: (picture / 0, picture)))
+
+
+# ---- masks on faces --------------------------------------------------------------------------------------------------
+
+
+def test_the_network_fills_what_is_masked_in_a_face() -> None:
+    holes: list[float] = []
+
+    def watch(picture: torch.Tensor, mask: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        holes.append(float(mask.sum()))
+        return picture * (1 - mask) + 0.1 * mask, picture * (1 - mask) + 0.1 * mask
+
+    mask = spot(80, 190, 20)  # in the second face's middle
+    result = run(mask=mask, network=fake(watch))
+    assert [hole > 0 for hole in holes] == [False, True, False]
+    assert result.filled_by is None
+    assert [face.hole is not None for face in result.faces] == [False, True, False]
+    picture = photo()
+    scratched = dataclasses.replace(picture, pixels=picture.pixels.copy())
+    scratched.pixels[mask > 0] = 255
+    after = repair.compose(run(scratched, mask, fake(watch)))
+    assert after.pixels[84:96, 194:206].max() < 200
+
+
+def test_rejecting_a_face_leaves_what_was_masked_filled() -> None:
+    picture = photo()
+    picture.pixels[80:100, 190:210] = 255
+    mask = spot(80, 190, 20)
+    result = run(picture, mask)
+    after = repair.compose(result, [Choice(accept=False)] * 3)
+    np.testing.assert_array_equal(after.pixels[mask == 0], picture.pixels[mask == 0])
+    assert after.pixels[84:96, 194:206].max() < 220
+
+
+def test_a_network_that_fills_nothing_sees_the_filled_face() -> None:
+    seen: list[float] = []
+
+    def watch(picture: torch.Tensor, mask: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        seen.append(float(picture.max()))
+        return picture, picture
+
+    picture = photo()
+    picture.pixels[80:100, 190:210] = 255
+    result = run(picture, spot(80, 190, 20), fake(watch, side=SIDE, fills=False))
+    assert result.filled_by == "gray"
+    assert max(seen) < 0.95
+    after = repair.compose(result)
+    assert np.abs(after.pixels[84:96, 194:206].astype(int) - 128).max() < 8
+
+
+def test_a_mask_across_a_faces_border_is_filled_on_both_sides() -> None:
+    mask = np.zeros((240, 400), np.float32)
+    mask[90:94] = 1
+    picture = photo()
+    picture.pixels[90:94] = 255
+    after = repair.compose(run(picture, mask))
+    assert after.pixels[90:94].max() < 225
+    outside = (mask == 0) & ~np.any([reach(face) for face in PEOPLE], axis=0)
+    np.testing.assert_array_equal(after.pixels[outside], picture.pixels[outside])
+
+
+# ---- afterwards ------------------------------------------------------------------------------------------------------
+
+
+def test_faces_are_accepted_and_rejected_without_a_run() -> None:
+    result = run()
+    nothing = repair.compose(result, [Choice(accept=False)] * 3)
+    np.testing.assert_array_equal(nothing.pixels, photo().pixels)
+    np.testing.assert_array_equal(repair.compose(result, [Choice(strength=0)] * 3).pixels, photo().pixels)
+    second = repair.compose(result, [Choice(accept=False), Choice(), Choice(accept=False)])
+    assert not changed(photo(), second)[~reach(PEOPLE[1])].any()
+    assert changed(photo(), second).any()
+
+
+def test_strength_and_fidelity_are_dials() -> None:
+    result = run()
+
+    def apart(**dials: float) -> float:
+        after = repair.compose(result, [Choice(**dials)] * 3)
+        return float(np.abs(after.pixels.astype(float) - photo().pixels).mean())
+
+    assert 0 == apart(strength=0.0) < apart(strength=0.5) < apart(strength=1.0)
+    assert apart(fidelity=1.0) < apart(fidelity=0.5) < apart(fidelity=0.0)
+    assert apart(fidelity=1.0) < 0.6  # this network's faithful result is its input
+    assert repair.compose(result).pixels.tobytes() == repair.compose(result, [Choice()] * 3).pixels.tobytes()
+
+
+def test_a_face_finer_than_the_network_keeps_its_grain_when_faithful() -> None:
+    noise = np.random.default_rng(0).integers(-40, 40, (600, 600, 1))
+    picture = Picture(pixels=np.clip(photo(600, 600).pixels + noise, 0, 255).astype(np.uint8))
+
+    def same(picture: torch.Tensor, mask: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        return picture, picture
+
+    result = repair.repair(picture, found=[at(0, 0, 600)], network=fake(same, side=64))
+    middle = (slice(200, 400), slice(200, 400))
+    faithful = repair.compose(result, [Choice(fidelity=1)]).pixels[middle].astype(float)
+    clean = repair.compose(result, [Choice(fidelity=0)]).pixels[middle].astype(float)
+    original = picture.pixels[middle].astype(float)
+    assert np.abs(faithful - original).mean() < 1.5
+    assert np.diff(clean, axis=1).std() < 0.1 * np.diff(original, axis=1).std()
+
+
+# ---- trust -----------------------------------------------------------------------------------------------------------
+
+
+def portrait(astronaut: Array) -> npt.NDArray[np.float32]:
+    face = Face(
+        box=(178, 57, 273, 177), score=1,
+        landmarks=np.array([[204.8, 100.8], [247.4, 103.4], [223.6, 129.2], [202.5, 138.1], [244.2, 140.6]]),
+    )  # fmt: skip
+    return align.aligned(astronaut, align.transform_of(face))
+
+
+def with_other_eyes(face: Array) -> Array:
+    """Her eyes, upside down."""
+    other = face.copy()
+    other[200:280, 150:360] = other[200:280, 150:360][::-1]
+    return other
+
+
+def test_likeness_sees_another_face_and_not_the_blur(astronaut: Array) -> None:
+    face = portrait(astronaut)
+    random = np.random.default_rng(0)
+    blurred = cv2.GaussianBlur(face, (0, 0), 5) + random.normal(0, 0.03, face.shape).astype(np.float32)
+    assert likeness.likeness(face, face) == pytest.approx(1, abs=1e-4)
+    assert likeness.likeness(blurred, face) > likeness.ALIKE
+    assert likeness.likeness(face, 0.2 + 0.5 * face) > likeness.ALIKE  # other light
+    assert likeness.likeness(blurred, with_other_eyes(face)) < likeness.ALIKE
+    assert likeness.likeness(face, face[:, ::-1]) < likeness.ALIKE
+
+
+def test_a_repaired_face_knows_its_likeness() -> None:
+    result = run(mask=spot(80, 190, 20))
+    assert all(face.likeness(1.0) > 0.95 for face in result.faces)
+    assert result.faces[0].likeness(0.0) < result.faces[0].likeness(1.0)
+    assert run(anonymise="blur").faces[0].likeness(0.0) is None
+
+
+def test_the_trust_map_shows_what_the_input_does_not_say(astronaut: Array) -> None:
+    face = portrait(astronaut)
+    degraded = cv2.GaussianBlur(face, (0, 0), 4)
+    random = np.random.default_rng(0)
+    degraded = np.clip(degraded + random.normal(0, 0.02, face.shape), 0, 1).astype(np.float32)
+    picture = Picture(pixels=from_float(degraded, 8))
+
+    def becomes(other: Array) -> Run:
+        tensor = torch.from_numpy(np.ascontiguousarray(other)).permute(2, 0, 1)[None]
+        return lambda picture, mask: (tensor, tensor)
+
+    def doubt(other: Array) -> Array:
+        network = fake(becomes(other), side=SIDE)
+        result = repair.repair(picture, found=[at(0, 0, SIDE)], network=network)
+        return repair.trust_map(result, [Choice(fidelity=0)])
+
+    right, wrong = doubt(face), doubt(with_other_eyes(face))
+    assert right.shape == (SIDE, SIDE)
+    assert right[100:420, 120:390].mean() < 0.1
+    assert wrong[200:280, 150:360].mean() > 0.3
+    assert wrong[330:420, 170:342].mean() < 0.1
+
+
+def test_the_trust_map_doubts_what_was_masked() -> None:
+    mask = spot(80, 190, 20)
+    doubt = repair.trust_map(run(mask=mask), [Choice(accept=False)] * 3)
+    np.testing.assert_array_equal(doubt, mask)
+
+
+# ---- anonymous -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("how", ["blur", "pixels"])
+def test_anonymous_faces_can_not_be_known(astronaut: Array, how: str) -> None:
+    face = portrait(astronaut)
+    picture = Picture(pixels=from_float(face, 8))
+    options = RepairOptions(anonymise=how)
+    after = repair.compose(repair.repair(picture, options, found=[at(0, 0, SIDE)]))  # no network is asked for
+    assert likeness.likeness(face, to_float(after.pixels)) < 0.75
+    fine = to_float(after.pixels) - cv2.GaussianBlur(to_float(after.pixels), (0, 0), 20)
+    original = face - cv2.GaussianBlur(face, (0, 0), 20)
+    inner = (slice(180, 440), slice(150, 360))
+    correlation = np.corrcoef(fine[inner].ravel(), original[inner].ravel())[0, 1]
+    assert correlation < 0.75
+    # Strength and fidelity are no way back.
+    same = repair.compose(repair.repair(picture, options, found=[at(0, 0, SIDE)]), [Choice(strength=0, fidelity=1)])
+    np.testing.assert_array_equal(same.pixels, after.pixels)
+
+
+def test_a_person_takes_the_place_of_a_small_face() -> None:
+    person = np.random.default_rng(0).integers(60, 200, (64, 64, 1)).astype(np.uint8).repeat(3, 2)
+    people = [at(10, 20, 60), at(140, 30, 200)]
+    options = RepairOptions(anonymise="person")
+
+    def alike(crop: Array) -> float:
+        small = cv2.resize(crop, (64, 64), interpolation=cv2.INTER_AREA)
+        parts = ((small - cv2.GaussianBlur(small, (0, 0), 5)).mean(2)[8:56, 8:56] for small in (small, person / 255))
+        return float(np.corrcoef(*(part.ravel() for part in parts))[0, 1])
+
+    result = repair.repair(photo(), options, found=people, persons=[person], network=fake(side=64))
+    assert [face.anonymised for face in result.faces] == ["person", "pixels"]  # 200 pixels are too many for 64
+    small, large = (to_float(face.clean) for face in result.faces)
+    assert alike(small) > 0.9
+    assert alike(large) < 0.3
+    # A network that enlarges a person well allows for larger faces.
+    result = repair.repair(photo(), options, found=people, persons=[person], network=fake(lambda x, _: (x, x)))
+    assert [face.anonymised for face in result.faces] == ["person", "person"]
+    assert alike(to_float(result.faces[1].clean)) > 0.9
+    with pytest.raises(OptionError, match="pictures of persons must be given"):
+        repair.repair(photo(), options, found=people)
+
+
+# ---- networks --------------------------------------------------------------------------------------------------------
+
+
+def pretend(monkeypatch: pytest.MonkeyPatch, name: str, *, texts: dict[str, str], **replaced: Any) -> None:
+    """A weight for "restore" that is there, with the given metadata."""
+    weight = Weight(
+        name=name, task="restore", title=name, architecture="", licence="free", sha256=None,
+        source=Local(SHIPPED / name),
+    )  # fmt: skip
+    monkeypatch.setattr(restore, "find_weight", lambda given, task=None, *, paths=True: weight)
+    monkeypatch.setattr(restore, "digest", lambda weight: f"{name:0<64}")
+    monkeypatch.setattr(restore, "metadata_of", lambda weight: texts)
+    for function, result in replaced.items():
+        monkeypatch.setattr(restore, function, lambda weight, result=result: result)
+
+
+def test_a_repairer_of_ones_own_is_recognised() -> None:
+    config = RepairerConfig(widths=(8, 8)).to_json()
+    assert _describe_repairer({"config": config}) == ("restore", "repairing U-Net, 32 px")
+    for other in ("", "{}", '{"widths": [8, 8]}', config.replace("going", "blocks"), config.replace("8", "0")):
+        assert _describe_repairer({"config": other}) is None
+
+
+def test_our_repairer_is_loaded_from_its_configuration(monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.manual_seed(0)
+    config = RepairerConfig(widths=(8, 8))
+    network = Repairer(config)
+    for parameter in network.parameters():
+        torch.nn.init.normal_(parameter, std=0.05)
+    state = {name: value.half() for name, value in network.state_dict().items()}
+    pretend(monkeypatch, "repairer", texts={"config": config.to_json()}, load_state=state)
+    restorer = restore.load_restorer("repairer", "fp32")
+    assert (restorer.side, restorer.fills) == (config.size, True)
+    aligned, hole = align.aligned(photo().pixels, align.transform_of(PEOPLE[0])), np.zeros((SIDE, SIDE), np.float32)
+    hole[200:300, 200:300] = 1
+    clean, faithful = restorer(aligned, hole)
+    small = torch.from_numpy(cv2.resize(aligned, (config.size,) * 2, interpolation=cv2.INTER_AREA)).permute(2, 0, 1)
+    gone = torch.from_numpy(cv2.resize(hole, (config.size,) * 2, interpolation=cv2.INTER_AREA))[None]
+    network.load_state_dict({name: value.float() for name, value in state.items()})
+    with torch.inference_mode():
+        wanted = network(small[None], gone[None], torch.zeros(1))[0].permute(1, 2, 0).clamp(0, 1).numpy()
+    np.testing.assert_allclose(
+        cv2.resize(clean, (config.size,) * 2, interpolation=cv2.INTER_AREA)[2:-2, 2:-2], wanted[2:-2, 2:-2], atol=0.05
+    )
+    assert not np.array_equal(clean, faithful)
+
+
+@pytest.mark.parametrize(
+    ("texts", "state"),
+    [
+        ({"config": "{}"}, {}),
+        ({"config": "no JSON"}, {}),
+        ({"config": '{"widths": [8, "x"]}'}, {}),
+        ({"config": "[]"}, {}),
+    ],
+)
+def test_a_damaged_repairer_is_refused(monkeypatch: pytest.MonkeyPatch, texts: dict[str, str], state: Any) -> None:
+    pretend(monkeypatch, "damaged", texts=texts, load_state=state)
+    with pytest.raises(WeightError, match="damaged can't be used: its weights don't fit together"):
+        restore.load_restorer("damaged")
+
+
+class Described:
+    """What weights.load_network gives."""
+
+    def __init__(self, model: torch.nn.Module) -> None:
+        self.model = model.eval().requires_grad_(False)
+
+
+def small_gfpgan() -> torch.nn.Module:
+    torch.manual_seed(0)
+    return GFPGAN(out_size=SIDE, num_style_feat=8, channel_multiplier=1, narrow=0.125, num_mlp=1, input_is_latent=True,
+                  different_w=True, sft_half=True, fix_decoder=False)  # fmt: skip
+
+
+def test_gfpgan_is_called_with_the_range_it_was_trained_with(monkeypatch: pytest.MonkeyPatch) -> None:
+    network = small_gfpgan()
+    given: list[torch.Tensor] = []
+    network.register_forward_pre_hook(lambda module, arguments: given.append(arguments[0]))
+    pretend(monkeypatch, "gfpgan", texts={}, load_network=Described(network))
+    restorer = restore.load_restorer("gfpgan")
+    assert (restorer.side, restorer.fills) == (SIDE, False)
+    aligned = np.full((SIDE, SIDE, 3), 0.25, np.float32)
+    clean, faithful = restorer(aligned, np.zeros((SIDE, SIDE), np.float32))
+    assert float(given[0].mean()) == pytest.approx(-0.5)
+    with torch.inference_mode():
+        wanted = ((network(given[0], randomize_noise=False)[0] + 1) / 2).clamp(0, 1)[0].permute(1, 2, 0).numpy()
+    np.testing.assert_allclose(clean, wanted, atol=1e-5)
+    np.testing.assert_allclose(faithful, aligned, atol=1e-6)  # it has no dial: the input is the other end
+
+
+SIZES = {"ch": 32, "ch_mult": (1, 1, 1, 1, 1, 1)}
+
+
+def test_restoreformer_plus_plus_is_built_from_spandrels_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its checkpoint has attention at 16 and at 32 in the decoder, which spandrel's own network lacks."""
+    torch.manual_seed(0)
+    plain = RestoreFormer(**SIZES, out_ch=3, z_channels=256, double_z=False, head_size=4)
+    with pytest.raises(WeightError, match="don't fit together"):
+        restore._restoreformer_plus_plus(plain.state_dict(), "restoreformer", **SIZES)
+    from spandrel.architectures.RestoreFormer.__arch.restoreformer_arch import MultiHeadDecoderTransformer
+
+    plain.decoder = MultiHeadDecoderTransformer(
+        **SIZES, out_ch=3, num_res_blocks=2, attn_resolutions=(16, 32), dropout=0.0, in_channels=3, resolution=512,
+        z_channels=256, enable_mid=True, head_size=4,
+    )  # fmt: skip
+    state = {f"vqvae.{name}": value for name, value in plain.state_dict().items()}
+    network = restore._restoreformer_plus_plus(state | {"loss.x": torch.zeros(1)}, "restoreformer", **SIZES)
+    assert len(network.decoder.up[4].attn) == 3  # type: ignore[union-attr, arg-type, index]
+    pretend(monkeypatch, "restoreformer", texts={}, load_state=state)
+    monkeypatch.setattr(restore, "_restoreformer_plus_plus", lambda state, name: network)
+    clean, _ = restore.load_restorer("restoreformer")(
+        np.full((SIDE, SIDE, 3), 0.4, np.float32), np.zeros((SIDE, SIDE), np.float32)
+    )
+    assert clean.shape == (SIDE, SIDE, 3)
+
+
+def test_codeformers_own_dial_gives_both_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    class CodeFormer(torch.nn.Module):  # the real one is in a package under another licence
+        def forward(self, picture: torch.Tensor, weight: float = 0.5) -> tuple[torch.Tensor, None]:
+            return picture * 0 + weight - 0.5, None
+
+    pretend(monkeypatch, "codeformer", texts={}, load_network=Described(CodeFormer()))
+    clean, faithful = restore.load_restorer("codeformer")(
+        np.full((SIDE, SIDE, 3), 0.4, np.float32), np.zeros((SIDE, SIDE), np.float32)
+    )
+    np.testing.assert_allclose(clean, 0.25, atol=1e-6)
+    np.testing.assert_allclose(faithful, 0.75, atol=1e-6)
+
+
+def test_other_networks_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    pretend(monkeypatch, "mine.pth", texts={}, load_network=Described(torch.nn.Linear(1, 1)))
+    with pytest.raises(WeightError, match="it is a Linear; only GFPGAN, RestoreFormer and CodeFormer"):
+        restore.load_restorer("mine.pth")
+
+
+def test_the_choices_name_the_licence() -> None:
+    assert "not for commercial use" in find_weight("codeformer", "restore").licence
+    with pytest.raises(WeightError, match="weights fetch gfpgan"):
+        restore.load_restorer("gfpgan")
+
+
+# ---- before and after a run ------------------------------------------------------------------------------------------
+
+
+def test_the_estimate_grows_with_faces_and_mask(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(restore, "load_restorer", lambda model, precision: fake())
+    monkeypatch.setattr(Restorer, "seconds", lambda self: 0.5)
+    one = repair.estimate(4000, 3000, count=1)
+    ten = repair.estimate(4000, 3000, count=10, masked=10_000)
+    assert one.seconds > 0.5
+    assert ten.seconds > 10 * one.seconds
+    assert ten.memory > one.memory > 4000 * 3000
+
+
+def test_the_recipe_is_plain(monkeypatch: pytest.MonkeyPatch) -> None:
+    options = RepairOptions(faces="none", boxes=(), filler="patches")
+    made = repair.recipe(options)
+    assert made["task"] == "repair"
+    assert made["weights"] == []
+    made = repair.recipe(RepairOptions(faces=(1, 2), boxes=((1, 2, 3, 4),), anonymise="blur"))
+    assert made["options"]["faces"] == [1, 2]
+    assert made["options"]["boxes"] == [[1, 2, 3, 4]]
+    assert [weight["name"] for weight in made["weights"]] == ["detector"]
+    assert fill.FILLERS[0] == made["options"]["filler"]

@@ -1,0 +1,40 @@
+"""The words of errors and notices: both languages, the same places for values, and messages within messages."""
+
+from __future__ import annotations
+
+import pickle
+import string
+
+import pytest
+
+from editing import messages
+from editing.errors import ImageError
+from editing.messages import Text, tell
+
+TEXTS = {name: value for name, value in vars(messages).items() if isinstance(value, Text)}
+
+
+def places(template: str) -> set[str]:
+    return {name for _, name, _, _ in string.Formatter().parse(template) if name is not None}
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_both_languages_say_the_same(name: str) -> None:
+    text = TEXTS[name]
+    assert places(text.en) == places(text.zh)
+    assert all(place.isidentifier() for place in places(text.en))
+    assert any("\u4e00" <= letter <= "\u9fff" for letter in text.zh) or not text.zh.strip("，{}0123 ")
+
+
+def test_a_message_within_a_message_is_put_into_the_same_language() -> None:
+    inner = tell(Text("{count} bytes", "{count} 字节"), count=3)
+    outer = tell(Text("It has {size}: {what}.", "它有{size}：{what}。"), size=inner, what=Text("small", "很小"))
+    assert str(outer) == "It has 3 bytes: small."
+    assert outer.to("zh") == "它有3 字节：很小。"
+
+
+def test_values_stand_as_they_are() -> None:
+    error = ImageError(Text("{name!r} is empty.", "{name!r} 是空的。"), name="<b>{0}</b>.png")
+    assert str(error) == "'<b>{0}</b>.png' is empty."
+    assert error.message.to("zh") == "'<b>{0}</b>.png' 是空的。"
+    assert str(pickle.loads(pickle.dumps(error))) == str(error)
