@@ -629,9 +629,9 @@ def _list(_: argparse.Namespace) -> int:
         sys.stdout.write(
             f"{row.name:<14} {row.task:<9} {row.state:<12} {row.title} ({row.architecture}; {row.licence})\n"
         )
-        sys.stdout.write(textwrap.indent(row.where, " " * 15) + "\n")
+        sys.stdout.write(textwrap.indent(str(row.where), " " * 15) + "\n")
     for problem in problems():
-        _fail(problem.reason, 0)
+        _fail(str(problem), 0)
     return 0
 
 
@@ -649,7 +649,7 @@ def _verify(_: argparse.Namespace) -> int:
         except EditingError as error:
             failed = _fail(error, 1)
     for problem in problems():
-        failed = _fail(problem.reason, 1)
+        failed = _fail(str(problem), 1)
     return failed
 
 

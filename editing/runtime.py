@@ -1,26 +1,22 @@
-"""Where and how networks run: device, precision, threads, one job at a time, and what a job will cost."""
+"""Where and how networks run: device, precision, threads, one job at a time, each network loaded once."""
 
 from __future__ import annotations
 
-import ctypes
 import gc
-import json
 import os
 import threading
-import time
-import uuid
-from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from types import FunctionType, MethodType, ModuleType
 from typing import Any, TypeVar
 
 import psutil
 import torch
 
+from editing import messages
 from editing.errors import OptionError
-from editing.weights.files import cache_folder
 
 PRECISIONS = ("auto", "fp32", "bf16")
 
@@ -71,7 +67,7 @@ def choose_backend(precision: str = "auto") -> Backend:
     Raises OptionError for an unknown precision.
     """
     if precision not in PRECISIONS:
-        raise OptionError(f"Unknown precision '{precision}': choose one of {', '.join(PRECISIONS)}.")
+        raise OptionError(messages.UNKNOWN_PRECISION, precision=precision, choices=", ".join(PRECISIONS))
     device = "cpu"
     if torch.cuda.is_available():
         device = "cuda"
@@ -121,6 +117,17 @@ def free_memory(device: str = "cpu") -> int:
     return free
 
 
+def memory(device: str = "cpu") -> int:
+    """Bytes that ``device`` has in all; a container's memory limit (cgroup v2) counts."""
+    if device == "cuda":
+        return int(torch.cuda.mem_get_info()[1])
+    whole = int(psutil.virtual_memory().total)
+    try:
+        return min(whole, int(Path("/sys/fs/cgroup/memory.max").read_text()))
+    except (OSError, ValueError):  # no cgroup, or "max"
+        return whole
+
+
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether ``error`` says that memory ran out, in any of the ways that PyTorch, oneDNN and Python say it."""
     if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
@@ -144,38 +151,73 @@ _job_lock = threading.RLock()  # a job measures a network's cost within itself
 
 
 @contextmanager
-def job() -> Iterator[None]:
-    """Hold the machine for one piece of heavy work; others wait here. Sets the thread count, ends with memory freed."""
-    with _job_lock:
+def job(*, wait: bool = True) -> Iterator[bool]:
+    """Hold the machine for one piece of heavy work; others wait here. Sets the thread count, ends with memory freed.
+
+    ``wait=False`` doesn't wait: where another job has the machine, False is given, and the block has to do without.
+    """
+    if not _job_lock.acquire(blocking=wait):
+        yield False
+        return
+    try:
         if torch.get_num_threads() != cores():
             torch.set_num_threads(cores())
-        try:
-            with torch.inference_mode():
-                yield
-        finally:
-            release_memory()
+        with torch.inference_mode():
+            yield True
+    finally:
+        release_memory()
+        _job_lock.release()
 
 
-# Loaded networks, most recently used last. Two are kept: the usual case is comparing one model with another.
-_KEPT_NETWORKS = 2
+# Loaded networks with the bytes of their tensors, most recently used last.
 Loaded = TypeVar("Loaded")
-_networks: OrderedDict[tuple[str, Backend], Any] = OrderedDict()
+_networks: dict[tuple[str, Backend], tuple[Any, int]] = {}
 _networks_lock = threading.Lock()
+_KEPT_AT_LEAST = 3  # a repair at twice the size takes a detector, a repairer and an upscaler
 
 
 def cached_network(key: str, backend: Backend, load: Callable[[], Loaded]) -> Loaded:
     """The network that ``load`` gives, loaded once per ``key`` (a sha256) and backend, shared between threads.
 
-    Networks are only read after loading, so sharing is safe; a failed load is not remembered.
+    Those used last are kept: as many as fit into an eighth of the device's memory, and three at least. Networks are
+    only read after loading, so sharing is safe; a failed load is not remembered.
     """
     with _networks_lock:
-        if (key, backend) not in _networks:
-            while len(_networks) >= _KEPT_NETWORKS:
-                _networks.popitem(last=False)
-            _networks[key, backend] = load()
-        _networks.move_to_end((key, backend))
-        loaded: Loaded = _networks[key, backend]
-        return loaded
+        kept = _networks.pop((key, backend), None)
+        if kept is None:
+            loaded = load()
+            kept = loaded, tensor_bytes(loaded)
+        _networks[key, backend] = kept
+        there = [name for name in _networks if name[1].device == backend.device]
+        while len(there) > _KEPT_AT_LEAST and sum(_networks[name][1] for name in there) > memory(backend.device) / 8:
+            del _networks[there.pop(0)]
+        network: Loaded = kept[0]
+        return network
+
+
+def tensor_bytes(loaded: object) -> int:
+    """Bytes of the tensors that belong to a network: its own, and those of whatever wraps it or is called with it."""
+    seen: set[int] = set()
+    storages: dict[int, int] = {}
+    found = [loaded]
+    while found:
+        thing = found.pop()
+        if id(thing) in seen or isinstance(thing, type):
+            continue
+        seen.add(id(thing))
+        if isinstance(thing, torch.Tensor):
+            storages[thing.untyped_storage().data_ptr()] = thing.untyped_storage().nbytes()
+        elif isinstance(thing, Mapping):
+            found.extend(thing.values())
+        elif isinstance(thing, list | tuple | set | frozenset):
+            found.extend(thing)
+        elif isinstance(thing, FunctionType):
+            found.extend(cell.cell_contents for cell in thing.__closure__ or ())
+        elif isinstance(thing, MethodType):
+            found.append(thing.__self__)
+        elif not isinstance(thing, ModuleType):
+            found.append(getattr(thing, "__dict__", {}))
+    return sum(storages.values())
 
 
 def forget_networks() -> None:
@@ -185,120 +227,6 @@ def forget_networks() -> None:
     release_memory()
 
 
-@dataclass(frozen=True)
-class Cost:
-    """What one input pixel of a network costs on one backend."""
-
-    seconds: float  # per input pixel
-    bytes: float  # of working memory, per input pixel held at once
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """What a job will take, beside what the machine has."""
-
-    seconds: float
-    memory: int  # peak bytes of the whole process
-    free: int  # bytes the machine still has
-    tiles: int
-    width: int  # of the result, in pixels
-    height: int
-
-
-def measured_cost(key: str, backend: Backend, run: Callable[[int], None], *, side: int = 128) -> Cost:
-    """The cost of a network, measured once for this machine and kept in ``speed.json`` beside the downloads.
-
-    ``run(side)`` runs the network on one ``side`` x ``side`` picture. It runs once to warm up (oneDNN compiles its
-    kernels), then three times, of which the fastest counts: other programs can only slow it down. The rise of the
-    resident memory meanwhile gives the bytes.
-    """
-    identity, kept = _identity(key, backend), _read_costs()
-    if identity in kept:
-        return Cost(**kept[identity])
-    times = []
-    with job():
-        _give_back()  # what loading left free would be filled first, and not be seen
-        before = _resident(backend)
-        with _PeakMemory(backend) as peak:
-            run(side)
-        for _ in range(3):
-            start = time.perf_counter()
-            run(side)
-            times.append(time.perf_counter() - start)
-    cost = Cost(seconds=min(times) / side**2, bytes=max(peak.bytes - before, 1 << 20) / side**2)
-    _keep_cost(identity, cost)
-    return cost
-
-
-def observe_cost(key: str, backend: Backend, seconds: float) -> None:
-    """Correct the kept cost of a network by a real run's ``seconds`` per input pixel, where that was faster.
-
-    A machine that was busy when it was measured would promise hours for minutes ever after.
-    """
-    identity, kept = _identity(key, backend), _read_costs()
-    if identity in kept and seconds < 0.9 * kept[identity]["seconds"]:
-        _keep_cost(identity, Cost(seconds=seconds, bytes=kept[identity]["bytes"]))
-
-
-def _identity(key: str, backend: Backend) -> str:
-    return f"{key[:16]} {describe(backend)} torch {torch.__version__}"
-
-
-def _keep_cost(identity: str, cost: Cost) -> None:
-    kept = _read_costs() | {identity: asdict(cost)}
-    path = cache_folder().parent / "speed.json"
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_suffix(f".{uuid.uuid4().hex}.part")
-        part.write_text(json.dumps(kept, indent=1))
-        part.replace(path)
-    except OSError:  # a read-only home: measured anew in the next process
-        pass
-
-
-def _read_costs() -> dict[str, dict[str, float]]:
-    try:
-        kept = json.loads((cache_folder().parent / "speed.json").read_text())
-        return {name: {"seconds": float(c["seconds"]), "bytes": float(c["bytes"])} for name, c in kept.items()}
-    except (OSError, ValueError, TypeError, KeyError, AttributeError):
-        return {}
-
-
-def _give_back() -> None:
-    """Return free heap to the system, which takes new pages of it later: too slow for after each job."""
-    gc.collect()
-    with suppress(OSError, TypeError, AttributeError):  # another C library than Linux's
-        ctypes.CDLL(None).malloc_trim(0)
-
-
 def resident_memory() -> int:
     """Bytes of RAM that this process holds (RSS)."""
     return int(psutil.Process().memory_info().rss)
-
-
-def _resident(backend: Backend) -> int:
-    return int(torch.cuda.memory_allocated()) if backend.device == "cuda" else resident_memory()
-
-
-class _PeakMemory:
-    """Watches the memory from a thread while a block runs: oneDNN's scratch space is in no PyTorch counter."""
-
-    def __init__(self, backend: Backend) -> None:
-        self.backend, self.bytes, self._done = backend, 0, threading.Event()
-
-    def __enter__(self) -> _PeakMemory:
-        if self.backend.device == "cuda":
-            torch.cuda.reset_peak_memory_stats()
-        self._thread = threading.Thread(target=self._watch, daemon=True)
-        self._thread.start()
-        return self
-
-    def _watch(self) -> None:
-        while not self._done.wait(0.002):
-            self.bytes = max(self.bytes, _resident(self.backend))
-
-    def __exit__(self, *_: object) -> None:
-        self._done.set()
-        self._thread.join()
-        if self.backend.device == "cuda":
-            self.bytes = int(torch.cuda.max_memory_allocated())

@@ -15,7 +15,7 @@ import numpy.typing as npt
 import torch
 
 from editing import runtime
-from editing.errors import EditingError, WeightError
+from editing.errors import EditingError
 from editing.faces.align import TEMPLATE, Box, Face
 from editing.pictures import masks, tiling
 from editing.pictures.picture import Picture, Pixels, to_float
@@ -24,7 +24,7 @@ from editing.runtime import Backend
 from editing.weights.catalogue import Weight
 from editing.weights.files import digest, path_of
 from editing.weights.find import find_weight
-from editing.weights.load import load_state
+from editing.weights.load import fit, load_state
 
 # The detector's box of an aligned face: the mean over 151 faces, with deviations of 12 to 24.
 _TEMPLATE_BOX = (113.0, 89.0, 399.0, 476.0)
@@ -112,14 +112,6 @@ def load_detector(model: str | None = None) -> Detector:
 
 
 _RETINAFACE = {"detector": "mobile0.25"}
-
-
-def fit(network: torch.nn.Module, state: dict[str, torch.Tensor], name: str) -> None:
-    try:
-        network.load_state_dict({key.removeprefix("module."): value for key, value in state.items()})
-    except RuntimeError as error:
-        reason = " ".join(str(error).split())[:200]
-        raise WeightError(f"{name} can't be used: its weights don't fit together ({reason}).") from error
 
 
 def smallest(width: int, height: int) -> int:

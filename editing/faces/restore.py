@@ -13,9 +13,9 @@ import torch
 from torch import Tensor, nn
 
 from editing import runtime
+from editing.costs import measured_cost
 from editing.errors import EditingError, WeightError
 from editing.faces.align import SIDE, outline
-from editing.faces.detect import fit
 from editing.networks.repairer import Repairer, RepairerConfig
 from editing.pictures.masks import Mask
 from editing.pictures.picture import Floats
@@ -23,7 +23,7 @@ from editing.runtime import Backend
 from editing.weights.catalogue import Weight
 from editing.weights.files import digest, path_of
 from editing.weights.find import find_weight
-from editing.weights.load import load_network, load_state, metadata_of
+from editing.weights.load import config_of, fit, load_network, load_state, without_numbers
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -61,9 +61,9 @@ class Restorer:
         fine = (aligned - resized(small, SIDE)) * (1 - hole[..., None])
         return clean, np.clip(faithful + fine, 0, 1)
 
-    def seconds(self) -> float:
-        """What a face takes on this machine; measured at the first call."""
-        cost = runtime.measured_cost(self.sha256, self.backend, self._blank, side=self.side)
+    def seconds(self, *, wait: bool = True) -> float:
+        """What a face takes on this machine; measured at the first call. ``wait`` is that of :func:`measured_cost`."""
+        cost = measured_cost(self.sha256, self.backend, self._blank, side=self.side, wait=wait)
         return cost.seconds * self.side**2
 
     def _blank(self, side: int) -> None:
@@ -87,9 +87,9 @@ def load_restorer(model: str = "repairer", precision: str = "auto") -> Restorer:
 
 
 def _build(weight: Weight, sha256: str, backend: Backend) -> Restorer:
-    texts = metadata_of(weight)
-    if "config" in texts:
-        return _ours(weight, sha256, backend, texts["config"])
+    config = config_of(weight)
+    if isinstance(config, RepairerConfig):
+        return _ours(weight, sha256, backend, config)
     network, call = _theirs(weight)
     backend = Backend(backend.device, "fp32")  # codebooks and modulated convolutions lose too much in bf16
     network.eval().requires_grad_(False).to(backend.device)  # GFPGAN can't be channels-last
@@ -108,13 +108,10 @@ def _build(weight: Weight, sha256: str, backend: Backend) -> Restorer:
     )  # fmt: skip
 
 
-def _ours(weight: Weight, sha256: str, backend: Backend, config: str) -> Restorer:
-    try:
-        network = Repairer(RepairerConfig.from_json(config))
-        network.load_state_dict({name: value.float() for name, value in load_state(weight).items()})
-    except (ValueError, TypeError, RuntimeError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise WeightError(f"{weight.name} can't be used: its weights don't fit together ({reason}).") from error
+def _ours(weight: Weight, sha256: str, backend: Backend, config: RepairerConfig) -> Restorer:
+    with without_numbers():
+        network = Repairer(config)
+    fit(network, load_state(weight), weight.name)
     backend.place(network)
 
     def run(picture: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
@@ -177,11 +174,7 @@ def _restoreformer_plus_plus(state: dict[str, Tensor], name: str, **sizes: Any) 
 
     network.get_submodule("encoder").register_forward_hook(also_finer)
     own = {key.removeprefix("vqvae."): value for key, value in state.items() if key.startswith("vqvae.")} or state
-    try:
-        network.load_state_dict(own)
-    except RuntimeError as error:
-        reason = " ".join(str(error).split())[:200]
-        raise WeightError(f"{name} can't be used: its weights don't fit together ({reason}).") from error
+    fit(network, own, name)
     return network.eval().requires_grad_(False)
 
 

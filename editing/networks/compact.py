@@ -15,45 +15,33 @@ that reads such files, loads it.
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from editing.networks.config import Config, limited
+
 
 @dataclass(frozen=True, kw_only=True)
-class CompactConfig:
-    """What a :class:`Compact` is made of; kept as JSON in a weight's metadata under "config"."""
+class CompactConfig(Config):
+    """What a :class:`Compact` is made of."""
 
-    scale: int = 4  # 1 to 4
-    channels: int = 3  # 1 gray, 3 RGB
-    width: int = 64  # channels within
-    depth: int = 16  # convolutions between the first and the last
-    expansion: int = 0  # channels between the two factors of each convolution while it learns; 0: not factored
+    network: ClassVar[str] = "compact"
+
+    scale: int = limited(4, range(1, 5))
+    channels: int = limited(3, (1, 3))  # gray, RGB
+    width: int = limited(64, range(9, 1025))  # channels within: 9 for each of the picture's at least
+    depth: int = limited(16, range(257))  # convolutions between the first and the last
+    # Channels between the two factors of each convolution while it learns; 0: not factored.
+    expansion: int = limited(0, range(4097))
 
     def __post_init__(self) -> None:
-        if self.scale not in (1, 2, 3, 4):
-            raise ValueError(f"scale is {self.scale}, wanted 1, 2, 3 or 4")
-        if self.channels not in (1, 3):
-            raise ValueError(f"channels is {self.channels}, wanted 1 or 3")
+        super().__post_init__()
         if self.width < 9 * self.channels:
             raise ValueError(f"width is {self.width}, wanted {9 * self.channels} or more")
-        if self.depth < 0 or self.expansion < 0:
-            raise ValueError(f"depth is {self.depth} and expansion {self.expansion}, wanted 0 or more")
-
-    def to_json(self) -> str:
-        return json.dumps(asdict(self))
-
-    @classmethod
-    def from_json(cls, text: str) -> CompactConfig:
-        """Raises ValueError when ``text`` is not such a configuration."""
-        values = json.loads(text)
-        known = {field.name for field in fields(cls)}
-        if not isinstance(values, dict) or not set(values) <= known:
-            raise ValueError(f"not a compact enlarger's configuration: {text[:200]}")
-        return cls(**values)
 
 
 class Expanded(nn.Module):

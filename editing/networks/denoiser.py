@@ -10,34 +10,31 @@ fades to nothing, so that a picture without noise stays as it is to the last bit
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from itertools import pairwise
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from editing.networks.config import Config, limited
+
 FAINT = 2 / 255  # noise level below which the result fades into the picture itself
 
 
 @dataclass(frozen=True, kw_only=True)
-class DenoiserConfig:
-    """What a :class:`Denoiser` is made of; kept as JSON in a weight's metadata under "config"."""
+class DenoiserConfig(Config):
+    """What a :class:`Denoiser` is made of."""
 
-    channels: int = 3  # 1 gray, 3 RGB
-    widths: tuple[int, ...] = (64, 96, 128)  # channels at a half, a quarter, an eighth ... of the picture's size
-    blocks: int = 2  # residual blocks at each size, going down and coming up
-    camera: bool = False  # whether it also learned noise as cameras leave it: in blotches, more in bright parts
+    network: ClassVar[str] = "denoiser"
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "widths", tuple(self.widths))  # JSON knows lists alone
-        if self.channels not in (1, 3):
-            raise ValueError(f"channels is {self.channels}, wanted 1 or 3")
-        if not self.widths or min(self.widths) < 1:
-            raise ValueError(f"widths is {self.widths}, wanted one or more numbers of 1 or more")
-        if self.blocks < 1:
-            raise ValueError(f"blocks is {self.blocks}, wanted 1 or more")
+    channels: int = limited(3, (1, 3))  # gray, RGB
+    # Channels at a half, a quarter, an eighth ... of the picture's size.
+    widths: tuple[int, ...] = limited((64, 96, 128), range(1, 1025), range(1, 7))
+    blocks: int = limited(2, range(1, 17))  # residual blocks at each size, going down and coming up
+    # Whether it also learned noise as cameras leave it: in blotches, more in bright parts.
+    camera: bool = limited(False, (False, True))
 
     @property
     def multiple(self) -> int:
@@ -56,17 +53,8 @@ class DenoiserConfig:
             far = 2 * far + convolutions
         return 2 * (far + 1)
 
-    def to_json(self) -> str:
-        return json.dumps(asdict(self))
-
-    @classmethod
-    def from_json(cls, text: str) -> DenoiserConfig:
-        """Raises ValueError when ``text`` is not such a configuration."""
-        values = json.loads(text)
-        known = {field.name for field in fields(cls)}
-        if not isinstance(values, dict) or not {"channels", "widths", "blocks"} <= set(values) <= known:
-            raise ValueError(f"not a denoiser's configuration: {text[:200]}")
-        return cls(**values)
+    def __str__(self) -> str:
+        return f"denoising U-Net x1, {'-'.join(map(str, self.widths))} channels"
 
 
 class _Residual(nn.Module):

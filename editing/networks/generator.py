@@ -10,36 +10,31 @@ that a latent is a picture. Batch normalisation uses the statistics stored with 
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from editing.networks.config import Config, limited
+
 SIZES = (16, 28, 32, 64, 128, 256)
 
 
 @dataclass(frozen=True, kw_only=True)
-class GeneratorConfig:
-    """What a :class:`Generator` is made of; kept as JSON in a weight's metadata under "config"."""
+class GeneratorConfig(Config):
+    """What a :class:`Generator` is made of."""
 
-    size: int = 64  # side of the picture in pixels: 16, 28, 32, 64, 128 or 256
-    channels: int = 3  # 1 gray, 3 RGB
-    latent: int = 64  # length of the latent z
-    style: int = 64  # length of the style vector w
-    mapping_layers: int = 2  # fully connected layers from z to w, beside the straight way
-    capacity: int = 2048  # a layer at resolution r has capacity / r channels ...
-    max_channels: int = 256  # ... but never more than this
+    network: ClassVar[str] = "generator"
 
-    def __post_init__(self) -> None:
-        if self.size not in SIZES:
-            raise ValueError(f"size is {self.size}, wanted one of {SIZES}")
-        if self.channels not in (1, 3):
-            raise ValueError(f"channels is {self.channels}, wanted 1 or 3")
-        for name in ("latent", "style", "mapping_layers", "capacity", "max_channels"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} is {getattr(self, name)}, wanted 1 or more")
+    size: int = limited(64, SIZES)  # side of the picture in pixels
+    channels: int = limited(3, (1, 3))  # gray, RGB
+    latent: int = limited(64, range(1, 1025))  # length of the latent z
+    style: int = limited(64, range(1, 1025))  # length of the style vector w
+    mapping_layers: int = limited(2, range(1, 65))  # fully connected layers from z to w, beside the straight way
+    capacity: int = limited(2048, range(1, 2**20 + 1))  # a layer at resolution r has capacity / r channels ...
+    max_channels: int = limited(256, range(1, 1025))  # ... but never more than this
 
     @property
     def resolutions(self) -> list[int]:
@@ -54,17 +49,8 @@ class GeneratorConfig:
         """Channels of the layers at ``resolution``, a multiple of 16."""
         return max(16, min(self.max_channels, self.capacity // resolution) // 16 * 16)
 
-    def to_json(self) -> str:
-        return json.dumps(asdict(self))
-
-    @classmethod
-    def from_json(cls, text: str) -> GeneratorConfig:
-        """Raises ValueError when ``text`` is not such a configuration."""
-        values = json.loads(text)
-        known = {field.name for field in fields(cls)}
-        if not isinstance(values, dict) or not set(values) <= known:
-            raise ValueError(f"not a generator's configuration: {text[:200]}")
-        return cls(**values)
+    def __str__(self) -> str:
+        return f"FastGAN-like generator, {self.size} px"
 
 
 class GatedNorm(nn.Module):

@@ -19,13 +19,15 @@ distortion-perception tradeoff in Wasserstein space").
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from itertools import pairwise
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from editing.networks.config import Config, limited
 
 SMALLEST = 8  # side of the smallest level's maps
 # What a head gives is multiplied by this. Adam moves each weight by about the learning rate, and a head sums hundreds
@@ -34,36 +36,23 @@ DETAIL = 0.1
 
 
 @dataclass(frozen=True, kw_only=True)
-class RepairerConfig:
-    """What a :class:`Repairer` is made of; kept as JSON in a weight's metadata under "config"."""
+class RepairerConfig(Config):
+    """What a :class:`Repairer` is made of."""
 
-    widths: tuple[int, ...] = (160, 160, 128, 64, 32)  # channels from the smallest maps (8x8) to the largest
-    going: int = 1  # residual blocks at each size going down
-    coming: int = 2  # and coming up
+    network: ClassVar[str] = "repairer"
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "widths", tuple(self.widths))  # JSON knows lists alone
-        if not self.widths or min(self.widths) < 1:
-            raise ValueError(f"widths is {self.widths}, wanted one or more numbers of 1 or more")
-        if self.going < 0 or self.coming < 1:
-            raise ValueError(f"going is {self.going}, wanted 0 or more, and coming {self.coming}, wanted 1 or more")
+    # Channels from the smallest maps (8x8) to the largest.
+    widths: tuple[int, ...] = limited((160, 160, 128, 64, 32), range(1, 1025), range(1, 8))
+    going: int = limited(1, range(17))  # residual blocks at each size going down
+    coming: int = limited(2, range(1, 17))  # and coming up
 
     @property
     def size(self) -> int:
         """Side of the pictures in pixels: the largest maps are half of it."""
         return int(SMALLEST * 2 ** len(self.widths))
 
-    def to_json(self) -> str:
-        return json.dumps(asdict(self))
-
-    @classmethod
-    def from_json(cls, text: str) -> RepairerConfig:
-        """Raises ValueError when ``text`` is not such a configuration."""
-        values = json.loads(text)
-        known = {field.name for field in fields(cls)}
-        if not isinstance(values, dict) or not set(values) <= known:
-            raise ValueError(f"not a repairer's configuration: {text[:200]}")
-        return cls(**values)
+    def __str__(self) -> str:
+        return f"repairing U-Net, {self.size} px"
 
 
 class _Residual(nn.Module):

@@ -11,39 +11,33 @@ and a small network beside it turn them into the code.
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from editing.networks.config import Config, limited
 
 EPSILON = 1e-5  # below the square root of every deviation
 Statistics = list[tuple[Tensor, Tensor]]  # mean and deviation (N or 1, C, 1, 1) float32 of each normalisation, in order
 
 
 @dataclass(frozen=True, kw_only=True)
-class StylizerConfig:
-    """What a :class:`Stylizer` is made of; kept as JSON in a weight's metadata under "config"."""
+class StylizerConfig(Config):
+    """What a :class:`Stylizer` is made of."""
 
-    widths: tuple[int, int, int] = (24, 48, 128)  # channels at the picture's size, at a half and at a quarter
-    blocks: int = 5  # residual blocks at a quarter of the size
-    code: int = 128  # numbers that say a style
-    encoder: tuple[tuple[int, ...], ...] = ((64, 64), (128, 128), (256, 256, 256))  # convolutions at 1, 1/2, 1/4
-    hidden: int = 256  # width of the encoder's small network
+    network: ClassVar[str] = "stylizer"
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "widths", tuple(self.widths))  # JSON knows lists alone
-        object.__setattr__(self, "encoder", tuple(tuple(stage) for stage in self.encoder))
-        if len(self.widths) != 3 or min(self.widths) < 1:
-            raise ValueError(f"widths is {self.widths}, wanted three numbers of 1 or more")
-        if not self.encoder or any(not stage or min(stage) < 1 for stage in self.encoder):
-            raise ValueError(f"encoder is {self.encoder}, wanted stages of one or more numbers of 1 or more")
-        for name in ("blocks", "code", "hidden"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} is {getattr(self, name)}, wanted 1 or more")
+    # Channels at the picture's size, at a half and at a quarter.
+    widths: tuple[int, int, int] = limited((24, 48, 128), range(1, 1025), range(3, 4))
+    blocks: int = limited(5, range(1, 65))  # residual blocks at a quarter of the size
+    code: int = limited(128, range(1, 1025))  # numbers that say a style
+    # Widths of the convolutions at the picture's size, at a half, a quarter ...
+    encoder: tuple[tuple[int, ...], ...] = limited(((64, 64), (128, 128), (256, 256, 256)), range(1, 1025), range(1, 9))
+    hidden: int = limited(256, range(1, 4097))  # width of the encoder's small network
 
     @property
     def multiple(self) -> int:
@@ -62,17 +56,8 @@ class StylizerConfig:
         full, half, quarter = self.widths
         return (half, quarter, *[quarter] * (2 * self.blocks), half, full)
 
-    def to_json(self) -> str:
-        return json.dumps(asdict(self))
-
-    @classmethod
-    def from_json(cls, text: str) -> StylizerConfig:
-        """Raises ValueError when ``text`` is not such a configuration."""
-        values = json.loads(text)
-        known = {field.name for field in fields(cls)}
-        if not isinstance(values, dict) or not set(values) <= known:
-            raise ValueError(f"not a stylizer's configuration: {text[:200]}")
-        return cls(**values)
+    def __str__(self) -> str:
+        return "stylizer"
 
 
 class Vgg(nn.Module):

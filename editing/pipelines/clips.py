@@ -27,6 +27,7 @@ from editing import messages
 from editing.clips.read import ClipHeader, Frame, opened, probe_clip, read_frames
 from editing.clips.steady import Steady
 from editing.clips.write import KEPT, Part, PartFile, check_size, check_target, format_of, join_parts, writing
+from editing.costs import Estimate
 from editing.errors import EditingError, ImageError, Stopped
 from editing.messages import Message, tell
 from editing.options import ClipOptions
@@ -34,7 +35,6 @@ from editing.pictures.picture import Picture, Pixels
 from editing.pipelines import upscale
 from editing.pipelines.upscale import Upscaler
 from editing.report import Report, silent
-from editing.runtime import Estimate
 
 PART_FRAMES = 250  # x264 begins a new group of pictures as often, so that parts cost nothing
 PART_SECONDS = 300  # what is lost at most when the machine goes down

@@ -19,8 +19,9 @@ import numpy.typing as npt
 import torch
 from torch.nn import functional as F
 
-from editing import __version__, runtime
-from editing.errors import EditingError, OptionError, WeightError
+from editing import __version__, messages, runtime
+from editing.errors import EditingError, OptionError
+from editing.messages import tell
 from editing.networks.generator import Generator, GeneratorConfig
 from editing.options import GenerateOptions, WalkOptions
 from editing.pictures.picture import Picture, Pixels, from_float
@@ -29,7 +30,7 @@ from editing.runtime import Backend
 from editing.weights.catalogue import Weight
 from editing.weights.files import digest
 from editing.weights.find import find_weight
-from editing.weights.load import load_state, metadata_of
+from editing.weights.load import config_of, fit, load_state, metadata_of, unusable, without_numbers
 
 LAST_SEED = 2**32 - 1
 MOST_PICTURES = 1000
@@ -134,22 +135,15 @@ def load(model: str = "faces") -> LoadedGenerator:
 
 
 def _build(weight: Weight, sha256: str) -> LoadedGenerator:
-    state = load_state(weight)
-    metadata = metadata_of(weight)
+    config, state = config_of(weight), load_state(weight)
     known = state.pop("descriptors", None)
-    try:
-        config = GeneratorConfig.from_json(metadata["config"])
-        if max(config.latent, config.style, config.max_channels) > 1024 or config.mapping_layers > 64:
-            raise ValueError("it is larger than 1024 channels or 64 layers")  # or memory runs out while it is built
-        network = Generator(config, len(state["directions"]))
-        network.load_state_dict({name: value.float() for name, value in state.items()})
-    except (KeyError, ValueError, TypeError, RuntimeError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise WeightError(f"{weight.name} can't be used: it is not a whole generator ({reason}).") from error
-    if not all(bool(torch.isfinite(value).all()) for value in network.state_dict().values()):
-        raise WeightError(f"{weight.name} can't be used: it holds values that are not numbers.")
+    if not isinstance(config, GeneratorConfig):
+        raise unusable(weight.name, tell(messages.NOT_A_WHOLE_NETWORK, network="generator", why=messages.NO_CONFIG))
+    with without_numbers():
+        network = Generator(config, sum(state["directions"].shape[:1]) if "directions" in state else 0)
+    fit(network, state, weight.name)
     _BACKEND.place(network)
-    typical = _positive(metadata.get("novelty"))
+    typical = _positive(metadata_of(weight).get("novelty"))
     side = 0 if known is None or known.dim() != 2 else math.isqrt(known.shape[1] // config.channels)
     usable = known is not None and len(known) > 0 and side > 0 and side**2 * config.channels == known.shape[1]
     usable = usable and known is not None and bool(torch.isfinite(known).all())

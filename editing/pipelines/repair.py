@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from editing import __version__, runtime
+from editing.costs import Estimate
 from editing.errors import ImageError, OptionError
 from editing.faces import align, detect, likeness, restore
 from editing.faces.align import SIDE, Face, Transform
@@ -31,7 +32,6 @@ from editing.pictures.picture import Floats, Picture, Pixels, from_float, to_flo
 from editing.pipelines import fill
 from editing.pipelines.fill import Filler
 from editing.report import Report, silent
-from editing.runtime import Estimate
 from editing.weights.files import digest
 from editing.weights.find import find_weight
 
@@ -333,10 +333,13 @@ def trust_map(repaired: Repaired, choices: Sequence[Choice] | None = None) -> Ma
 def estimate(
     width: int, height: int, options: RepairOptions = RepairOptions(), *, count: int, masked: int = 0
 ) -> Estimate:
-    """Seconds and peak memory for ``count`` faces and ``masked`` pixels on this machine; the first call measures."""
+    """Seconds and peak memory for ``count`` faces and ``masked`` pixels on this machine; the first call measures.
+
+    Waits for nobody: raises NotMeasuredError where that can't be done since another job has the machine.
+    """
     seconds = masked * _SECONDS_PER_MASKED_PIXEL
     if count and options.anonymise == "no":
-        seconds += count * restore.load_restorer(options.model, options.precision).seconds()
+        seconds += count * restore.load_restorer(options.model, options.precision).seconds(wait=False)
     seconds += count * _SECONDS_PER_FACE
     itemsize = 2  # at most
     return Estimate(

@@ -30,6 +30,7 @@ import numpy.typing as npt
 import torch
 
 from editing import __version__, messages, runtime
+from editing.costs import Cost, Estimate, measured_cost, observe_cost
 from editing.errors import EditingError, OptionError, WeightError
 from editing.messages import tell
 from editing.networks.stylizer import Statistics, Stylizer, StylizerConfig, Vgg
@@ -41,12 +42,12 @@ from editing.pictures.read import read_picture
 from editing.pipelines import gatys
 from editing.pipelines.gatys import GatysOptions
 from editing.report import Report, silent
-from editing.runtime import Backend, Cost, Estimate
+from editing.runtime import Backend
+from editing.settings import sha256_of
 from editing.weights.catalogue import Weight
-from editing.weights.download import sha256_of
 from editing.weights.files import digest
 from editing.weights.find import find_weight
-from editing.weights.load import load_state, metadata_of
+from editing.weights.load import config_of, fit, load_state, metadata_of, unusable, without_numbers
 
 BASE = 768  # longest side of the working copy at style scale 1, in pixels
 SHORTEST = 64  # pixels: what the working copy of the narrowest picture has across
@@ -107,14 +108,14 @@ class LoadedStylizer:
         result: Floats = painted[0].clamp(0, 1).permute(1, 2, 0).cpu().numpy()
         return result
 
-    def cost(self) -> Cost:
+    def cost(self, *, wait: bool = True) -> Cost:
         """What one working pixel costs on this machine; measured at the first call, which takes seconds."""
 
         def run(side: int) -> None:
             code = torch.zeros(1, self.network.config.code)
             self.paint(np.full((side, side, 3), 0.5, np.float32), code)
 
-        return runtime.measured_cost(self.sha256, self.backend, run)
+        return measured_cost(self.sha256, self.backend, run, wait=wait)
 
     def _tensor(self, pictures: Floats) -> torch.Tensor:
         return _tensor(pictures, self.backend)
@@ -138,20 +139,16 @@ def load(model: str = "stylizer", precision: str = "auto") -> LoadedStylizer:
 
 
 def _build(weight: Weight, sha256: str, backend: Backend) -> LoadedStylizer:
-    state = {name: value.float() for name, value in load_state(weight).items()}
-    named = _styles(weight)
-    try:
-        config = StylizerConfig.from_json(metadata_of(weight)["config"])
-        gallery = state.pop("gallery", torch.zeros(0, config.code))
+    named, config, state = _styles(weight), config_of(weight), load_state(weight)
+    if not isinstance(config, StylizerConfig):
+        raise unusable(weight.name, tell(messages.NOT_A_WHOLE_NETWORK, network="stylizer", why=messages.NO_CONFIG))
+    gallery = state.pop("gallery", torch.zeros(0, config.code)).float()
+    if gallery.shape != (len(named), config.code) or not bool(torch.isfinite(gallery).all()):
+        why = tell(messages.GALLERY_DAMAGED, count=len(named), code=config.code, shape=tuple(gallery.shape))
+        raise unusable(weight.name, tell(messages.NOT_A_WHOLE_NETWORK, network="stylizer", why=why))
+    with without_numbers():
         network = Stylizer(config)
-        network.load_state_dict(state)
-        if gallery.shape != (len(named), config.code):
-            raise ValueError(f"{len(named)} styles of {config.code} numbers are named, and {tuple(gallery.shape)} held")
-    except (KeyError, ValueError, TypeError, RuntimeError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise WeightError(f"{weight.name} can't be used: it is not a whole stylizer ({reason}).") from error
-    if not all(bool(torch.isfinite(value).all()) for value in (*state.values(), gallery)):
-        raise WeightError(f"{weight.name} can't be used: it holds values that are not numbers.")
+    fit(network, state, weight.name)
     backend.place(network)
     codes = {style.name: gallery[number, None] for number, style in enumerate(named)}
     return LoadedStylizer(name=weight.name, sha256=sha256, backend=backend, network=network, gallery=codes)
@@ -265,7 +262,7 @@ def paint(
             lambda region: network.paint(region, code, statistics), copy, scale=1, tile=plan.tile, overlap=plan.overlap,
             align=network.network.config.multiple, out=out, report=report,
         )  # fmt: skip
-    runtime.observe_cost(network.sha256, network.backend, (time.perf_counter() - started) / plan.seen)
+    observe_cost(network.sha256, network.backend, (time.perf_counter() - started) / plan.seen)
     return replace(picture, pixels=_with_detail(out, pixels, copy, picture.depth))
 
 
@@ -305,7 +302,7 @@ class LoadedVgg:
     backend: Backend
     network: Vgg
 
-    def cost(self) -> Cost:
+    def cost(self, *, wait: bool = True) -> Cost:
         """What one step costs per working pixel on this machine; measured at the first call, which takes seconds."""
 
         def run(side: int) -> None:
@@ -313,7 +310,7 @@ class LoadedVgg:
                 gray = torch.full((1, 3, side, side), 0.5, device=self.backend.device)
                 next(gatys.painting(gray, gray, self.network, GatysOptions(steps=1)))
 
-        return runtime.measured_cost(self.sha256, self.backend, run)
+        return measured_cost(self.sha256, self.backend, run, wait=wait)
 
 
 def load_vgg() -> LoadedVgg:
@@ -520,14 +517,17 @@ def _with_detail(raw: npt.NDArray[np.uint16], pixels: Pixels, copy: Floats, dept
 
 
 def estimate(width: int, height: int, options: StylizeOptions) -> Estimate:
-    """Seconds and peak memory for a picture of this size on this machine; the first call for a model measures it."""
+    """Seconds and peak memory for a picture of this size on this machine; the first call for a model measures it.
+
+    Waits for nobody: raises NotMeasuredError where that can't be done since another job has the machine.
+    """
     if options.optimise:
-        cost = load_vgg().cost()
+        cost = load_vgg().cost(wait=False)
         across, down = _optimised_size(width, height, options)
         seen, largest, pieces = across * down * options.optimise, across * down, options.optimise
     else:
         network = load(options.model, options.precision)
-        cost = network.cost()
+        cost = network.cost(wait=False)
         plan = _plan(network, width, height, options)
         seen, largest, pieces = plan.seen, plan.largest, plan.tiles
     pixels = width * height

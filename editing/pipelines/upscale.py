@@ -7,18 +7,20 @@ colour lock, the strength dial, and the noise level told from the picture.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 import torch
 
-from editing import __version__, runtime
+from editing import __version__, messages, runtime
+from editing.costs import Cost, Estimate, measured_cost, observe_cost
 from editing.errors import EditingError, OptionError, WeightError
 from editing.networks import rrdb
 from editing.networks.denoiser import Denoiser, DenoiserConfig
@@ -27,11 +29,14 @@ from editing.pictures import tiling
 from editing.pictures.picture import Floats, Picture, Pixels, check_output_size, fill_transparent, from_float, to_float
 from editing.pipelines import noise
 from editing.report import Report, silent
-from editing.runtime import Backend, Cost, Estimate
+from editing.runtime import Backend
 from editing.weights.catalogue import Weight
 from editing.weights.files import digest
 from editing.weights.find import find_weight
-from editing.weights.load import load_network, load_state, metadata_of
+from editing.weights.load import config_of, fit, load_network, load_state, without_numbers
+
+if TYPE_CHECKING:
+    from spandrel import ModelDescriptor  # type: ignore[import-untyped]
 
 TASKS = ("upscale", "clean")  # of the weights that are used here
 _CELL = 16  # input pixels; the colour lock works on means of cells this large, so that it can't touch detail
@@ -57,6 +62,7 @@ class Upscaler:
     ramp: int  # width of the mix between tiles; 0 where the overlap covers the receptive radius
     channels: int = 3  # what the network takes: 3, or 1 and then each channel by itself
     align: int = 1  # tiles begin at multiples of this
+    whole: bool = False  # seen as a whole where memory allows: in tiles it would lose what it looks at
     denoiser: DenoiserConfig | None = None  # then run takes float32 and, as a second tensor (N,), the noise's deviation
     sigma: float = 0.0  # what a denoiser is told, of 255
 
@@ -80,10 +86,13 @@ class Upscaler:
             result = result.mean(0, keepdim=True)  # a gray picture stays gray, whatever tint the network adds
         return result.permute(1, 2, 0).cpu().numpy()
 
-    def cost(self) -> Cost:
-        """What one input pixel costs on this machine; measured at the first call, which takes seconds."""
-        return runtime.measured_cost(
-            self.sha256, self.backend, lambda side: void(self(np.full((side, side, 3), 128, np.uint8)))
+    def cost(self, *, wait: bool = True) -> Cost:
+        """What one input pixel costs on this machine; measured at the first call, which takes seconds.
+
+        ``wait`` is that of :func:`measured_cost`.
+        """
+        return measured_cost(
+            self.sha256, self.backend, lambda side: void(self(np.full((side, side, 3), 128, np.uint8))), wait=wait
         )
 
 
@@ -110,13 +119,15 @@ def load(model: str, precision: str = "auto") -> Upscaler:
         placed.place(descriptor.model)
         if descriptor.input_channels not in (1, 3) or descriptor.output_channels != descriptor.input_channels:
             raise WeightError(
-                f"The model '{weight.name}' turns {descriptor.input_channels} channels into "
-                f"{descriptor.output_channels}; only gray (1) and RGB (3) are used. Choose another model."
-            )
-        overlap, ramp = _overlap(descriptor.model)
+                messages.CHANNELS_NOT_USED, model=weight.name, inputs=descriptor.input_channels,
+                outputs=descriptor.output_channels,
+            )  # fmt: skip
+        align = _alignment(descriptor)
+        overlap, ramp = _overlap(descriptor.model, align)
         return Upscaler(
             name=weight.name, sha256=sha256, backend=placed, scale=descriptor.scale, run=descriptor,
-            overlap=overlap, ramp=ramp, channels=descriptor.input_channels,
+            overlap=overlap, ramp=ramp, channels=descriptor.input_channels, align=align,
+            whole=descriptor.tiling.name != "SUPPORTED",
         )  # fmt: skip
 
     return runtime.cached_network(sha256, backend, build)
@@ -129,23 +140,14 @@ def takes_sigma(model: str) -> bool:
 
 def _denoiser_config(weight: Weight) -> DenoiserConfig | None:
     """What a denoiser of ours is made of; None for other networks."""
-    if weight.task != "clean":
-        return None
-    try:
-        return DenoiserConfig.from_json(metadata_of(weight).get("config", ""))
-    except (ValueError, TypeError, RecursionError):
-        return None
+    config = config_of(weight) if weight.task == "clean" else None
+    return config if isinstance(config, DenoiserConfig) else None
 
 
 def _denoiser(weight: Weight, sha256: str, backend: Backend, config: DenoiserConfig) -> Upscaler:
-    try:
-        if max(config.widths) > 1024 or len(config.widths) > 6 or config.blocks > 16:
-            raise ValueError("it is larger than 1024 channels, 6 sizes or 16 blocks")  # or memory runs out
+    with without_numbers():
         network = Denoiser(config)
-        network.load_state_dict({name: value.float() for name, value in load_state(weight).items()})
-    except (ValueError, RuntimeError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise WeightError(f"{weight.name} can't be used: its weights don't fit together ({reason}).") from error
+    fit(network, load_state(weight), weight.name)
     backend.place(network)
     # Tiles see all that the result depends on; beyond 96 pixels that would be mostly surroundings, and they are mixed.
     exact = config.reach <= _FARTHEST
@@ -159,14 +161,44 @@ def _denoiser(weight: Weight, sha256: str, backend: Backend, config: DenoiserCon
 _FARTHEST = 96  # pixels round a tile of a denoiser
 
 
-def _overlap(network: torch.nn.Module) -> tuple[int, int]:
+def _alignment(descriptor: ModelDescriptor[Any]) -> int:
+    """What tiles have to be multiples of, for the network to see the same in them as in the whole.
+
+    Beside what spandrel says (it pads what is smaller): the windows of networks that attend within windows, in pixels
+    of the picture, however often they halve it before.
+    """
+    modules = list(descriptor.model.modules())
+    align: int = descriptor.size_requirements.multiple_of
+    windows = {size for module in modules for size in _windows(module)}
+    if not windows:
+        return align
+    align = math.lcm(align, *windows)
+    strides = [module.stride[0] for module in modules if isinstance(module, torch.nn.Conv2d)]
+    return align * math.prod(strides) if align * math.prod(strides) <= _WIDEST else align
+
+
+_WIDEST = 128  # pixels; tiles can't begin at multiples of more
+
+
+def _windows(module: torch.nn.Module) -> list[int]:
+    """The sides of the windows of a module's attention, under the names that spandrel's networks give them."""
+    sides: list[int] = []
+    for name in ("window_size", "split_size"):
+        value = getattr(module, name, ())
+        sides += [side for side in (value if isinstance(value, list | tuple) else (value,)) if type(side) is int]
+    return [side for side in sides if 1 < side <= _WIDEST]
+
+
+def _overlap(network: torch.nn.Module, align: int) -> tuple[int, int]:
     """Overlap and ramp in input pixels: exact where every convolution sees the input's pixels, else mixed."""
     convolutions = [module for module in network.modules() if isinstance(module, torch.nn.Conv2d)]
     if type(network).__name__ == "SRVGGNetCompact":
         # One chain: the radii add up. 4 more pixels feed the Lanczos filter of sizes other than the network's own.
         return sum(module.kernel_size[0] // 2 for module in convolutions) + 4, 0
+    if any(_windows(module) for module in network.modules()):
+        return -(-64 // align) * align, 32  # shifted windows hand on what they see from one to the next
     # RRDBNet sees 350 pixels far, but little beyond 40 matters: 60 dB to the whole picture. bf16 costs more (50 dB).
-    return 40, 16
+    return -(-40 // align) * align, 16
 
 
 def settle(
@@ -261,7 +293,7 @@ def enlarge(
     started = time.perf_counter()
     raw = run(pixels, network, 0)
     seen, _, _ = _work(network, picture.width, picture.height, tile)
-    runtime.observe_cost(network.sha256, network.backend, (time.perf_counter() - started) / seen)
+    observe_cost(network.sha256, network.backend, (time.perf_counter() - started) / seen)
     result = _finish(raw, pixels, picture.depth, options.color_lock, picture.alpha if transparent else None)
     del raw
     if result.shape[2] < picture.pixels.shape[2]:
@@ -322,14 +354,17 @@ def _mean_color(picture: Picture) -> npt.NDArray[np.float64] | None:
 
 
 def estimate(width: int, height: int, options: UpscaleOptions | None = None, *, alpha: bool = False) -> Estimate:
-    """Seconds and peak memory for a picture of this size on this machine; the first call for a model measures it."""
+    """Seconds and peak memory for a picture of this size on this machine; the first call for a model measures it.
+
+    Waits for nobody: raises NotMeasuredError where that can't be done since another job has the machine.
+    """
     options = options or UpscaleOptions()
     network = load(options.model, options.precision)
     options = settle(options, network=network)
     out_width, out_height = target_size(width, height, options, network.scale)
-    cost = network.cost()
+    cost = network.cost(wait=False)
     pixels = out_width * out_height
-    tile = _fitting(options.tile or _tile_for(network, cost, pixels), network)
+    tile = _fitting(options.tile or _tile_for(network, cost, width, height, pixels), network)
     seen, largest, tiles = _work(network, width, height, tile)
     passes = 2 if alpha and not network.denoiser else 1
     return Estimate(
@@ -362,15 +397,22 @@ def auto_tile(network: Upscaler, width: int, height: int, out_width: int, out_he
     """The side of a tile, in input pixels, for pictures of these sizes and the memory that is free now."""
     if max(width, height) <= 128:
         return 128  # one tile in any case: not worth a measurement
-    return _tile_for(network, network.cost(), out_width * out_height)
+    return _tile_for(network, network.cost(), width, height, out_width * out_height)
 
 
-def _tile_for(network: Upscaler, cost: Cost, out_pixels: int) -> int:
-    """The tile that fits into half the free memory beside the result, and keeps the whole process under 3 GB."""
+def _tile_for(network: Upscaler, cost: Cost, width: int, height: int, out_pixels: int) -> int:
+    """The tile that fits into half the free memory beside the result, and keeps the whole process under 3 GB.
+
+    Networks that are to see the picture as a whole may take more than that: all that is free by half.
+    """
     on_cpu = network.backend.device == "cpu"
     budget = runtime.free_memory(network.backend.device) / 2
     if on_cpu:
-        budget = min(budget - out_pixels * _BYTES_PER_OUTPUT_PIXEL, 1.2e9)
+        budget -= out_pixels * _BYTES_PER_OUTPUT_PIXEL
+    if network.whole and cost.bytes * width * height <= budget:
+        return -(-max(width, height) // network.align) * network.align
+    if on_cpu:
+        budget = min(budget, 1.2e9)
     # A denoiser looks far and computes little: larger tiles see less of the same twice.
     most = 1024 if network.denoiser else 320 if on_cpu else 512
     return tiling.largest_tile(budget, cost.bytes, network.overlap, most=most)

@@ -209,4 +209,4 @@ def run(options: DenoiserTrainOptions) -> None:
     task = DenoiserTask(options, sources, pick_device(options))
     learn_from(lambda step: make_noisy(sources, options, step), task, options)
     path = options.out / "denoiser.safetensors"
-    write_weights(path, task.shown.state_dict(), config=task.shown.config.to_json())
+    write_weights(path, task.shown.state_dict(), **task.shown.config.metadata())

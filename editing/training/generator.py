@@ -502,8 +502,8 @@ def descriptors(pictures: Tensor) -> Tensor:
 def export(task: GeneratorTask, path: Path) -> None:
     """Write the generator for use: fp16 weights, mean latent, directions, and what the novelty of a picture needs.
 
-    A safetensors file whose metadata has "config" (GeneratorConfig as JSON) and "novelty" (the median distance of
-    pictures never trained on to the nearest of "descriptors").
+    A safetensors file whose metadata has, beside what every weight's has, "novelty" (the median distance of pictures
+    never trained on to the nearest of "descriptors").
     """
     task.recalibrate()
     generator = Generator(task.shown.config, DIRECTIONS).eval()
@@ -522,7 +522,7 @@ def export(task: GeneratorTask, path: Path) -> None:
         distances.fill_diagonal_(torch.inf)
     novelty = f"{float(distances.min(1).values.median()):.4f}"
     tensors = {**generator.state_dict(), "descriptors": known}
-    write_weights(path, tensors, config=generator.config.to_json(), novelty=novelty)
+    write_weights(path, tensors, **generator.config.metadata(), novelty=novelty)
 
 
 def run(options: GeneratorTrainOptions) -> None:

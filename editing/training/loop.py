@@ -332,7 +332,10 @@ def _load_optimizer(optimizer: torch.optim.Optimizer, state: dict[str, Any]) -> 
 
 
 def write_weights(path: Path, tensors: Mapping[str, Tensor], **metadata: str) -> None:
-    """Write a network for use: safetensors, its numbers in fp16, whole or not at all; raises TrainingError."""
+    """Write a network for use: safetensors, its numbers in fp16, whole or not at all; raises TrainingError.
+
+    ``metadata`` has what :meth:`~editing.networks.config.Config.metadata` gives, so that it is known for what it is.
+    """
     halves = {name: x.cpu().half() if x.is_floating_point() else x.cpu() for name, x in tensors.items()}
     part = path.with_suffix(".part")
     try:

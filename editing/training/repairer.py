@@ -360,4 +360,4 @@ def run(options: RepairerTrainOptions) -> None:
     task = RepairerTask(options, sources, pick_device(options))
     learn_from(lambda step: make_faces(sources, options, step), task, options)
     path = options.out / "repairer.safetensors"
-    write_weights(path, task.shown.state_dict(), config=task.shown.config.to_json())
+    write_weights(path, task.shown.state_dict(), **task.shown.config.metadata())

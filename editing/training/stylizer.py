@@ -496,5 +496,5 @@ def run(options: StylizerTrainOptions) -> None:
     learn_from(lambda step: make_painted(sources, styles, options, step), task, options)
     write_weights(
         options.out / "stylizer.safetensors", task.shown.state_dict() | {"gallery": task.codes},
-        config=task.shown.config.to_json(), styles=json.dumps([*styles.about], ensure_ascii=False),
+        **task.shown.config.metadata(), styles=json.dumps([*styles.about], ensure_ascii=False),
     )  # fmt: skip

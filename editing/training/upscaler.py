@@ -481,4 +481,4 @@ def run(options: UpscalerTrainOptions) -> None:
     task = UpscalerTask(options, sources, exam, pick_device(options))
     learn_from(pairs.make, task, options)
     plain = task.shown.merged()
-    write_weights(options.out / "upscaler.safetensors", plain.state_dict(), config=plain.config.to_json())
+    write_weights(options.out / "upscaler.safetensors", plain.state_dict(), **plain.config.metadata())

@@ -22,10 +22,10 @@ import cv2
 import gradio as gr
 
 from editing import runtime
+from editing.costs import Estimate
 from editing.errors import EditingError, Stopped
 from editing.pictures.picture import Picture, Pixels, from_float, to_float
 from editing.pictures.write import write_picture
-from editing.runtime import Estimate
 from editing.ui.translations import language_of, say, translate
 
 log = logging.getLogger(__name__)

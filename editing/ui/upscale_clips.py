@@ -16,6 +16,7 @@ import gradio as gr
 from editing import runtime
 from editing.clips.read import VIDEO_SUFFIXES, is_clip, probe_clip
 from editing.clips.write import VIDEOS, format_of, usual_suffix
+from editing.costs import Estimate
 from editing.errors import EditingError, ImageError, Stopped
 from editing.options import ClipOptions, UpscaleOptions
 from editing.pipelines import clips, upscale
@@ -47,7 +48,7 @@ def look(path: str | None, request: gr.Request) -> Any:
     return {"path": path, "header": header}, gr.skip()
 
 
-def estimate(source: dict[str, Any], options: UpscaleOptions, language: str) -> tuple[str, runtime.Estimate]:
+def estimate(source: dict[str, Any], options: UpscaleOptions, language: str) -> tuple[str, Estimate]:
     """The line under the settings, and what it was made of."""
     header = source["header"]
     result = clips.estimate(header, ClipOptions(upscale=options))

@@ -128,7 +128,7 @@ CATALOGUE: tuple[Weight, ...] = (
         title="Fast, for damaged photographs, trained here",
         architecture="SRVGGNetCompact x4, 16 convolutions",
         licence="CC BY-NC-SA 4.0",
-        sha256="e70de60498ee5631731f675bf79fb9929fa7dffc28feb0f55fbc9ec756321038",
+        sha256="83c685fda780a3cd656f27326383603f42d9236f096be05b1cd657f5c036bc8a",
         source=Shipped("photo-fast.safetensors"),
     ),
     Weight(
@@ -137,7 +137,7 @@ CATALOGUE: tuple[Weight, ...] = (
         title="Exact, for clean pictures, trained here",
         architecture="SRVGGNetCompact x4, 16 convolutions",
         licence="CC BY-NC-SA 4.0",
-        sha256="ebdf0380d74cec0b4748d62cab8c0b05538666cd6cf18cae87200a69dae331fb",
+        sha256="5bc6042f9856f1bf1d4c0fe1917ea36aabd0be6fcf146c5229fed5a61cb2cb5a",
         source=Shipped("photo-exact.safetensors"),
     ),
     Weight(
@@ -146,7 +146,7 @@ CATALOGUE: tuple[Weight, ...] = (
         title="Denoiser, trained here",
         architecture="denoising U-Net x1, 64-96-128 channels",
         licence="CC BY-NC-SA 4.0",
-        sha256="849fcbc28e19ab2f608a10df8491c967c3f116805ba5fd276091ae4dcfe2f09c",
+        sha256="150b3beba14072e0db0beb52e50f0c9ede7c98e41b418a5a001ed6cdd3c0f026",
         source=Shipped("denoise.safetensors"),
     ),
     Weight(
@@ -155,7 +155,7 @@ CATALOGUE: tuple[Weight, ...] = (
         title="Denoiser for cameras' noise, trained here",
         architecture="denoising U-Net x1, 64-96-128 channels",
         licence="CC BY-NC-SA 4.0",
-        sha256="82059aa779dae47a95b3d241b9d4004a75daa77fedb3d6739969a341c0552ec2",
+        sha256="766e7f4511800926c537d81d71ece2810357e84f9c4f05311701167e9b27fdd6",
         source=Shipped("denoise-camera.safetensors"),
     ),
     Weight(
@@ -164,7 +164,7 @@ CATALOGUE: tuple[Weight, ...] = (
         title="Stylizer, trained here",
         architecture="stylizer, 24-48-128 channels, with its encoder",
         licence="CC BY-NC-SA 4.0",
-        sha256="5d2e6b762da395824ad3539afee8f2718f7a69b03e4b92ae983e0ac33652233b",
+        sha256="1a4776a93df15a008eb64d1b24f0444e1487526a7717df140062648519faeaf5",
         source=Shipped("stylizer.safetensors"),
     ),
     Weight(
@@ -182,7 +182,7 @@ CATALOGUE: tuple[Weight, ...] = (
         title="Faces",
         architecture="FastGAN-like generator, 64 px",
         licence="CC BY-NC-SA 4.0",
-        sha256="353f588e9a9bf503c2f714eb2792ca1e541fe53d2f4d91c479f0348ed427c185",
+        sha256="5012cd3f36f21a27982caf151be28c9656ab5c51b42dfd87cfc6ccfc1533a16c",
         source=Shipped("faces.safetensors"),
     ),
     Weight(
@@ -218,7 +218,7 @@ CATALOGUE: tuple[Weight, ...] = (
         title="Trained here",
         architecture="repairing U-Net, 256 px",
         licence="CC BY-NC-SA 4.0",
-        sha256="c95143e41720a648455e45d201879e7dbef6ad088b81d144872e583774761655",
+        sha256="45b083c83090be9c5be7f515d7ff2e824dc56168bd5a5c367ca6aca8b4599ba0",
         source=Shipped("repairer.safetensors"),
     ),
     Weight(

@@ -13,7 +13,6 @@ trust: what it gives is checked by its sha256.
 from __future__ import annotations
 
 import errno
-import hashlib
 import http.client
 import os
 import re
@@ -24,15 +23,18 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
-from email.message import Message
+from email.message import Message as Headers
 from pathlib import Path
 from typing import IO
 from urllib.parse import urlsplit
 
 from filelock import FileLock, Timeout
 
+from editing import messages
 from editing.errors import WeightError
+from editing.messages import Message, tell
 from editing.report import Report, silent
+from editing.settings import sha256_of
 
 TIMEOUT = 30.0  # seconds without a byte
 PAUSES = (0.5, 1.0, 2.0)  # seconds before each new try
@@ -40,15 +42,6 @@ REPORT_EVERY = 0.1  # seconds
 CHUNK = 1 << 18  # bytes
 TRANSIENT = (408, 425, 429, 500, 502, 503, 504)
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-
-
-def sha256_of(path: Path) -> str:
-    """The sha256 of a file's bytes, in hexadecimal; OSError when it can't be read."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(1 << 20):
-            digest.update(chunk)
-    return digest.hexdigest()
 
 
 def download(url: str, target: Path, sha256: str, report: Report = silent) -> Path:
@@ -70,24 +63,20 @@ def download(url: str, target: Path, sha256: str, report: Report = silent) -> Pa
             part.replace(target)
             _validator(part).unlink(missing_ok=True)
     except OSError as error:
-        # Errors of the network are _CutOffError by now: what is left comes from the disk.
-        reason = error.strerror or str(error) or type(error).__name__
+        # Errors of the network are _CutOffError by now: what is left comes from the disk, or brings a Message.
+        reason: object = error.strerror or str(error) or type(error).__name__
         if error.errno in NO_ROOM:
             # A full disk hurts everything else on the machine: give the space back.
             _drop(part)
-            raise WeightError(
-                f"There is no room for {target.name} in {target.parent} ({reason}); what had arrived is deleted. "
-                "Free some space, or name a folder on another disk in ATELIER_CACHE, and fetch it again."
-            ) from error
+            raise WeightError(messages.DOWNLOAD_NO_ROOM, name=target.name, folder=target.parent, why=reason) from error
         raise WeightError(
-            f"{target.name} can't be written into {target.parent} ({reason}). Name a folder that can be written in "
-            f"ATELIER_CACHE, or get {url} yourself and put it into a folder named by ATELIER_WEIGHTS."
+            messages.DOWNLOAD_NOT_WRITTEN, name=target.name, folder=target.parent, why=reason, url=url
         ) from error
     report(1, 1, f"{target.name} is complete")
     return target
 
 
-class _CutOffError(Exception):
+class _CutOffError(WeightError):
     """The transfer failed in a way that another try may mend; the message says how."""
 
 
@@ -95,10 +84,10 @@ class _Redirect(urllib.request.HTTPRedirectHandler):
     """Follows no redirect from https to a scheme without encryption."""
 
     def redirect_request(
-        self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str, headers: Message, newurl: str
+        self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str, headers: Headers, newurl: str
     ) -> urllib.request.Request | None:
         if req.type == "https" and not _secure(newurl):
-            raise urllib.error.URLError(f"it redirects to {newurl.split('?')[0]}, which is not https")
+            raise urllib.error.URLError(_CutOffError(messages.REDIRECTS, url=newurl.split("?")[0]))
         return super().redirect_request(req, fp, code, msg, headers, newurl)  # type: ignore[arg-type]
 
 
@@ -112,12 +101,10 @@ def _address(url: str) -> str:
     mirror = os.environ.get("ATELIER_MIRROR", "").strip()
     if not mirror:
         if not _secure(url):
-            raise WeightError(f"{url} is not fetched: only https addresses are.")
+            raise WeightError(messages.NOT_HTTPS, url=url)
         return url
     if urlsplit(mirror).scheme not in ("https", "http") or not urlsplit(mirror).hostname:
-        raise WeightError(
-            f"ATELIER_MIRROR is {mirror!r}. Wanted: an address such as https://mirror.example/, or nothing."
-        )
+        raise WeightError(messages.NOT_A_MIRROR, mirror=mirror)
     if "{path}" in mirror:
         return mirror.replace("{path}", urlsplit(url).path.lstrip("/"))
     return f"{mirror.rstrip('/')}/{url}"
@@ -134,7 +121,7 @@ def _locked(target: Path, report: Report) -> Iterator[None]:
         except Timeout:
             report(0, 0, f"waiting for another process that is fetching {target.name}")
         except NotImplementedError as error:  # what filelock makes of a file system without locks
-            raise OSError(errno.ENOTSUP, "its file system has no locks") from error
+            raise OSError(errno.ENOTSUP, tell(messages.NO_LOCKS)) from error
     try:
         yield
     finally:
@@ -154,10 +141,9 @@ def _fill(address: str, url: str, part: Path, target: Path, sha256: str, report:
         size = _size(part)
         _drop(part)
         raise WeightError(
-            f"{address} gave {size} bytes that are not {target.name}: sha256 expected {sha256}, got {got}. They are "
-            "deleted. A proxy or mirror may have answered with a page of its own: try again without it, or "
-            f"{_by_hand(url, target)}"
-        )
+            messages.OTHER_BYTES, address=address, size=size, name=target.name, expected=sha256, got=got,
+            by_hand=_by_hand(url, target),
+        )  # fmt: skip
 
 
 def _transfer_with_retries(address: str, url: str, part: Path, target: Path, report: Report) -> bool:
@@ -172,13 +158,11 @@ def _transfer_with_retries(address: str, url: str, part: Path, target: Path, rep
             pause = next(pauses, None)
             if pause is None:
                 kept = _size(part)
-                advice = "Check the network (HTTPS_PROXY, ATELIER_MIRROR) and try again"
-                if kept:
-                    advice = f"The {kept} bytes that have arrived are kept: fetch it again to go on from there"
+                advice = tell(messages.BYTES_KEPT, bytes=kept) if kept else tell(messages.CHECK_NETWORK)
                 raise WeightError(
-                    f"{target.name} could not be fetched from {address}{_proxy(address)}: {error}. "
-                    f"{advice}, or {_by_hand(url, target)}"
-                ) from error
+                    messages.NOT_FETCHED, name=target.name, address=address, proxy=_proxy(address), why=error.message,
+                    advice=advice, by_hand=_by_hand(url, target),
+                ) from error  # fmt: skip
             report(0, 0, f"{error}; trying again in {pause:g} s")
         time.sleep(pause)
 
@@ -201,7 +185,7 @@ def _transfer(address: str, url: str, part: Path, target: Path, report: Report) 
             sent = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", response.headers.get("Content-Range", "").strip())
             if not sent or int(sent[1]) != have:
                 _drop(part)
-                raise _CutOffError("the server sent another piece than the one asked for")
+                raise _CutOffError(messages.ANOTHER_PIECE)
             done, total = have, 0 if sent[2] == "*" else int(sent[2])
         else:
             length = response.headers.get("Content-Length", "")
@@ -209,7 +193,7 @@ def _transfer(address: str, url: str, part: Path, target: Path, report: Report) 
         _keep_validator(response, validator)
         free = shutil.disk_usage(part.parent).free
         if total - done > free:
-            raise OSError(errno.ENOSPC, f"{total - done} bytes are missing and {free} are free")
+            raise OSError(errno.ENOSPC, tell(messages.BYTES_MISSING, missing=total - done, free=free))
         reported = 0.0
         with part.open("ab" if done else "wb", buffering=0) as file:
             for chunk in _chunks(response):
@@ -221,7 +205,7 @@ def _transfer(address: str, url: str, part: Path, target: Path, report: Report) 
                     report(done, total, f"fetching {target.name}")
             os.fsync(file.fileno())
     if total and done != total:
-        raise _CutOffError(f"the transfer stopped at {done} of {total} bytes")
+        raise _CutOffError(messages.STOPPED_AT, done=done, total=total)
 
 
 def _open(request: urllib.request.Request, url: str, target: Path, have: int) -> http.client.HTTPResponse | None:
@@ -242,26 +226,28 @@ def _open(request: urllib.request.Request, url: str, target: Path, have: int) ->
         error.close()
         if error.code == 416 and have:
             return None  # the part is whole, or too long: its sha256 tells
-        said = f"the server answered {error.code} {error.reason}"
+        said = tell(messages.SERVER_ANSWERED, code=error.code, reason=error.reason)
         if error.code in TRANSIENT:
             raise _CutOffError(said) from error
-        where = "ATELIER_MIRROR may lack it: try without" if os.environ.get("ATELIER_MIRROR") else "It may have moved"
+        advice = messages.MIRROR_MAY_LACK if os.environ.get("ATELIER_MIRROR") else messages.MAY_HAVE_MOVED
         raise WeightError(
-            f"{target.name} could not be fetched from {request.full_url}: {said}. {where}, or {_by_hand(url, target)}"
-        ) from error
+            messages.NOT_FETCHED, name=target.name, address=request.full_url, proxy="", why=said, advice=advice,
+            by_hand=_by_hand(url, target),
+        ) from error  # fmt: skip
     except urllib.error.URLError as error:
         if isinstance(error.reason, ssl.SSLCertVerificationError):
             raise WeightError(
-                f"{request.full_url} is not trusted: {error.reason.verify_message}. Where a proxy signs with a "
-                f"certificate of its own, name that one in SSL_CERT_FILE; or {_by_hand(url, target)}"
-            ) from error
-        raise _CutOffError(f"it can't be reached ({error.reason})") from error
+                messages.NOT_TRUSTED, url=request.full_url, why=error.reason.verify_message,
+                by_hand=_by_hand(url, target),
+            ) from error  # fmt: skip
+        why = error.reason.message if isinstance(error.reason, _CutOffError) else error.reason
+        raise _CutOffError(messages.CANT_BE_REACHED, why=why) from error
     except (
         OSError,
         ValueError,
         http.client.HTTPException,
     ) as error:  # ValueError: a proxy or mirror that is no address
-        raise _CutOffError(f"it can't be reached ({error or type(error).__name__})") from error
+        raise _CutOffError(messages.CANT_BE_REACHED, why=str(error) or type(error).__name__) from error
 
 
 def _chunks(response: http.client.HTTPResponse) -> Iterator[bytes]:
@@ -270,9 +256,9 @@ def _chunks(response: http.client.HTTPResponse) -> Iterator[bytes]:
         try:
             chunk = response.read1(CHUNK)
         except TimeoutError as error:
-            raise _CutOffError(f"nothing has arrived for {TIMEOUT:g} seconds") from error
+            raise _CutOffError(messages.NOTHING_ARRIVED, seconds=TIMEOUT) from error
         except (OSError, http.client.HTTPException) as error:
-            raise _CutOffError(f"the connection broke ({error or type(error).__name__})") from error
+            raise _CutOffError(messages.CONNECTION_BROKE, why=str(error) or type(error).__name__) from error
         if not chunk:
             return
         yield chunk
@@ -308,14 +294,14 @@ def _drop(part: Path) -> None:
     _validator(part).unlink(missing_ok=True)
 
 
-def _proxy(address: str) -> str:
+def _proxy(address: str) -> Message | str:
     """The proxy in use, for messages, without the password that its address may hold."""
     parts = urlsplit(address)
     proxy = urllib.request.getproxies().get(parts.scheme)
     if not proxy or urllib.request.proxy_bypass(parts.hostname or ""):
         return ""
-    return f" through the proxy {proxy.rpartition('@')[2]}"
+    return tell(messages.THROUGH_PROXY, proxy=proxy.rpartition("@")[2])
 
 
-def _by_hand(url: str, target: Path) -> str:
-    return f"get {url} on another machine and put it into {target.parent}, or into a folder named by ATELIER_WEIGHTS."
+def _by_hand(url: str, target: Path) -> Message:
+    return tell(messages.GET_BY_HAND, url=url, folder=target.parent)

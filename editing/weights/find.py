@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import functools
-import json
-import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from editing import messages
 from editing.errors import WeightError
+from editing.messages import Message, tell
 from editing.report import Report, silent
+from editing.settings import weight_folders
 from editing.weights import ncnn
 from editing.weights.catalogue import CATALOGUE, Download, Local, Weight
 from editing.weights.download import download
 from editing.weights.files import (
     file_name,
-    folders,
     hashed,
     how_to_get,
     is_file,
@@ -26,7 +26,16 @@ from editing.weights.files import (
     stamp_of,
     verify,
 )
-from editing.weights.load import SUFFIXES, UNKNOWN, metadata, read_state, register_more, short
+from editing.weights.load import (
+    SUFFIXES,
+    metadata,
+    read_config,
+    read_state,
+    register_more,
+    short,
+    unusable,
+    without_numbers,
+)
 
 
 @dataclass(frozen=True)
@@ -34,7 +43,15 @@ class Problem:
     """A file or folder of ``ATELIER_WEIGHTS`` that can't be used, and why."""
 
     path: Path
-    reason: str
+    reason: Message
+
+    def __str__(self) -> str:
+        return str(self.message)
+
+    @property
+    def message(self) -> Message:
+        """What to tell people: which file, and why."""
+        return unusable(self.path, self.reason).message
 
 
 State = Literal["ready", "not fetched", "missing"]
@@ -50,13 +67,13 @@ class Row:
     architecture: str
     licence: str
     state: State
-    where: str
+    where: Path | Message
 
 
-# PyTorch keeps the device of a "with" in a global: two threads in there at once could leave "meta" behind.
-_building_on_meta = threading.Lock()
 # spandrel's purposes in the words of the tabs; a network that enlarges by 1 (denoising, sharpening) is "clean".
 _TASKS = {"SR": "upscale", "FaceSR": "restore", "Inpainting": "inpaint", "Restoration": "clean"}
+# The networks trained here; the enlarger ("compact") is not among them, since spandrel reads it as any other.
+_OWN_TASKS = {"denoiser": "clean", "generator": "generate", "repairer": "restore", "stylizer": "stylize"}
 
 
 def weights_for(*tasks: str) -> list[Weight]:
@@ -87,18 +104,21 @@ def find_weight(name: str, *tasks: str, paths: bool = True) -> Weight:
         weight = next((weight for weight in found if weight.name == file), None)
         problem = next((problem for problem in broken if problem.path.name in (name, file)), None)
         if weight is None and problem is not None:
-            raise WeightError(f"{problem.path} can't be used: {problem.reason}")
+            raise WeightError(problem.message)
         path = Path(name)
         if weight is None and paths and is_file(path):
             recognised = _recognise(path)
-            if isinstance(recognised, str):
-                raise WeightError(f"{path} can't be used: {recognised}")
+            if isinstance(recognised, Message):
+                raise unusable(path, recognised)
             weight = recognised
     if weight is None or (tasks and weight.task not in tasks):
-        what = f"weight called {name!r}" if weight is None else f"weight for {'/'.join(tasks)!r} called {name!r}"
-        choices = ", ".join(weight.name for weight in weights_for(*tasks)) or "none"
-        also = ", or the path of a file" if paths else ""
-        raise WeightError(f"There is no {what}. Choices: {choices}{also}.")
+        what = tell(messages.WEIGHT_CALLED, name=name)
+        if weight is not None:
+            what = tell(messages.WEIGHT_FOR, tasks="/".join(tasks), name=name)
+        choices: object = ", ".join(weight.name for weight in weights_for(*tasks)) or messages.NO_WEIGHTS
+        if paths:
+            choices = tell(messages.OR_A_WEIGHTS_PATH, choices=choices)
+        raise WeightError(messages.NO_WEIGHT, what=what, choices=choices)
     return weight
 
 
@@ -112,7 +132,7 @@ def _row(weight: Weight) -> Row:
         architecture=weight.architecture,
         licence=weight.licence,
         state=state,
-        where=str(path) if path else how_to_get(weight),
+        where=path or how_to_get(weight),
     )
 
 
@@ -121,11 +141,12 @@ def _scan() -> tuple[list[Weight], list[Problem]]:
     found: dict[str, Weight] = {}
     broken: list[Problem] = []
     fetched = {file_name(weight.source.url) for weight in CATALOGUE if isinstance(weight.source, Download)}
-    for folder in folders():
+    for folder in weight_folders():
         try:
             files = sorted(path for path in folder.iterdir() if is_file(path))
         except OSError as error:
-            broken.append(Problem(folder, f"this folder of ATELIER_WEIGHTS can't be read: {error.strerror or error}."))
+            reason = tell(messages.FOLDER_CANT_BE_READ, why=error.strerror or error)
+            broken.append(Problem(folder, reason))
             continue
         for path in files:
             # A pair is listed as its .bin; files of the catalogue are found under their own names.
@@ -134,16 +155,16 @@ def _scan() -> tuple[list[Weight], list[Problem]]:
             if not wanted or path.name.startswith(".") or path.name in fetched:
                 continue
             weight = _recognise(path)
-            if isinstance(weight, str):
+            if isinstance(weight, Message):
                 broken.append(Problem(path, weight))
             elif path.name in found:
-                broken.append(Problem(path, f"{present(found[path.name])} has the same name and comes first."))
+                broken.append(Problem(path, tell(messages.COMES_FIRST, path=present(found[path.name]))))
             else:
                 found[path.name] = weight
     return list(found.values()), broken
 
 
-def _recognise(path: Path) -> Weight | str:
+def _recognise(path: Path) -> Weight | Message:
     """The weight that this file is, or why it can't be used; remembered until the file changes."""
     if path.suffix == ".param":
         path = path.with_suffix(".bin")
@@ -152,16 +173,16 @@ def _recognise(path: Path) -> Weight | str:
         return _recognised(path, (*stamp_of(path), *stamp_of(param)))
     except OSError as error:
         if path.suffix == ".bin":
-            return f"an ncnn network is two files, {path.stem}.param and {path.stem}.bin: put both there."
-        return f"it can't be read: {error.strerror or error}."
+            return tell(messages.NCNN_IS_TWO_FILES, stem=path.stem)
+        return tell(messages.IT_CANT_BE_READ, why=error.strerror or error)
 
 
 @functools.lru_cache(maxsize=1024)
-def _recognised(path: Path, stamp: tuple[int, ...]) -> Weight | str:
+def _recognised(path: Path, stamp: tuple[int, ...]) -> Weight | Message:
     try:
         task, architecture = _describe_pair(path) if path.suffix == ".bin" else _describe_file(path)
     except WeightError as error:
-        return str(error)
+        return error.message
     return Weight(
         name=path.name,
         task=task,
@@ -185,17 +206,15 @@ def _describe_pair(path: Path) -> tuple[str, str]:
 
 def _describe_file(path: Path) -> tuple[str, str]:
     """Task and architecture by the names and shapes of the arrays: the numbers themselves stay on the disk."""
-    texts = metadata(path)
-    known = (_describe_generator, _describe_denoiser, _describe_stylizer, _describe_repairer)
-    if ours := next(filter(None, (describe(texts) for describe in known)), None):
-        return ours
-    import torch
+    config = read_config(metadata(path))
+    if config is not None and config.network in _OWN_TASKS:
+        return _OWN_TASKS[config.network], str(config)
     from spandrel import MAIN_REGISTRY, UnsupportedModelError  # type: ignore[import-untyped]
 
     register_more()
     try:
         try:
-            with _building_on_meta, torch.device("meta"):
+            with without_numbers():
                 network = MAIN_REGISTRY.load(read_state(path, shapes_only=True))
         except (WeightError, UnsupportedModelError):
             raise
@@ -205,57 +224,10 @@ def _describe_file(path: Path) -> tuple[str, str]:
     except WeightError:
         raise
     except UnsupportedModelError as error:
-        raise WeightError(UNKNOWN) from error
+        raise WeightError(messages.UNKNOWN_ARCHITECTURE) from error
     except Exception as error:
-        raise WeightError(f"its weights don't fit together ({short(error)}).") from error
+        raise WeightError(messages.WEIGHTS_DONT_FIT, why=short(error)) from error
     return _TASKS.get(network.purpose, "other"), f"{network.architecture.name} x{network.scale}"
-
-
-def _describe_generator(texts: dict[str, str]) -> tuple[str, str] | None:
-    """Task and architecture of a generator that ``train generator`` wrote: the "config" beside its tensors tells."""
-    try:
-        config = json.loads(texts.get("config", ""))
-    except (ValueError, RecursionError):
-        return None
-    if not isinstance(config, dict) or not {"size", "latent", "style"} <= set(config):
-        return None
-    return "generate", f"FastGAN-like generator, {str(config['size'])[:8]} px"
-
-
-def _describe_stylizer(texts: dict[str, str]) -> tuple[str, str] | None:
-    """Task and architecture of a stylizer that ``train stylizer`` wrote."""
-    try:
-        config = json.loads(texts.get("config", ""))
-    except (ValueError, RecursionError):
-        return None
-    if not isinstance(config, dict) or not {"widths", "code", "encoder"} <= set(config):
-        return None
-    return "stylize", "stylizer"
-
-
-def _describe_denoiser(texts: dict[str, str]) -> tuple[str, str] | None:
-    """Task and architecture of a denoiser that ``train denoiser`` wrote."""
-    from editing.networks.denoiser import DenoiserConfig
-
-    try:
-        config = DenoiserConfig.from_json(texts.get("config", ""))
-    except (ValueError, TypeError, RecursionError):
-        return None
-    widths = "-".join(str(width) for width in config.widths)[:40]
-    return "clean", f"denoising U-Net x1, {widths} channels"
-
-
-def _describe_repairer(texts: dict[str, str]) -> tuple[str, str] | None:
-    """Task and architecture of a repairer that ``train repairer`` wrote."""
-    from editing.networks.repairer import RepairerConfig
-
-    try:
-        config = RepairerConfig.from_json(texts.get("config", ""))
-    except (ValueError, TypeError, RecursionError):
-        return None
-    if '"coming"' not in texts["config"]:  # another network may have widths, too
-        return None
-    return "restore", f"repairing U-Net, {config.size} px"
 
 
 def fetch_weight(name: str, report: Report = silent) -> Path:

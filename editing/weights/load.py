@@ -8,11 +8,16 @@ from __future__ import annotations
 import importlib.util
 import pickle
 import re
+import threading
 import zipfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from editing import messages
 from editing.errors import WeightError
+from editing.messages import Message, Text, tell
 from editing.weights import ncnn, torchscript
 from editing.weights.catalogue import Weight
 from editing.weights.files import digest, present
@@ -21,12 +26,13 @@ if TYPE_CHECKING:
     import torch
     from spandrel import ModelDescriptor  # type: ignore[import-untyped]
 
+    from editing.networks.config import Config
 
 SUFFIXES = (".pth", ".pt", ".ckpt", ".safetensors")
-UNKNOWN = "its architecture is none that spandrel knows."
-
 # Where checkpoints keep their state dict; the averaged weights come first, as in Real-ESRGAN's own loading.
 _WRAPPERS = ("params_ema", "params-ema", "params", "model_state_dict", "state_dict", "model", "net")
+# PyTorch keeps the device of a "with" in a global: two threads in there at once could leave "meta" behind.
+_building_on_meta = threading.Lock()
 
 
 def load_state(weight: Weight) -> dict[str, torch.Tensor]:
@@ -41,7 +47,7 @@ def load_state(weight: Weight) -> dict[str, torch.Tensor]:
         known_program = weight.sha256 is not None and torchscript.is_archive(path)
         return torchscript.read(path) if known_program else read_state(path)
     except WeightError as error:
-        raise WeightError(f"{path} can't be used: {error}") from error
+        raise unusable(path, error) from error
 
 
 def metadata_of(weight: Weight) -> dict[str, str]:
@@ -51,7 +57,80 @@ def metadata_of(weight: Weight) -> dict[str, str]:
     try:
         return metadata(path)
     except WeightError as error:
-        raise WeightError(f"{path} can't be used: {error}") from error
+        raise unusable(path, error) from error
+
+
+def config_of(weight: Weight) -> Config | None:
+    """What the weight's network is made of, where that is one of :mod:`editing.networks`; None for any other.
+
+    Raises WeightError.
+    """
+    texts = metadata_of(weight)
+    try:
+        return read_config(texts)
+    except WeightError as error:
+        raise unusable(weight.name, error) from error
+
+
+def read_config(texts: Mapping[str, str]) -> Config | None:
+    """The configuration in a file's metadata, of the kind that its "network" names; None where it names none of ours.
+
+    Files from before there was "network" have it in "config" alone, whole: no two kinds have the same fields. Raises
+    WeightError for a configuration that is damaged, or larger than any that is used.
+    """
+    from editing.networks.compact import CompactConfig
+    from editing.networks.denoiser import DenoiserConfig
+    from editing.networks.generator import GeneratorConfig
+    from editing.networks.repairer import RepairerConfig
+    from editing.networks.stylizer import StylizerConfig
+
+    kinds = (CompactConfig, DenoiserConfig, GeneratorConfig, RepairerConfig, StylizerConfig)
+    text = texts.get("config", "")
+    if "network" not in texts:
+        for kind in kinds:
+            with suppress(ValueError):
+                config = kind.from_json(text)
+                if config.to_json() == text:
+                    return config
+        return None
+    try:
+        return next((kind.from_json(text) for kind in kinds if kind.network == texts["network"]), None)
+    except ValueError as error:
+        raise WeightError(messages.NOT_A_WHOLE_NETWORK, network=texts["network"], why=short(error)) from error
+
+
+@contextmanager
+def without_numbers() -> Iterator[None]:
+    """Networks that are built in the block have shapes, but take no memory; :func:`fit` gives them their numbers."""
+    import torch
+
+    with _building_on_meta, torch.device("meta"):
+        yield
+
+
+def fit(network: torch.nn.Module, state: Mapping[str, torch.Tensor], name: str) -> None:
+    """Give a network the weights of a state dict, in its own number format.
+
+    Raises WeightError, with the weight's ``name``, when names or shapes differ or values are no finite numbers.
+    """
+    import torch
+
+    own = network.state_dict()
+    try:
+        state = {key.removeprefix("module."): value for key, value in state.items()}
+        state = {key: value.to(own[key].dtype) if key in own else value for key, value in state.items()}
+        network.load_state_dict(state, assign=True)
+        finite = all(bool(torch.isfinite(value).all()) for value in state.values())
+    except (RuntimeError, AttributeError) as error:
+        raise unusable(name, tell(messages.WEIGHTS_DONT_FIT, why=short(error))) from error
+    if not finite:
+        raise unusable(name, messages.WEIGHT_NOT_NUMBERS)
+
+
+def unusable(name: object, reason: WeightError | Message | Text) -> WeightError:
+    """What to raise for the weight ``name`` (or its path)."""
+    reason = reason.message if isinstance(reason, WeightError) else reason
+    return WeightError(messages.WEIGHT_UNUSABLE, name=name, reason=reason)
 
 
 def load_network(weight: Weight) -> ModelDescriptor[Any]:
@@ -68,13 +147,10 @@ def load_network(weight: Weight) -> ModelDescriptor[Any]:
         network = MAIN_REGISTRY.load(state)
     except UnsupportedModelError as error:
         if weight.name == "codeformer":
-            raise WeightError(
-                "CodeFormer's network is in a package of its own, since its licence forbids commercial use. "
-                "Run: pip install spandrel_extra_arches"
-            ) from error
-        raise WeightError(f"{weight.name} can't be used: {UNKNOWN}") from error
+            raise WeightError(messages.CODEFORMER_EXTRA) from error
+        raise unusable(weight.name, messages.UNKNOWN_ARCHITECTURE) from error
     except Exception as error:
-        raise WeightError(f"{weight.name} can't be used: its weights don't fit together ({short(error)}).") from error
+        raise unusable(weight.name, tell(messages.WEIGHTS_DONT_FIT, why=short(error))) from error
     network.eval()
     network.model.requires_grad_(False)
     return network
@@ -137,25 +213,20 @@ def _unwrapped(data: object) -> dict[str, torch.Tensor]:
     if isinstance(data, dict):
         data = next((data[key] for key in _WRAPPERS if isinstance(data.get(key), dict)), data)
     if not isinstance(data, dict) or not any(isinstance(value, torch.Tensor) for value in data.values()):
-        raise WeightError(
-            "there is no state dict in it. Wanted: a file of plain weights, not a training's other files."
-        )
+        raise WeightError(messages.NO_STATE_DICT)
     return data
 
 
-def _why_unreadable(path: Path, error: Exception) -> str:
+def _why_unreadable(path: Path, error: Exception) -> Message:
     """A reason in plain words; PyTorch's own message advises ``weights_only=False``, which is just what must not be."""
     if isinstance(error, PermissionError | FileNotFoundError):
-        return f"it can't be read: {error.strerror}."
+        return tell(messages.IT_CANT_BE_READ, why=error.strerror)
     if isinstance(error, pickle.UnpicklingError) and (named := re.search(r"GLOBAL (\S+)", str(error))):
-        return (
-            f"it is refused: it names code to run while it is loaded ({named[1]}), which may do anything to this "
-            "machine. Ask its maker for the weights alone, best as .safetensors."
-        )
+        return tell(messages.NAMES_CODE, what=named[1])
     if zipfile.is_zipfile(path) and "TorchScript" in str(error):
-        return "it is a TorchScript program. Wanted: the weights alone, as .safetensors or .pth."
-    details = "" if isinstance(error, pickle.UnpicklingError) else f" ({short(error)})"
-    return f"it is damaged, cut off, or no file of weights{details}."
+        return tell(messages.TORCHSCRIPT_PROGRAM)
+    details = "" if isinstance(error, pickle.UnpicklingError) else tell(messages.IN_BRACKETS, what=short(error))
+    return tell(messages.NO_WEIGHTS_FILE, details=details)
 
 
 def short(error: Exception) -> str:

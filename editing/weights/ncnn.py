@@ -12,11 +12,13 @@ loaded into, so that a lookalike (another slope, another wiring) is refused and 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from editing import messages
 from editing.errors import WeightError
 
 if TYPE_CHECKING:
@@ -76,7 +78,7 @@ class _Layer:
     def number(self, key: int, default: float = 0) -> float:
         value = self.params.get(key, default)
         if isinstance(value, tuple):
-            raise ValueError(f"a {self.kind} layer has a list where a number is wanted (key {key})")
+            raise WeightError(messages.NCNN_LIST, kind=self.kind, key=key)
         return value
 
 
@@ -112,17 +114,15 @@ def describe(param: Path) -> Network:
     """The network in a ``.param`` file, from that small file alone; WeightError when it can't be used."""
     try:
         if param.stat().st_size > MAX_PARAM_BYTES:
-            raise ValueError(f"it is larger than any network's description ({MAX_PARAM_BYTES} bytes)")
+            raise WeightError(messages.NCNN_TOO_LARGE, bytes=MAX_PARAM_BYTES)
         layers = _parse(param.read_text(encoding="utf-8"))
         return _recognise(layers)
     except OSError as error:
-        raise WeightError(f"{param} can't be read: {error.strerror or error}.") from error
-    except ValueError as error:  # UnicodeDecodeError is one
-        reason = "it is no text" if isinstance(error, UnicodeDecodeError) else str(error)
-        raise WeightError(
-            f"{param} is not an ncnn network that can be used: {reason}. "
-            "Wanted: a .param of RRDBNet (ESRGAN) or SRVGGNetCompact, as ncnn's converters write it."
-        ) from error
+        raise WeightError(messages.WEIGHT_UNREADABLE, path=param, why=error.strerror or error) from error
+    except UnicodeDecodeError as error:
+        raise WeightError(messages.NOT_NCNN, path=param, reason=messages.NCNN_NO_TEXT) from error
+    except WeightError as error:
+        raise WeightError(messages.NOT_NCNN, path=param, reason=error.message) from error
 
 
 def check_size(network: Network, weights: Path) -> None:
@@ -130,13 +130,13 @@ def check_size(network: Network, weights: Path) -> None:
     try:
         size = weights.stat().st_size
     except OSError as error:
-        raise WeightError(f"{weights} can't be read: {error.strerror or error}.") from error
+        raise WeightError(messages.WEIGHT_UNREADABLE, path=weights, why=error.strerror or error) from error
     smallest, largest = network.bin_bytes
     if not smallest <= size <= largest:
         raise WeightError(
-            f"{weights} does not belong to its .param, or is cut off: it has {size} bytes, "
-            f"the {network.architecture} described takes {smallest} (fp16) to {largest} (fp32). Get both files again."
-        )
+            messages.NCNN_BIN_SIZE, path=weights, size=size, architecture=network.architecture, smallest=smallest,
+            largest=largest,
+        )  # fmt: skip
 
 
 def read(param: Path, weights: Path) -> dict[str, torch.Tensor]:
@@ -160,21 +160,16 @@ def read(param: Path, weights: Path) -> dict[str, torch.Tensor]:
             if flag == FLOAT16:
                 kind, size = "<f2", _align(2 * array.count)
             elif flag not in FLOAT32:
-                raise WeightError(
-                    f"{weights}: {array.name} is stored in a way that is not read here (flag 0x{flag:08x}: int8, "
-                    "quantized, or a damaged file). Wanted: fp16 or fp32 weights."
-                )
+                raise WeightError(messages.NCNN_FLAG, path=weights, array=array.name, flag=flag)
         if offset + size > len(data):
-            raise WeightError(f"{weights} ends within {array.name}: it is cut off. Get the file again.")
+            raise WeightError(messages.NCNN_ENDS, path=weights, array=array.name)
         values = np.frombuffer(data, kind, array.count, offset).astype(np.float32)
         if not np.isfinite(values).all():
-            raise WeightError(f"{weights} is damaged: {array.name} has values that are no numbers. Get the file again.")
+            raise WeightError(messages.NCNN_NOT_NUMBERS, path=weights, array=array.name)
         state[array.name] = torch.from_numpy(values.reshape(array.shape))
         offset += size
     if offset != len(data):
-        raise WeightError(
-            f"{weights} does not belong to its .param: {len(data) - offset} bytes are left over. Get both files again."
-        )
+        raise WeightError(messages.NCNN_LEFT_OVER, path=weights, bytes=len(data) - offset)
     return state
 
 
@@ -185,16 +180,16 @@ def _align(size: int) -> int:
 def _parse(text: str) -> list[_Layer]:
     lines = [line for line in text.splitlines() if line.strip()]
     if not lines or lines[0].strip() != MAGIC:
-        raise ValueError(f"its first line is not ncnn's {MAGIC}")
+        raise WeightError(messages.NCNN_MAGIC, magic=MAGIC)
     counts = lines[1].split() if len(lines) > 1 else []
-    if len(counts) != 2 or not all(count.isdecimal() for count in counts):
-        raise ValueError("its second line is not the number of layers and of blobs")
+    if len(counts) != 2 or not all(re.fullmatch("[0-9]{1,9}", count) for count in counts):
+        raise WeightError(messages.NCNN_COUNTS)
     layers = [_layer(line) for line in lines[2:]]
     blobs = [blob for layer in layers for blob in layer.outputs]
     if len(layers) != int(counts[0]):
-        raise ValueError(f"it announces {counts[0]} layers and has {len(layers)}")
+        raise WeightError(messages.NCNN_LAYERS, announced=counts[0], count=len(layers))
     if len(blobs) != int(counts[1]) or len(set(blobs)) != len(blobs):
-        raise ValueError(f"it announces {counts[1]} blobs and has {len(set(blobs))}")
+        raise WeightError(messages.NCNN_BLOBS, announced=counts[1], count=len(set(blobs)))
     return layers
 
 
@@ -209,7 +204,7 @@ def _layer(line: str) -> _Layer:
             raise ValueError
         params = dict(_param(field) for field in rest)
     except (ValueError, IndexError):
-        raise ValueError(f"this line can't be read: {line.strip()[:100]!r}") from None
+        raise WeightError(messages.NCNN_LINE, line=line.strip()[:100]) from None
     return _Layer(fields[0], tuple(blobs[:inputs]), tuple(blobs[inputs:]), params)
 
 
@@ -233,31 +228,31 @@ def _finite(text: str) -> float:
 
 
 def _recognise(layers: list[_Layer]) -> Network:
-    """The network of this graph; ValueError when it is neither of the two architectures, down to the last constant."""
+    """The network of this graph; WeightError when it is neither of the two architectures, down to the last constant."""
     convolutions = [_convolution(layer) for layer in layers if layer.kind == "Convolution"]
     slopes = [int(layer.number(0)) for layer in layers if layer.kind == "PReLU"]
     if len(convolutions) < 2:
-        raise ValueError(f"it has {len(convolutions)} convolutions")
+        raise WeightError(messages.NCNN_CONVOLUTIONS, count=len(convolutions))
     symbols = _Symbols()
     got = _output(layers, symbols)
     network, wanted = (_compact if slopes else _rrdb)(layers, convolutions, symbols)
     if got != wanted:
-        raise ValueError(f"its layers are not wired like {network.architecture}'s")
+        raise WeightError(messages.NCNN_WIRING, architecture=network.architecture)
     shapes = [array.shape for array in network.arrays if array.flagged]
     if shapes != [(out, into, 3, 3) for into, out in convolutions] or any(n != network.features for n in slopes):
-        raise ValueError(f"its layers don't have the sizes of {network.architecture}'s")
+        raise WeightError(messages.NCNN_SIZES, architecture=network.architecture)
     return network
 
 
 def _convolution(layer: _Layer) -> tuple[int, int]:
-    """Channels in and out of a 3x3 convolution with padding 1 and a bias; ValueError for any other."""
+    """Channels in and out of a 3x3 convolution with padding 1 and a bias; WeightError for any other."""
     out, size = int(layer.number(0)), int(layer.number(6))
     # Keys: 1 11 kernel, 2 12 dilation, 3 13 stride, 4 14 15 16 padding, 5 bias. 11 to 16 default to 1 to 4.
     plain = {1: 3, 11: 3, 2: 1, 12: 1, 3: 1, 13: 1, 4: 1, 14: 1, 15: 1, 16: 1, 5: 1}
     given = {key: layer.number(key) for key in layer.params if key not in (0, 6, 9, 10)}
     unusual = any(value != plain.get(key, 0) for key, value in given.items())
     if unusual or not {1, 4, 5} <= given.keys() or out < 1 or size < 9 or size % (9 * out):
-        raise ValueError("it has a convolution that is not 3x3 with padding 1 and a bias")
+        raise WeightError(messages.NCNN_CONVOLUTION)
     return size // (9 * out), out
 
 
@@ -274,11 +269,11 @@ def _output(layers: list[_Layer], symbols: _Symbols) -> int:
     for layer in layers:
         missing = [blob for blob in layer.inputs if blob not in values]
         if missing:
-            raise ValueError(f"a {layer.kind} layer uses {missing[0]!r} before anything makes it")
+            raise WeightError(messages.NCNN_TOO_EARLY, kind=layer.kind, blob=missing[0])
         made = _apply(layer, [values[blob] for blob in layer.inputs], symbols, order)
         values.update(dict.fromkeys(layer.outputs, made))
     if last not in values:
-        raise ValueError(f"nothing makes {last!r}")
+        raise WeightError(messages.NCNN_MADE_BY_NONE, blob=last)
     return values[last]
 
 
@@ -315,7 +310,7 @@ def _apply(layer: _Layer, x: list[int], symbols: _Symbols, order: Iterator[int])
             factors = layer.params.get(1, (1.0, 1.0))
             if isinstance(factors, tuple) and len(factors) == 2:
                 return symbols.add(symbols.times(x[0], factors[0]), symbols.times(x[1], factors[1]))
-    raise ValueError(f"its layer {layer.kind}, as it is used there, is in neither network")
+    raise WeightError(messages.NCNN_LAYER, kind=layer.kind)
 
 
 def _rrdb(layers: list[_Layer], convolutions: list[tuple[int, int]], symbols: _Symbols) -> tuple[Network, int]:
@@ -323,7 +318,7 @@ def _rrdb(layers: list[_Layer], convolutions: list[tuple[int, int]], symbols: _S
     ups = sum(1 for layer in layers if layer.kind == "Interp")
     blocks, rest = divmod(len(convolutions) - 4 - ups, 15)
     if rest or blocks < 1 or ups > 3:
-        raise ValueError(f"RRDBNet with {ups} enlargements can't have {len(convolutions)} convolutions")
+        raise WeightError(messages.NCNN_RRDB, ups=ups, count=len(convolutions))
     channels, features = convolutions[0]
     arrays: list[Array] = []
 
@@ -358,7 +353,7 @@ def _compact(layers: list[_Layer], convolutions: list[tuple[int, int]], symbols:
     last = convolutions[-1][1]
     scale = next((int(layer.number(0)) for layer in layers if layer.kind == "PixelShuffle"), 1)
     if last != channels * scale * scale:
-        raise ValueError(f"{last} channels at its end can't be a picture enlarged {scale} times")
+        raise WeightError(messages.NCNN_LAST, channels=last, scale=scale)
     arrays: list[Array] = []
     picture = x = symbols.make("input")
     for i, (into, out) in enumerate(convolutions):
@@ -369,6 +364,6 @@ def _compact(layers: list[_Layer], convolutions: list[tuple[int, int]], symbols:
             x = symbols.make("prelu", x)
             arrays.append(Array(f"body.{2 * i + 1}.weight", (features,), False))
             if out != features:
-                raise ValueError(f"its convolutions have {out} and {features} channels")
+                raise WeightError(messages.NCNN_CHANNELS, channels=out, others=features)
     x = symbols.add(symbols.shuffle(x, scale), symbols.nearest(picture, scale))
     return Network("SRVGGNetCompact", scale, len(convolutions) - 2, features, tuple(arrays)), x

@@ -14,6 +14,7 @@ import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from editing import messages
 from editing.errors import WeightError
 
 if TYPE_CHECKING:
@@ -53,7 +54,8 @@ def read(path: Path) -> dict[str, torch.Tensor]:
         RuntimeError,
         pickle.UnpicklingError,
     ) as error:
-        raise WeightError(f"it is a TorchScript archive that can't be read ({error or 'it has no data'}).") from error
+        why = str(error) or messages.ARCHIVE_WITHOUT_DATA
+        raise WeightError(messages.TORCHSCRIPT_DAMAGED, why=why) from error
     found: dict[str, torch.Tensor] = {}
     _collect(module, "", found)
     return found

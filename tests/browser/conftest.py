@@ -98,13 +98,13 @@ def launched(folder: Path, *command: str) -> Iterator[App]:
     (folder / "weights").mkdir()
     torch.manual_seed(0)
     denoiser = Denoiser(DenoiserConfig(widths=(16, 16), blocks=1))
-    write_weights(folder / "weights" / "tiny.safetensors", denoiser.state_dict(), config=denoiser.config.to_json())
+    write_weights(folder / "weights" / "tiny.safetensors", denoiser.state_dict(), **denoiser.config.metadata())
     small = StylizerConfig(widths=(4, 6, 8), blocks=1, code=6, encoder=((4,), (6,)), hidden=8)
     gallery = [{"name": name, "title": name.title(), "artist": "A. Painter", "year": "1900"} for name in STYLES]
     write_weights(
         folder / "weights" / STYLIZER,
         Stylizer(small).state_dict() | {"gallery": torch.randn(len(STYLES), small.code)},
-        config=small.to_json(), styles=json.dumps(gallery),
+        **small.metadata(), styles=json.dumps(gallery),
     )  # fmt: skip
     environment["ATELIER_WEIGHTS"] = str(folder / "weights")
     running = App(f"http://127.0.0.1:{port}", folder / "gradio", folder / "log.txt")

@@ -177,11 +177,6 @@ def test_the_better_detector_is_used_when_it_is_there(monkeypatch: pytest.Monkey
     detect.detect_faces(Picture(pixels=astronaut[:64, :64]), detector=better)
 
 
-def test_a_file_of_another_network_is_refused() -> None:
-    with pytest.raises(WeightError, match="x can't be used: its weights don't fit together"):
-        detect.fit(torch.nn.Linear(2, 2), {"weight": torch.zeros(3, 3)}, "x")
-
-
 def pretend(monkeypatch: pytest.MonkeyPatch, name: str, state: dict[str, torch.Tensor]) -> None:
     """A weight as if it had been fetched."""
     there, hashed, read = path_of, digest, load_state

@@ -98,14 +98,6 @@ def test_config_survives_json() -> None:
     assert GeneratorConfig.from_json(config.to_json()) == config
 
 
-@pytest.mark.parametrize(
-    "text", ['{"size": 64, "unknown": 1}', "[]", '{"size": 50}', '{"channels": 2}', "{", '{"latent": 0}']
-)
-def test_a_wrong_configuration_is_refused(text: str) -> None:
-    with pytest.raises((ValueError, TypeError), match=r"."):
-        GeneratorConfig.from_json(text)
-
-
 def test_state_loads_into_a_fresh_network() -> None:
     first, second = (
         small(size=28, channels=1),

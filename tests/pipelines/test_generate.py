@@ -45,7 +45,7 @@ def make(path: Path, config: GeneratorConfig = CONFIG, *, directions: int = 3, k
     state = {name: value.contiguous() for name, value in network.state_dict().items()}
     if known is not None:
         state["descriptors"] = known
-    save_file(state, path, metadata={"format": "pt", "config": config.to_json()} | texts)
+    save_file(state, path, metadata={"format": "pt"} | config.metadata() | texts)
     return path
 
 
@@ -260,7 +260,7 @@ def damaged(path: Path, **changed: Any) -> None:
     """Write the small generator with some of its tensors or texts changed, or left out where they are None."""
     make(path)
     state: dict[str, Any] = dict(load_file(path))
-    texts: dict[str, Any] = {"format": "pt", "config": CONFIG.to_json()}
+    texts: dict[str, Any] = {"format": "pt"} | CONFIG.metadata()
     for name, value in changed.items():
         (texts if name == "config" else state)[name] = value
     save_file({name: value for name, value in state.items() if value is not None}, path, metadata=texts)
@@ -283,7 +283,8 @@ def damaged(path: Path, **changed: Any) -> None:
 )
 def test_a_generator_that_is_not_whole_is_refused(folder: Path, changed: dict[str, Any]) -> None:
     damaged(folder / "broken.safetensors", **changed)
-    with pytest.raises(WeightError, match="not a whole generator"):
+    words = "it is not a whole generator" if "config" in changed else "its weights don't fit together"
+    with pytest.raises(WeightError, match=f"broken.safetensors can't be used: {words}"):
         generate.load("broken.safetensors")
 
 

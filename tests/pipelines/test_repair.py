@@ -24,9 +24,10 @@ from editing.pictures.picture import Picture, from_float, to_float
 from editing.pipelines import fill, repair
 from editing.pipelines.fill import Filler
 from editing.runtime import Backend
+from editing.weights import load
 from editing.weights.catalogue import Local, Weight
 from editing.weights.files import SHIPPED
-from editing.weights.find import _describe_repairer, find_weight
+from editing.weights.find import find_weight
 
 Array = npt.NDArray[Any]
 Run = Callable[[torch.Tensor, torch.Tensor], tuple[torch.Tensor, torch.Tensor]]
@@ -460,16 +461,9 @@ def pretend(monkeypatch: pytest.MonkeyPatch, name: str, *, texts: dict[str, str]
     )  # fmt: skip
     monkeypatch.setattr(restore, "find_weight", lambda given, task=None, *, paths=True: weight)
     monkeypatch.setattr(restore, "digest", lambda weight: f"{name:0<64}")
-    monkeypatch.setattr(restore, "metadata_of", lambda weight: texts)
+    monkeypatch.setattr(load, "metadata_of", lambda weight: texts)
     for function, result in replaced.items():
         monkeypatch.setattr(restore, function, lambda weight, result=result: result)
-
-
-def test_a_repairer_of_ones_own_is_recognised() -> None:
-    config = RepairerConfig(widths=(8, 8)).to_json()
-    assert _describe_repairer({"config": config}) == ("restore", "repairing U-Net, 32 px")
-    for other in ("", "{}", '{"widths": [8, 8]}', config.replace("going", "blocks"), config.replace("8", "0")):
-        assert _describe_repairer({"config": other}) is None
 
 
 def test_our_repairer_is_loaded_from_its_configuration(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -479,7 +473,7 @@ def test_our_repairer_is_loaded_from_its_configuration(monkeypatch: pytest.Monke
     for parameter in network.parameters():
         torch.nn.init.normal_(parameter, std=0.05)
     state = {name: value.half() for name, value in network.state_dict().items()}
-    pretend(monkeypatch, "repairer", texts={"config": config.to_json()}, load_state=state)
+    pretend(monkeypatch, "repairer", texts=config.metadata(), load_state=state)
     restorer = restore.load_restorer("repairer", "fp32")
     assert (restorer.side, restorer.fills) == (config.size, True)
     aligned, hole = align.aligned(photo().pixels, align.transform_of(PEOPLE[0])), np.zeros((SIDE, SIDE), np.float32)
@@ -497,17 +491,17 @@ def test_our_repairer_is_loaded_from_its_configuration(monkeypatch: pytest.Monke
 
 
 @pytest.mark.parametrize(
-    ("texts", "state"),
+    ("config", "words"),
     [
-        ({"config": "{}"}, {}),
-        ({"config": "no JSON"}, {}),
-        ({"config": '{"widths": [8, "x"]}'}, {}),
-        ({"config": "[]"}, {}),
+        ("no JSON", "it is not a whole repairer"),
+        ('{"widths": [8, "x"]}', "it is not a whole repairer"),
+        ('{"widths": [1000000]}', "it is not a whole repairer"),
+        ("{}", "its weights don't fit together"),
     ],
 )
-def test_a_damaged_repairer_is_refused(monkeypatch: pytest.MonkeyPatch, texts: dict[str, str], state: Any) -> None:
-    pretend(monkeypatch, "damaged", texts=texts, load_state=state)
-    with pytest.raises(WeightError, match="damaged can't be used: its weights don't fit together"):
+def test_a_damaged_repairer_is_refused(monkeypatch: pytest.MonkeyPatch, config: str, words: str) -> None:
+    pretend(monkeypatch, "damaged", texts={"network": "repairer", "config": config}, load_state={})
+    with pytest.raises(WeightError, match=f"damaged can't be used: {words}"):
         restore.load_restorer("damaged")
 
 

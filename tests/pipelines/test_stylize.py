@@ -16,6 +16,7 @@ from PIL import ImageCms
 from safetensors.torch import save_file
 
 from editing import messages, runtime
+from editing.costs import Cost
 from editing.errors import EditingError, ImageError, OptionError, Stopped, WeightError
 from editing.networks.stylizer import Stylizer, StylizerConfig, Vgg
 from editing.options import StylizeOptions
@@ -24,7 +25,7 @@ from editing.pictures.picture import Picture, from_float, to_float
 from editing.pictures.write import write_picture
 from editing.pipelines import stylize
 from editing.pipelines.stylize import LoadedStylizer, LoadedVgg, Style
-from editing.runtime import Backend, Cost
+from editing.runtime import Backend
 from editing.weights.find import find_weight, weights_for
 
 CONFIG = StylizerConfig(widths=(4, 6, 8), blocks=1, code=6, encoder=((4,), (6,)), hidden=8)
@@ -42,7 +43,7 @@ def make(path: Path, **texts: str) -> Path:
         network.styles.weight.mul_(5)  # styles that differ
     state = {name: value.contiguous() for name, value in network.state_dict().items()}
     state["gallery"] = torch.randn(len(STYLES), CONFIG.code)
-    metadata = {"format": "pt", "config": CONFIG.to_json(), "styles": json.dumps(STYLES)} | texts
+    metadata = {"format": "pt", **CONFIG.metadata(), "styles": json.dumps(STYLES)} | texts
     save_file(state, path, metadata=metadata)
     return path
 
@@ -454,7 +455,7 @@ def test_a_stylizer_is_recognised_by_its_config(folder: Path) -> None:
             lambda path: make(path, config=json.dumps(json.loads(CONFIG.to_json()) | {"more": 1})),
             "not a whole stylizer",
         ),
-        (lambda path: make(path, config=CONFIG.to_json().replace("[4, 6, 8]", "[4, 6, 9]")), "not a whole stylizer"),
+        (lambda path: make(path, config=CONFIG.to_json().replace("[4, 6, 8]", "[4, 6, 9]")), "don't fit together"),
         (lambda path: make(path, styles="[1]"), "list of styles is damaged"),
         (lambda path: make(path, styles=json.dumps(STYLES[:1])), "not a whole stylizer"),
         (lambda path: make(path, styles=json.dumps([STYLES[0]] * 2)), "list of styles is damaged"),

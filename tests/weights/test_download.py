@@ -29,7 +29,7 @@ from filelock import FileLock
 from editing.errors import Stopped, WeightError
 from editing.weights import download, find
 from editing.weights.catalogue import Download, Weight
-from editing.weights.files import cache_folder, digest, path_of, verify
+from editing.weights.files import digest, downloads, path_of, verify
 from editing.weights.find import fetch_weight, problems, rows, weights_for
 from editing.weights.load import load_network, load_state
 
@@ -450,12 +450,12 @@ def test_a_target_that_is_a_folder(server: Server, target: Path) -> None:
 DOWNLOAD = """
 import sys
 from pathlib import Path
-from editing import fetch
 from editing.errors import WeightError
+from editing.weights import download
 def report(done, total, note=""):
     print(note, flush=True)
 try:
-    fetch.download(sys.argv[1], Path(sys.argv[2]), sys.argv[3], report)
+    download.download(sys.argv[1], Path(sys.argv[2]), sys.argv[3], report)
     print("done")
 except WeightError as error:
     print(error)
@@ -555,7 +555,7 @@ def test_a_half_written_file_is_never_taken_for_the_weight(server: Server, entry
     with pytest.raises(WeightError, match="are kept"):
         fetch_weight("net")
     assert path_of(entry) is None
-    path = cache_folder() / NAME
+    path = downloads() / NAME
     path.write_bytes(CONTENT[:100_000])
     for use in (verify, digest, load_state, load_network):
         with pytest.raises(WeightError, match=rf"expected {SHA256}, got \w+\. .*weights fetch net, which replaces it"):
@@ -578,7 +578,7 @@ def test_a_file_dropped_by_hand_is_found(
     dropped.write_bytes(CONTENT[:-1])
     with pytest.raises(WeightError, match=r"Delete it and run: python -m editing weights fetch net"):
         digest(entry)
-    assert fetch_weight("net") == path_of(entry) == cache_folder() / NAME
+    assert fetch_weight("net") == path_of(entry) == downloads() / NAME
     assert dropped.read_bytes() == CONTENT[:-1]
     assert [weight.name for weight in weights_for("upscale")] == ["net"]
     assert problems() == []

@@ -99,4 +99,4 @@ def test_only_a_program_whose_hash_is_known_is_read(tmp_path: Path, monkeypatch:
     assert load_state(lama).keys() == network.state_dict().keys()
     (tmp_path / "big-lama.pt").rename(tmp_path / "mine.pt")
     (problem,) = problems()
-    assert "TorchScript program" in problem.reason
+    assert "TorchScript program" in str(problem)
