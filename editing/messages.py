@@ -605,3 +605,53 @@ NOT_MEASURED = Text(
 
 
 # ---- the command -----------------------------------------------------------------------------------------------------
+
+WRONG_FLAG = Text("{flag}: {error}", "选项 {flag}：{error}")
+NOT_A_STEP = Text(
+    "Direction is '{value}'; it must be a number and a step, such as 1=0.5.",
+    "方向为“{value}”；应为编号和步长，例如 1=0.5。",
+)
+DIRECTIONS_COUNT_FROM_1 = Text(
+    "Directions count from 1; 'generate' says how many there are when a number is too large.",
+    "方向从 1 开始编号；编号过大时“generate”会说明共有多少个。",
+)
+NOT_A_MIX = Text(
+    "--mix is '{value}'; it must be a seed and a share of it, such as 7=0.5.",
+    "--mix 为“{value}”；应为种子及其比例，例如 7=0.5。",
+)
+MIX_OF_WALK = Text(
+    "--mix is of single pictures: a walk mixes its seeds by itself.", "--mix 只用于单张图片：漫步本身就会混合种子。"
+)
+FORMAT_CONTRADICTS = Text(
+    "--format {format} contradicts the output '{name}': leave one of them out.",
+    "--format {format} 与输出“{name}”矛盾：请去掉其中一个。",
+)
+LOOKS_LIKE_FILE = Text(
+    "'{path}' looks like a file; several pictures need a folder as output.",
+    "“{path}”看起来是文件；多张图片需要以文件夹作为输出。",
+)
+OUTPUT_IS_FILE = Text(
+    "'{path}' is a file; several pictures need a folder as output.", "“{path}”是文件；多张图片需要以文件夹作为输出。"
+)
+FOLDER_NOT_MADE = Text(
+    "The folder '{path}' can't be made: {reason}. Choose another output.",
+    "无法创建文件夹“{path}”：{reason}。请选择其他输出位置。",
+)
+STOPPED = Text("Stopped.", "已停止。")
+STOPPED_HALFWAY = Text(
+    "Stopped: '{part}' holds what is done, and the same command goes on from there.",
+    "已停止：已完成的部分在“{part}”中，同一命令会从那里继续。",
+)
+UNEXPECTED = Text(
+    "{name}: {kind} in {place}: {error} (a fault of Atelier's: please report it)",
+    "{name}：{place} 中出现 {kind}：{error}（这是 Atelier 的错误，请报告）",
+)
+MAY_BE_ANOTHER = Text(
+    "face {number} may no longer be the same person (likeness {alike}, {wanted} wanted): raise --fidelity, or leave it "
+    "out of --faces",
+    "第 {number} 张人脸可能已不是同一个人（相似度 {alike}，应为 {wanted}）：请提高 --fidelity，或从 --faces 中去掉它",
+)
+PERSON_TOO_SMALL = Text(
+    "face {number} is too large for someone who does not exist: squares took the place",
+    "第 {number} 张人脸太大，无法换成不存在的人：已改用马赛克",
+)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass
 from typing import Any, Literal, TypeVar
 
@@ -35,7 +35,9 @@ LAST_SEED = 2**32 - 1
 MOST_PICTURES = 1000  # drawn by one call
 WALK_SEEDS = (2, 8)
 WALK_FRAMES = (2, 600)
+SIZES = ("native", "256")  # of what is drawn
 FASTEST = 60  # frames a second of a walk
+MOST_DIRECTIONS = 1000
 STEEPEST = 10.0  # standard deviations along a direction; beyond 3 pictures fall apart
 
 Box = tuple[float, float, float, float]  # left, top, right, bottom, in pixels of the picture
@@ -452,16 +454,32 @@ class StylizeOptions:
 
 
 def read_directions(given: object) -> tuple[float, ...]:
-    """Steps along the directions, from the first on, as a list of numbers; raises OptionError."""
+    """Steps along the directions, from the first on, as a list of numbers, or of words N=X; raises OptionError."""
     if given in (None, "", {}):
         return ()
     if not isinstance(given, (list, tuple)):
         raise OptionError(messages.NOT_DIRECTIONS)
+    if given and all(isinstance(word, str) for word in given):
+        given = _steps(given)
     for number_, value in enumerate(given, 1):
         if isinstance(value, bool) or not isinstance(value, (int, float)) or not abs(value) <= STEEPEST:
             shown = messages.NOTHING_GIVEN if value is None else str(value)[:40]
             raise OptionError(messages.TOO_STEEP, number=number_, value=shown, steepest=f"{STEEPEST:g}")
     return tuple(float(value) for value in given)
+
+
+def _steps(words: Iterable[str]) -> list[float]:
+    """["1=0.5", "3=-1"] as [0.5, 0.0, -1.0]."""
+    steps: dict[int, float] = {}
+    for word in words:
+        number_, _, amount = word.partition("=")
+        try:
+            steps[int(number_)] = float(amount)
+        except ValueError:
+            raise OptionError(messages.NOT_A_STEP, value=word[:40]) from None
+    if not 1 <= min(steps) <= max(steps) <= MOST_DIRECTIONS:
+        raise OptionError(messages.DIRECTIONS_COUNT_FROM_1)
+    return [steps.get(number_, 0.0) for number_ in range(1, max(steps) + 1)]
 
 
 def read_seeds(given: object) -> tuple[int, ...]:
@@ -562,9 +580,11 @@ class SaveOptions:
         "png", PICTURE_FORMATS, Text("File format", "文件格式"), Text("of files in a folder", "文件夹中文件的格式"),
         words=(Text("PNG", "PNG"), Text("JPEG", "JPEG"), Text("WebP", "WebP"), Text("TIFF", "TIFF")),
     )  # fmt: skip
-    strip: bool = switch(False, Text("Remove all metadata", "删除所有元数据"), Text("the recipe too", "配方也会删除"))
+    strip: bool = switch(
+        False, Text("Remove all metadata", "删除所有元数据"), Text("EXIF, texts and the recipe", "EXIF、文字和配方")
+    )
     keep_gps: bool = switch(
-        False, Text("Keep the GPS position", "保留 GPS 位置"), Text("which is dropped otherwise", "否则会删除")
+        False, Text("Keep the GPS position", "保留 GPS 位置"), Text("it is dropped otherwise", "否则会删除")
     )
 
     def __post_init__(self) -> None:
@@ -581,10 +601,27 @@ class ClipSaveOptions:
              "与原文件相同，或 mp4；GIF、WebP、APNG 没有声音"),
         unset="same",
     )  # fmt: skip
-    strip: bool = switch(False, Text("Remove all metadata", "删除所有元数据"), Text("the recipe too", "配方也会删除"))
-    keep_gps: bool = switch(
-        False, Text("Keep the GPS position", "保留 GPS 位置"), Text("which is dropped otherwise", "否则会删除")
+    strip: bool = switch(
+        False, Text("Remove all metadata", "删除所有元数据"), Text("EXIF, texts and the recipe", "EXIF、文字和配方")
     )
+    keep_gps: bool = switch(
+        False, Text("Keep the GPS position", "保留 GPS 位置"), Text("it is dropped otherwise", "否则会删除")
+    )
+
+    def __post_init__(self) -> None:
+        check(self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DrawnSaveOptions:
+    """How what Generate draws is written; raises OptionError for values out of range."""
+
+    size: str = choice(
+        "native", SIZES, Text("Size", "尺寸"),
+        Text("256 enlarges by upscale's photo model", "256 用“放大”的 photo 模型放大"),
+        words=(Text("as drawn", "原尺寸"), Text("256", "256")),
+    )  # fmt: skip
+    fps: float = number(20, 1, FASTEST, Text("Frames a second", "每秒帧数"), Text("of a walk", "漫步的速度"))
 
     def __post_init__(self) -> None:
         check(self)

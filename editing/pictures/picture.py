@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from pathlib import Path
 from typing import Any
 
 import cv2
@@ -82,6 +83,19 @@ class Picture(Metadata):
     @property
     def gray(self) -> bool:
         return int(self.pixels.shape[2]) == 1
+
+    @classmethod
+    def open(cls, path: str | Path) -> Picture:
+        """The picture in a file, by :func:`editing.pictures.read.read_picture`; raises ImageError."""
+        from editing.pictures.read import read_picture  # which needs this class
+
+        return read_picture(path)
+
+    def save(self, path: str | Path, **how: Any) -> tuple[Message, ...]:
+        """Write it by :func:`editing.pictures.write.write_picture`, which takes ``how``; gives what was not kept."""
+        from editing.pictures.write import write_picture
+
+        return write_picture(self, path, **how)
 
 
 # ---- limits ----------------------------------------------------------------------------------------------------------

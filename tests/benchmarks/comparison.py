@@ -1,4 +1,4 @@
-"""Draw the README's side-by-side picture: ``python tests/benchmarks/comparison.py [-o editing/ui/comparison.png]``.
+"""Draw the README's side-by-side picture: ``python tests/benchmarks/comparison.py [-o docs/comparison.png]``.
 
 Each row is one photograph as a careless website would keep it (reduced four times, JPEG quality 60), enlarged four
 times by each model; the header gives the median seconds of one run. Nothing is retouched.
@@ -45,7 +45,7 @@ def middle(picture: Image.Image) -> Image.Image:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("-o", "--output", type=Path, default=ROOT / "editing/ui/comparison.png")
+    parser.add_argument("-o", "--output", type=Path, default=ROOT / "docs/comparison.png")
     output = parser.parse_args().output
     photos = [data.astronaut()[:, 40:], data.stereo_motorcycle()[0][60:, 150:], data.coffee()[:, 120:]]
     small = [spoiled(photo) for photo in photos]

@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from editing import __version__
-from editing.__main__ import _parser, main
+from editing.__main__ import main
 from editing.pictures.picture import Picture
 from editing.pictures.read import read_picture
 from editing.pictures.write import write_picture
+from editing.pipelines import upscale
 from editing.weights.catalogue import CATALOGUE
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parent.parent.parent
 FAST = ["--model", "anime-fast"]
 
 
@@ -145,10 +145,13 @@ def test_notices_are_told(folder: Path, capsys: pytest.CaptureFixture[str]) -> N
         (["upscale", "one.png"], "-o/--output"),
         (["upscale", "-o", "x.png"], "IN"),
         (["upscale", "one.png", "-o", "x.png", "--scale", "7"], "--scale"),
-        (["upscale", "one.png", "-o", "x.png", "--strength", "2"], "Strength is 2.0"),
-        (["upscale", "one.png", "-o", "x.png", "--longest", "0"], "longest side is 0"),
-        (["upscale", "one.png", "-o", "x.png", "--tile", "3"], "Tile is 3"),
-        (["upscale", "one.png", "-o", "x.png", "--tile", "big"], "auto or a number"),
+        (["upscale", "one.png", "-o", "x.png", "--strength", "2"], "--strength: Strength is 2;"),
+        (
+            ["upscale", "one.png", "-o", "x.png", "--longest", "0"],
+            "Longest side (pixels) is 0; it must be between 1 and 65535, or auto",
+        ),
+        (["upscale", "one.png", "-o", "x.png", "--tile", "3"], "Tile (pixels) is 3"),
+        (["upscale", "one.png", "-o", "x.png", "--tile", "big"], "whole number, or auto"),
         (["upscale", "one.png", "-o", "x.png", "--precision", "fp16"], "--precision"),
         (["upscale", "one.png", "-o", "x.png", "--format", "jpg"], "contradicts"),
         (["upscale", "one.png", "two.jpg", "-o", "one.png"], "is a file"),
@@ -172,6 +175,30 @@ def test_a_wrong_command_exits_with_two(
     assert words in said.err
     assert "Traceback" not in said.err
     assert sorted(folder.iterdir()) == before
+
+
+@pytest.mark.parametrize("name", ["a.jpeg", "a.JPG"])
+def test_a_format_by_its_other_name_contradicts_nothing(name: str, folder: Path) -> None:
+    assert main(["upscale", "one.png", "-o", name, "--format", "jpg", "--scale", "1", *FAST]) == 0
+    assert (folder / name).read_bytes().startswith(b"\xff\xd8")
+
+
+def test_a_bug_in_one_picture_is_told_in_a_line_and_ends_nothing_else(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = upscale.upscale
+
+    def broken(picture: Picture, *arguments: Any, **named: Any) -> Picture:
+        if picture.depth == 16:
+            raise IndexError("index 7 is\nout of bounds")
+        return whole(picture, *arguments, **named)
+
+    monkeypatch.setattr(upscale, "upscale", broken)
+    assert main(["upscale", "deep.tif", "one.png", "-o", "out", "--scale", "1", *FAST]) == 1
+    said = capsys.readouterr()
+    assert [path.name for path in (folder / "out").iterdir()] == ["one-anime-fast-x1.png"]
+    assert re.fullmatch(r"editing: deep\.tif: IndexError in .+: index 7 is out of bounds \(.*report it\)\n", said.err)
+    assert len(lines(said.out)) == 1
 
 
 def test_more_than_the_model_can_fails_for_that_picture(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -269,35 +296,26 @@ def test_version_and_help(folder: Path) -> None:
     assert "--no-color-lock" in helped.stdout
 
 
+def test_mistakes_are_told_without_waiting_for_torch(folder: Path) -> None:
+    mistakes = [
+        "upscale one.png -o x.png --scale 7", "repair a -o b --box x", "stylize a -o b --style c --mix 2",
+        "generate -o b --walk 1",
+    ]  # fmt: skip
+    code = (
+        "import sys\nfrom editing.__main__ import main\n"
+        f"codes = [main(line.split()) for line in {mistakes}]\n"
+        "print(codes, [name for name in ('torch', 'numpy', 'PIL') if name in sys.modules])"
+    )
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    ran = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=60)
+    assert ran.stdout.strip() == "[2, 2, 2, 2] []", ran.stderr
+
+
 def test_the_output_is_one_line_per_picture_for_other_programs(folder: Path) -> None:
     ran = program("upscale", "one.png", "two.jpg", "-o", "out", "--scale", "1", *FAST, cwd=folder)
     assert ran.returncode == 0, ran.stderr
     assert [line.split("  ")[1] for line in lines(ran.stdout)] == ["40x30", "40x30"]
     assert not ran.stderr.strip()
-
-
-# ---- documentation ---------------------------------------------------------------------------------------------------
-
-
-def commands(parser: argparse.ArgumentParser, path: str = "") -> Iterator[tuple[str, list[list[str]]]]:
-    """Each command, such as "weights fetch", with the names of each of its options, such as -o and --output."""
-    inner = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
-    if path and not inner:
-        own = [list(action.option_strings) for action in parser._actions if action.option_strings]
-        yield path, [names for names in own if "--help" not in names]
-    for action in inner:
-        for name, sub in action.choices.items():
-            yield from commands(sub, f"{path} {name}".strip())
-
-
-@pytest.mark.parametrize(("command", "options"), [*commands(_parser())], ids=lambda value: str(value)[:30])
-def test_the_readme_mentions_every_command_and_option(command: str, options: list[list[str]]) -> None:
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    group, _, action = command.partition(" ")
-    assert re.search(rf"python -m editing {group}\b", readme)
-    # "weights list | verify | fetch NAME" names three.
-    assert not action or re.search(rf"python -m editing {group}[^\n]*\b{action}\b", readme)
-    assert [names for names in options if not any(re.search(rf"(?<![\w-]){name}\b", readme) for name in names)] == []
 
 
 def test_the_recipe_is_plain_json() -> None:

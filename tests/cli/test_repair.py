@@ -91,9 +91,9 @@ def test_faces_are_made_unknown(portrait: Path, tmp_path: Path, capsys: object) 
     ("arguments", "words"),
     [
         (["--faces", "first"], "all, none, or numbers"),
-        (["--box", "1,2,3"], "four numbers with commas"),
+        (["--box", "1,2,3"], "each must be four numbers"),
         (["--fidelity", "2"], "Fidelity is 2"),
-        (["--min-size", "1"], "smallest face is 1"),
+        (["--min-size", "1"], "--min-size: Smallest face (pixels) is 1"),
     ],
 )
 def test_wrong_usage(portrait: Path, tmp_path: Path, arguments: list[str], words: str, capsys: object) -> None:

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from pipelines.test_stylize import make, photo
 
-from editing import runtime
+from editing import options, runtime
 from editing.__main__ import main
+from editing.options import StylizeOptions
 from editing.pictures.picture import Picture
 from editing.pictures.read import read_picture
 from editing.pictures.write import write_picture
@@ -59,6 +60,16 @@ def test_every_dial(folder: Path) -> None:
     assert not np.array_equal(found.pixels[:, :35], photo().pixels[:, :35])
 
 
+def test_the_smallest_strokes_of_the_page_are_the_smallest_of_the_command(folder: Path) -> None:
+    """A recipe of 0.1 was written and refused by the page."""
+    model = SMALL[:4]
+    assert main(["stylize", "photo.png", "-o", "out.png", "--style", "waves", "--style-scale", "0.1", *model]) == 0
+    recipe = read_picture(folder / "out.png").recipe
+    assert recipe is not None
+    assert options.read(StylizeOptions, recipe["options"]).style_scale == 0.1
+    assert main(["stylize", "photo.png", "-o", "x.png", "--style", "waves", "--style-scale", "0.09", *model]) == 2
+
+
 def test_strength_0_gives_the_photo_back(folder: Path) -> None:
     assert main(["stylize", "photo.png", "-o", "out.png", "--style", "night", "--strength", "0", *SMALL]) == 0
     np.testing.assert_array_equal(read_picture(folder / "out.png").pixels, photo().pixels)
@@ -69,9 +80,13 @@ def test_strength_0_gives_the_photo_back(folder: Path) -> None:
     [
         (["--style", "wave"], 2, "Choices: waves, night, or the path of a picture"),
         (["--style", "waves", "--style2", "nihgt"], 2, "no style called 'nihgt'"),
-        (["--style", "waves", "--strength", "2"], 2, "Strength is 2.0"),
-        (["--style", "waves", "--style-scale", "9"], 2, "style scale is 9.0"),
-        (["--style", "waves", "--tile", "many"], 2, "--tile is 'many'"),
+        (["--style", "waves", "--strength", "2"], 2, "Strength is 2"),
+        (
+            ["--style", "waves", "--style-scale", "9"],
+            2,
+            "--style-scale: Size of the strokes is 9",
+        ),
+        (["--style", "waves", "--tile", "many"], 2, "--tile: Tile (pixels) is 'many'"),
         (["--style", "waves", "--mask", "none.png"], 1, "none.png"),
         (["--style", "waves", "--mask", "mine.png"], 1, "another shape"),
         (["--style", "waves", "--model", "photo"], 1, "Choices: "),

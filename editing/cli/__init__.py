@@ -1,0 +1,1 @@
+"""The command line: flags made from the options, one loop over pictures, one file per command."""

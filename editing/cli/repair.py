@@ -1,0 +1,73 @@
+"""``repair``: restore faces, fill what a mask covers, or make faces unknown."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import TYPE_CHECKING
+
+from editing import messages
+from editing.cli import common
+from editing.cli.common import Made
+from editing.cli.flags import add_flags, options_of
+from editing.messages import tell
+from editing.options import GenerateOptions, RepairOptions, SaveOptions
+
+if TYPE_CHECKING:
+    from editing.pictures.picture import Picture, Pixels
+    from editing.report import Report
+
+HELP = "restore faces, fill what a mask covers, or make faces unknown"
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    """The flags of the command."""
+    common.add_files(parser)
+    common.add_mask(parser, "a picture: what is white, or opaque, is filled")
+    add_flags(parser, RepairOptions, SaveOptions)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Repair each picture; gives the exit code."""
+    options = options_of(RepairOptions, arguments)
+    pairs = common.targets(arguments, "-repaired")
+
+    from editing.faces import likeness, restore
+    from editing.pipelines import repair
+
+    licences: set[str] = set()
+
+    def mend(picture: Picture, report: Report) -> Made:
+        mask = common.read_mask(arguments, picture)
+        found = repair.find(picture, options, report=report) if options.faces != "none" else []
+        persons = _persons(len(found)) if options.anonymise == "person" else ()
+        made = repair.repair(picture, options, mask, found=found, persons=persons, report=report)
+        notices = []
+        for face in made.faces:
+            alike = face.likeness(options.fidelity)
+            if alike is not None and alike < likeness.ALIKE:
+                told = {"number": face.number, "alike": f"{alike:.2f}", "wanted": likeness.ALIKE}
+                notices.append(tell(messages.MAY_BE_ANOTHER, **told))
+            if face.anonymised and face.anonymised != options.anonymise:
+                notices.append(tell(messages.PERSON_TOO_SMALL, number=face.number))
+        if made.faces and options.anonymise == "no":
+            licences.add(restore.load_restorer(options.model, options.precision).licence)
+        filled = f"  filled by {made.filled_by}" if made.filled_by else ""
+        return Made(
+            picture=repair.compose(made), recipe=repair.recipe(options), notices=tuple(notices),
+            facts=f"  {len(made.faces)} of {made.found} faces{filled}",
+        )  # fmt: skip
+
+    code = common.each(pairs, common.of_picture(arguments, mend, "step"))
+    for licence in licences:
+        if "not for" in licence:
+            sys.stderr.write(f"{options.model}: {licence}\n")
+    return code
+
+
+def _persons(count: int) -> list[Pixels]:
+    """Faces of people who do not exist, one for each in the picture."""
+    from editing.pipelines import generate
+
+    samples = generate.generate(GenerateOptions(count=count)) if count else []
+    return [sample.picture.pixels for sample in samples]
