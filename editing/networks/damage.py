@@ -8,28 +8,26 @@ surroundings alone (``DamageConfig.reach``), never on the whole picture, so that
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from itertools import pairwise
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from editing.networks.config import Config, limited
+
 
 @dataclass(frozen=True, kw_only=True)
-class DamageConfig:
-    """What a :class:`DamageFinder` is made of; kept as JSON in a weight's metadata under "config"."""
+class DamageConfig(Config):
+    """What a :class:`DamageFinder` is made of."""
 
-    widths: tuple[int, ...] = (32, 64, 128, 192)  # channels at a half, a quarter, an eighth ... of the picture's size
-    blocks: int = 1  # residual blocks at each size, going down and coming up
+    network: ClassVar[str] = "damage"
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "widths", tuple(self.widths))  # JSON knows lists alone
-        if not self.widths or min(self.widths) < 1:
-            raise ValueError(f"widths is {self.widths}, wanted one or more numbers of 1 or more")
-        if self.blocks < 1:
-            raise ValueError(f"blocks is {self.blocks}, wanted 1 or more")
+    # Channels at a half, a quarter, an eighth ... of the picture's size.
+    widths: tuple[int, ...] = limited((32, 64, 128, 192), range(1, 1025), range(1, 7))
+    blocks: int = limited(1, range(1, 17))  # residual blocks at each size, going down and coming up
 
     @property
     def multiple(self) -> int:
@@ -48,17 +46,8 @@ class DamageConfig:
             far = 2 * far + convolutions
         return 2 * (far + 1)
 
-    def to_json(self) -> str:
-        return json.dumps(asdict(self))
-
-    @classmethod
-    def from_json(cls, text: str) -> DamageConfig:
-        """Raises ValueError when ``text`` is not such a configuration."""
-        values = json.loads(text)
-        known = {field.name for field in fields(cls)}
-        if not isinstance(values, dict) or not {"widths", "blocks"} <= set(values) <= known:
-            raise ValueError(f"not a damage finder's configuration: {text[:200]}")
-        return cls(**values)
+    def __str__(self) -> str:
+        return f"damage finding U-Net, {'-'.join(map(str, self.widths))} channels"
 
 
 class _Residual(nn.Module):

@@ -20,13 +20,20 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from editing import __version__, images, masks, runtime, tiling, weights
-from editing.errors import EditingError, OptionError, WeightError
-from editing.images import Floats, Picture, Pixels
-from editing.masks import Mask
+from editing import __version__, messages, runtime
+from editing.costs import Cost, Estimate, measured_cost, observe_cost
+from editing.errors import EditingError
+from editing.messages import tell
 from editing.networks.damage import DamageConfig, DamageFinder
+from editing.options import DamageOptions
+from editing.pictures import masks, tiling
+from editing.pictures.masks import Mask
+from editing.pictures.picture import Floats, Picture, Pixels, fill_transparent, to_float
 from editing.report import Report, silent
-from editing.runtime import Backend, Cost, Estimate
+from editing.runtime import Backend
+from editing.weights.files import digest
+from editing.weights.find import find_weight
+from editing.weights.load import config_of, fit, load_state, unusable, without_numbers
 
 SURE = 0.5  # how surely a pixel must be damaged, with the dial in the middle
 _DIAL = 6.0  # by how much, in logits, the dial moves that from end to end
@@ -35,30 +42,6 @@ _SMALL = 1000  # pixels of the longer side up to which a picture is looked at in
 _TILE = 1024  # the network looks far: small tiles see most of it twice
 _SECONDS_PER_PIXEL = 1.5e-7  # of reducing, joining and growing, on one core
 _BYTES_PER_PIXEL = 20
-
-
-@dataclass(frozen=True, kw_only=True)
-class DamageOptions:
-    """What counts as damage."""
-
-    model: str = "damage"
-    precision: str = "auto"  # auto, fp32 or bf16
-    sensitivity: float = 0.5  # 0: only what is surely damage; 1: whatever may be
-    smallest: int = 4  # pixels; smaller specks are left alone
-    grow: float = 1.5  # pixels by which the mask is wider than what was found
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.sensitivity <= 1:
-            raise OptionError(f"sensitivity is {self.sensitivity}, wanted 0 to 1")
-        if not 0 <= self.smallest <= 10_000:
-            raise OptionError(f"smallest is {self.smallest}, wanted 0 to 10000 pixels")
-        if not 0 <= self.grow <= 32:
-            raise OptionError(f"grow is {self.grow}, wanted 0 to 32 pixels")
-
-    @property
-    def threshold(self) -> float:
-        """How surely a pixel must be damaged, in logits."""
-        return math.log(SURE / (1 - SURE)) + _DIAL * (0.5 - self.sensitivity)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -78,22 +61,22 @@ class Finder:
 
     def __call__(self, region: Pixels) -> Floats:
         """(h, w, 1 or 3) integers -> (h, w, 1) float32: how surely each pixel is damaged."""
-        tensor = torch.from_numpy(images.to_float(region)).permute(2, 0, 1)[None].expand(-1, 3, -1, -1)
+        tensor = torch.from_numpy(to_float(region)).permute(2, 0, 1)[None].expand(-1, 3, -1, -1)
         made = torch.sigmoid(self.run(tensor.to(self.backend.device)))
         if not bool(torch.isfinite(made.sum())):
-            raise EditingError(
-                f"The model '{self.name}' gave values that are not numbers, so nothing was kept. "
-                "Run it again with precision fp32."
-            )
+            raise EditingError(messages.NOT_NUMBERS)
         return np.asarray(made[0].permute(1, 2, 0).float().cpu().numpy())
 
-    def cost(self) -> Cost:
-        """What one pixel costs on this machine; measured at the first call, which takes seconds."""
+    def cost(self, *, wait: bool = True) -> Cost:
+        """What one pixel costs on this machine; measured at the first call, which takes seconds.
+
+        ``wait`` is that of :func:`measured_cost`.
+        """
 
         def run(side: int) -> None:
             self(np.full((side, side, 3), 128, np.uint8))
 
-        return runtime.measured_cost(self.sha256, self.backend, run, side=256)
+        return measured_cost(self.sha256, self.backend, run, side=256, wait=wait)
 
 
 def load(model: str = "damage", precision: str = "auto") -> Finder:
@@ -101,17 +84,17 @@ def load(model: str = "damage", precision: str = "auto") -> Finder:
 
     Raises WeightError for an unknown, missing or damaged weight, OptionError for an unknown precision.
     """
-    weight, backend = weights.find(model, "damage"), runtime.choose_backend(precision)
-    sha256 = weights.digest(weight)
+    weight, backend = find_weight(model, "damage"), runtime.choose_backend(precision)
+    sha256 = digest(weight)
 
     def build() -> Finder:
-        try:
-            config = DamageConfig.from_json(weights.metadata(weight).get("config", ""))
+        config = config_of(weight)
+        if not isinstance(config, DamageConfig):
+            raise unusable(weight.name, tell(messages.NOT_A_WHOLE_NETWORK, network="damage", why=messages.NO_CONFIG))
+        with without_numbers():
             network = DamageFinder(config)
-            network.load_state_dict(weights.load_state(weight))
-        except (ValueError, TypeError, RuntimeError) as error:
-            raise WeightError(f"{model} can't be used: its weights don't fit together.") from error
-        return Finder(name=model, sha256=sha256, backend=backend, config=config, run=backend.place(network))
+        fit(network, load_state(weight), weight.name)
+        return Finder(name=weight.name, sha256=sha256, backend=backend, config=config, run=backend.place(network))
 
     return runtime.cached_network(sha256, backend, build)
 
@@ -136,7 +119,7 @@ def how_damaged(
     """
     options = options or DamageOptions()
     finder = finder or load(options.model, options.precision)
-    pixels = images.fill_transparent(picture)
+    pixels = fill_transparent(picture)
     sizes = _sizes(picture.height, picture.width)
     totals = [_tiles(height, width) for height, width in sizes]
     surest = np.zeros((picture.height, picture.width), np.float32)
@@ -154,7 +137,7 @@ def how_damaged(
             # Enlarged without steps, a row of tiles at a time would save little: it is one plane.
             whole = cv2.resize(found, (picture.width, picture.height), interpolation=cv2.INTER_LINEAR)
             np.maximum(surest, whole.reshape(surest.shape), out=surest)
-    runtime.observe_cost(finder.sha256, finder.backend, (time.perf_counter() - started) / _seen(sizes, finder.overlap))
+    observe_cost(finder.sha256, finder.backend, (time.perf_counter() - started) / _seen(sizes, finder.overlap))
     if picture.alpha is not None:
         surest[picture.alpha == 0] = 0
     return surest
@@ -163,13 +146,18 @@ def how_damaged(
 def mask_of(surely: Mask, options: DamageOptions | None = None) -> Mask:
     """The mask (H, W) of what is surer than the options' dial asks, of how surely each pixel is damaged (H, W)."""
     options = options or DamageOptions()
-    sure, maybe = (_probability(options.threshold - less) for less in (0.0, _FAINT))
+    sure, maybe = (_probability(_threshold(options) - less) for less in (0.0, _FAINT))
     count, labels, facts, _ = cv2.connectedComponentsWithStats((surely > maybe).astype(np.uint8), connectivity=8)
     kept = np.zeros(count, bool)
     kept[labels[surely > sure]] = True
     kept &= facts[:, cv2.CC_STAT_AREA] >= options.smallest
     kept[0] = False  # the ground
     return masks.grow(np.asarray(kept[labels], np.float32), options.grow)
+
+
+def _threshold(options: DamageOptions) -> float:
+    """How surely a pixel must be damaged, in logits."""
+    return math.log(SURE / (1 - SURE)) + _DIAL * (0.5 - options.sensitivity)
 
 
 def _probability(logit: float) -> float:
@@ -204,7 +192,7 @@ def estimate(
     """Seconds and peak memory for a picture of this size on this machine; the first call measures it."""
     options = options or DamageOptions()
     finder = finder or load(options.model, options.precision)
-    cost, sizes = finder.cost(), _sizes(height, width)
+    cost, sizes = finder.cost(wait=False), _sizes(height, width)
     largest = min(height, _TILE + 2 * finder.overlap) * min(width, _TILE + 2 * finder.overlap)
     return Estimate(
         seconds=cost.seconds * _seen(sizes, finder.overlap) + height * width * _SECONDS_PER_PIXEL,
@@ -218,10 +206,10 @@ def estimate(
 
 def recipe(options: DamageOptions) -> dict[str, Any]:
     """What it takes to make the mask again: task, options, weight names and sha256, version."""
-    weight = weights.find(options.model, "damage")
+    weight = find_weight(options.model, "damage")
     return {
         "task": "damage",
         "options": asdict(options) | {"model": weight.name},
-        "weights": [{"name": weight.name, "sha256": weights.digest(weight)}],
+        "weights": [{"name": weight.name, "sha256": digest(weight)}],
         "version": __version__,
     }

@@ -352,4 +352,4 @@ def run(options: DamageTrainOptions) -> None:
     task = DamageTask(options, exam, device)
     learn_from(lambda step: make_step(squares, options, step), task, options)
     path = options.out / "damage.safetensors"
-    write_weights(path, task.shown.state_dict(), config=task.shown.config.to_json())
+    write_weights(path, task.shown.state_dict(), **task.shown.config.metadata())

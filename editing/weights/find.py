@@ -73,7 +73,13 @@ class Row:
 # spandrel's purposes in the words of the tabs; a network that enlarges by 1 (denoising, sharpening) is "clean".
 _TASKS = {"SR": "upscale", "FaceSR": "restore", "Inpainting": "inpaint", "Restoration": "clean"}
 # The networks trained here; the enlarger ("compact") is not among them, since spandrel reads it as any other.
-_OWN_TASKS = {"denoiser": "clean", "generator": "generate", "repairer": "restore", "stylizer": "stylize"}
+_OWN_TASKS = {
+    "damage": "damage",
+    "denoiser": "clean",
+    "generator": "generate",
+    "repairer": "restore",
+    "stylizer": "stylize",
+}
 
 
 def weights_for(*tasks: str) -> list[Weight]:

@@ -8,7 +8,7 @@ kind that it keeps out. Everything else is drawn as in training (``editing/train
   on, see there);
 - by kind: the same for one kind of damage alone, at the dial's middle;
 - clean: share of the pixels marked, by the dial, of the photographs as they are, and as scans without damage;
-- the finder's mask (``editing/damage.py``) rather than single pixels, and seconds for 1 and 12 megapixels.
+- the finder's mask (``editing/pipelines/damage.py``) rather than single pixels, and seconds for 1 and 12 megapixels.
 
 ``--sheet FILE.png`` draws damaged scans, what was found, and what there is (outside the repository, please).
 """
@@ -24,18 +24,20 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-import cv2  # noqa: E402
-import numpy as np  # noqa: E402
-import torch  # noqa: E402
-from PIL import Image  # noqa: E402
+import cv2
+import numpy as np
+import torch
+from PIL import Image
 
-from editing import damage, runtime  # noqa: E402
-from editing.damage import DamageOptions, Finder  # noqa: E402
-from editing.images import Picture  # noqa: E402
-from editing.training import scans  # noqa: E402
-from editing.training.damage import Found, Mattes, compare, kind_of, load_mattes, split_mattes, to_device  # noqa: E402
-from editing.training.photos import load_sources  # noqa: E402
-from editing.training.scans import Draw, Scans, Squares, scanned  # noqa: E402
+from editing import runtime
+from editing.options import DamageOptions
+from editing.pictures.picture import Picture
+from editing.pipelines import damage
+from editing.pipelines.damage import Finder
+from editing.training import scans
+from editing.training.damage import Found, Mattes, compare, kind_of, load_mattes, split_mattes, to_device
+from editing.training.photos import load_sources
+from editing.training.scans import Draw, Scans, Squares, scanned
 
 SIZES = (256, 400, 640)  # sides of the scans in pixels
 LEVELS = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)

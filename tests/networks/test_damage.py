@@ -56,15 +56,3 @@ def test_weights_of_bfloat16_take_float_pictures() -> None:
 
 def test_the_shipped_size_is_small() -> None:
     assert 2 * sum(p.numel() for p in DamageFinder(DamageConfig()).parameters()) < 4e6  # bytes in fp16
-
-
-def test_the_configuration_survives_json_and_checks_itself() -> None:
-    config = DamageConfig(widths=(16, 32), blocks=3)
-    assert DamageConfig.from_json(config.to_json()) == config
-    assert config.multiple == 4
-    with pytest.raises(ValueError, match="not a damage finder"):
-        DamageConfig.from_json('{"size": 64}')
-    with pytest.raises(ValueError, match="widths"):
-        DamageConfig(widths=())
-    with pytest.raises(ValueError, match="blocks"):
-        DamageConfig(blocks=0)

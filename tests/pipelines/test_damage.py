@@ -12,11 +12,13 @@ import torch
 from safetensors import safe_open
 from torch import Tensor
 
-from editing import damage, runtime
-from editing.damage import DamageOptions, Finder, find_damage, how_damaged, mask_of
+from editing.costs import Cost
 from editing.errors import EditingError, OptionError, Stopped, WeightError
-from editing.images import Picture
 from editing.networks.damage import DamageConfig, DamageFinder
+from editing.options import DamageOptions
+from editing.pictures.picture import Picture
+from editing.pipelines import damage
+from editing.pipelines.damage import Finder, find_damage, how_damaged, mask_of
 from editing.runtime import Backend
 from editing.training.loop import write_weights
 
@@ -50,7 +52,7 @@ def file(tmp_path: Path) -> Path:
     finder = random_finder()
     assert isinstance(finder.run, DamageFinder)
     path = tmp_path / "mine.safetensors"
-    write_weights(path, finder.run.state_dict(), config=finder.config.to_json())
+    write_weights(path, finder.run.state_dict(), **finder.config.metadata())
     return path
 
 
@@ -66,7 +68,7 @@ def test_a_file_of_ones_own_is_loaded_once(file: Path) -> None:
 def test_a_file_that_does_not_fit_is_refused(file: Path) -> None:
     with safe_open(file, "pt") as opened:
         state = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118 - not a dict
-    write_weights(file, state, config=DamageConfig(widths=(8, 16)).to_json())
+    write_weights(file, state, **DamageConfig(widths=(8, 16)).metadata())
     with pytest.raises(WeightError, match="don't fit together"):
         damage.load(str(file))
     with pytest.raises(WeightError, match="damage"):
@@ -198,7 +200,7 @@ def test_values_that_are_no_numbers_are_refused() -> None:
 
 
 def test_the_estimate_counts_all_sizes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runtime, "measured_cost", lambda *_, **__: runtime.Cost(seconds=1e-6, bytes=100))
+    monkeypatch.setattr(damage, "measured_cost", lambda *_, **__: Cost(seconds=1e-6, bytes=100))
     small = damage.estimate(500, 400, finder=random_finder())
     large = damage.estimate(4000, 3000, finder=random_finder())
     assert small.tiles == 1
@@ -210,7 +212,11 @@ def test_the_estimate_counts_all_sizes(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize(
     ("changes", "said"),
-    [({"sensitivity": 2}, "sensitivity is 2"), ({"smallest": -1}, "smallest is -1"), ({"grow": 99}, "grow is 99")],
+    [
+        ({"sensitivity": 2}, "Sensitivity is 2"),
+        ({"smallest": -1}, "Smallest speck .* is -1"),
+        ({"grow": 99}, "Grow .* is 99"),
+    ],
 )
 def test_options_check_themselves(changes: dict[str, int], said: str) -> None:
     with pytest.raises(OptionError, match=said):
