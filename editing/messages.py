@@ -256,7 +256,7 @@ RESULT_TOO_LARGE = Text(
     "ATELIER_MAX_OUTPUT_MP.",
     "结果将达 {size}，上限是 {limit:g} 百万像素。请选择更小的倍数或尺寸，或调高 ATELIER_MAX_OUTPUT_MP。",
 )
-NOT_NUMBERS = Text(
+RESULT_NOT_NUMBERS = Text(
     "The result holds values that are not numbers, so nothing was kept. Run it again with precision fp32.",
     "结果中出现了无效数值，因此没有保留。请用 fp32 精度重新运行。",
 )
@@ -439,7 +439,7 @@ ARCHIVE_WITHOUT_DATA = Text("it has no data", "其中没有数据")
 NO_WEIGHTS_FILE = Text(
     "it is damaged, cut off, or no file of weights{details}.", "它已损坏、不完整，或不是权重文件{details}。"
 )
-IN_BRACKETS = Text(" ({what})", "（{what}）")
+IN_BRACKETS = Text(" ({what})", "（原因：{what}）")
 CODEFORMER_EXTRA = Text(
     "CodeFormer's network is in a package of its own, since its licence forbids commercial use. Run: pip install "
     "spandrel_extra_arches",
@@ -591,14 +591,92 @@ NOT_MEASURED = Text(
 
 # ---- faces, repair, fill ---------------------------------------------------------------------------------------------
 
+BOX_TOO_SMALL = Text(
+    "The box of the face is {width}x{height} pixels of the picture; it must be at least 4x4. Draw it round the face.",
+    "人脸框在图片中为 {width}×{height} 像素，至少应为 4×4。请把框画在人脸周围。",
+)
+NO_RESTORER = Text(
+    "{name} can't be used: it is a {kind}; only GFPGAN, RestoreFormer and CodeFormer are known here. Choose another "
+    "model.",
+    "无法使用 {name}：它是 {kind}，此处只支持 GFPGAN、RestoreFormer 和 CodeFormer。请选择其他模型。",
+)
+NO_SUCH_FACE = Text(
+    "Face {number} was asked for, but {found} were found. They are numbered from left to right; lower the score or the "
+    "smallest size to find more, or draw a box round the one that is missed.",
+    "要求处理第 {number} 张人脸，但只找到 {found} 张。人脸从左到右编号；"
+    "可降低置信度或最小尺寸以找到更多，或在遗漏的人脸周围画框。",
+)
+NOTHING_CHOSEN = Text(
+    "There is nothing to repair: no face was chosen and no mask was given. Choose faces, or draw a mask.",
+    "没有可修复的内容：未选择人脸，也没有蒙版。请选择人脸，或绘制蒙版。",
+)
+NO_FACE_FOUND = Text(
+    "No face was found and no mask was given, so there is nothing to repair. Lower the score or the smallest size, "
+    "draw a box round the face, or draw a mask.",
+    "没有找到人脸，也没有蒙版，因此没有可修复的内容。请降低置信度或最小尺寸，在人脸周围画框，或绘制蒙版。",
+)
+ONE_CHOICE_EACH = Text(
+    "{choices} choices were given for {faces} faces; give one for each.",
+    "给出了 {choices} 个选择，而人脸有 {faces} 张；请逐一给出。",
+)
+
 
 # ---- upscale, clips of it --------------------------------------------------------------------------------------------
+
+MODEL_NOT_NUMBERS = Text(
+    "The model '{model}' gave values that are not numbers, so nothing was kept. Run it again with precision fp32.",
+    "模型“{model}”输出了无效数值，因此没有保留结果。请用 fp32 精度重新运行。",
+)
+TAKES_NO_SIGMA = Text(
+    "Sigma is {sigma}, but the model '{model}' is told no noise level: leave it at auto, or choose a denoiser.",
+    "噪声强度设为 {sigma}，但模型“{model}”不接受噪声强度：请保持 auto，或选择去噪模型。",
+)
+ONLY_CLEANS = Text(
+    "The model '{model}' cleans pictures at their own size: choose scale 1 for it, or another model to enlarge {scale} "
+    "times.",
+    "模型“{model}”只按原尺寸清理图片：请选择 1 倍，或换一个模型放大 {scale} 倍。",
+)
+MORE_THAN_MODEL = Text(
+    "{width}x{height} enlarged {factor} times is more than the model's {most} times: choose a longest side of at most "
+    "{longest} pixels, or a scale of at most {most}.",
+    "{width}×{height} 放大 {factor} 倍，超过了模型的 {most} 倍：请把最长边设为不超过 {longest} 像素，"
+    "或把倍数设为不超过 {most}。",
+)
+ALREADY_RUNNING = Text(
+    "Another run is making {name!r} already. Wait for it, or choose another output.",
+    "已有另一个任务正在生成 {name!r}。请等它完成，或换一个输出。",
+)
 
 
 # ---- stylize ---------------------------------------------------------------------------------------------------------
 
+STYLES_DAMAGED = Text("{name} can't be used: its list of styles is damaged.", "{name} 无法使用：其中的风格列表已损坏。")
+OPTIMISING_NEEDS_PICTURE = Text(
+    "Optimising looks at the style picture itself, and '{style}' is none: give the path of a picture.",
+    "优化方式需要风格图片本身，而“{style}”不是：请提供一张图片的路径。",
+)
+NO_SUCH_STYLE = Text(
+    "There is no style called '{style}'. Choices: {choices}, or the path of a picture.",
+    "没有名为“{style}”的风格。可选：{choices}，或一张图片的路径。",
+)
+NO_GALLERY = Text("none", "无")
+
 
 # ---- generate --------------------------------------------------------------------------------------------------------
+
+FEWER_DIRECTIONS = Text(
+    "The generator '{model}' has {count} directions; {given} were given.",
+    "生成器“{model}”有 {count} 个方向，给了 {given} 个。",
+)
+DREW_NO_NUMBERS = Text(
+    "The generator '{model}' gave values that are not numbers: its file is damaged, or its training failed. Choose "
+    "another generator.",
+    "生成器“{model}”给出了非数值：文件已损坏，或训练失败。请换一个生成器。",
+)
+NOT_DRAWN = Text(
+    "There is no recipe of a drawn picture in this file: choose one that was drawn here.",
+    "此文件中没有生成图片的配方：请选择在这里生成的图片。",
+)
 
 
 # ---- the page --------------------------------------------------------------------------------------------------------

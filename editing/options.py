@@ -385,6 +385,11 @@ class RepairOptions:
         words=(Text("no", "否"), Text("blur", "模糊"), Text("squares", "马赛克"),
                Text("someone who does not exist", "换成不存在的人")),
     )  # fmt: skip
+    seed: int | None = whole(
+        None, 0, LAST_SEED, Text("Seed", "种子"),
+        Text("of the people who do not exist; auto: others each time", "用于不存在的人；auto：每次不同"),
+        unset="auto",
+    )  # fmt: skip
     find_damage: float | None = number(
         None, 0, 1, Text("Find damage", "查找损伤"),
         Text("scratches, dust, stains and folds are found and filled; 0 only what is sure, 1 whatever may be",

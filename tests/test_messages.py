@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import pickle
 import string
+from pathlib import Path
 
 import pytest
 
@@ -24,6 +26,12 @@ def test_both_languages_say_the_same(name: str) -> None:
     assert places(text.en) == places(text.zh)
     assert all(place.isidentifier() for place in places(text.en))
     assert any("\u4e00" <= letter <= "\u9fff" for letter in text.zh) or not text.zh.strip("，{}0123 ")
+
+
+def test_no_name_is_given_twice() -> None:
+    tree = ast.parse(Path(messages.__file__).read_text(encoding="utf-8"))
+    named = [node.targets[0].id for node in tree.body if isinstance(node, ast.Assign)]  # type: ignore[attr-defined]
+    assert len(named) == len(set(named))
 
 
 def test_a_message_within_a_message_is_put_into_the_same_language() -> None:

@@ -11,10 +11,10 @@ from editing.cli import common
 from editing.cli.common import Made
 from editing.cli.flags import add_flags, options_of
 from editing.messages import tell
-from editing.options import GenerateOptions, RepairOptions, SaveOptions
+from editing.options import RepairOptions, SaveOptions
 
 if TYPE_CHECKING:
-    from editing.pictures.picture import Picture, Pixels
+    from editing.pictures.picture import Picture
     from editing.report import Report
 
 HELP = "restore faces, fill what a mask covers, or make faces unknown"
@@ -32,16 +32,14 @@ def run(arguments: argparse.Namespace) -> int:
     options = options_of(RepairOptions, arguments)
     pairs = common.targets(arguments, "-repaired")
 
-    from editing.faces import likeness, restore
+    from editing.faces import likeness
     from editing.pipelines import repair
 
-    licences: set[str] = set()
+    bound: dict[str, str] = {}  # the weights that were used and are not for everything, with their licences
 
     def mend(picture: Picture, report: Report) -> Made:
         mask = common.read_mask(arguments, picture)
-        found = repair.find(picture, options, report=report) if options.faces != "none" else []
-        persons = _persons(len(found)) if options.anonymise == "person" else ()
-        made = repair.repair(picture, options, mask, found=found, persons=persons, report=report)
+        made = repair.repair(picture, options, mask, report=report)
         notices = []
         for face in made.faces:
             alike = face.likeness(options.fidelity)
@@ -50,24 +48,14 @@ def run(arguments: argparse.Namespace) -> int:
                 notices.append(tell(messages.MAY_BE_ANOTHER, **told))
             if face.anonymised and face.anonymised != options.anonymise:
                 notices.append(tell(messages.PERSON_TOO_SMALL, number=face.number))
-        if made.faces and options.anonymise == "no":
-            licences.add(restore.load_restorer(options.model, options.precision).licence)
+        bound.update({weight.name: weight.licence for weight in made.weights if "not for" in weight.licence})
         filled = f"  filled by {made.filled_by}" if made.filled_by else ""
         return Made(
-            picture=repair.compose(made), recipe=repair.recipe(options), notices=tuple(notices),
+            picture=repair.compose(made), recipe=repair.recipe(made), notices=tuple(notices),
             facts=f"  {len(made.faces)} of {made.found} faces{filled}",
         )  # fmt: skip
 
     code = common.each(pairs, common.of_picture(arguments, mend, "step"))
-    for licence in licences:
-        if "not for" in licence:
-            sys.stderr.write(f"{options.model}: {licence}\n")
+    for name, licence in bound.items():
+        sys.stderr.write(f"{name}: {licence}\n")
     return code
-
-
-def _persons(count: int) -> list[Pixels]:
-    """Faces of people who do not exist, one for each in the picture."""
-    from editing.pipelines import generate
-
-    samples = generate.generate(GenerateOptions(count=count)) if count else []
-    return [sample.picture.pixels for sample in samples]

@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from editing.options import Box
 from editing.pictures.masks import Mask
 from editing.pictures.picture import Floats, Pixels, from_float, to_float
 
@@ -24,8 +25,12 @@ TEMPLATE = np.array(
     [[192.98138, 239.94708], [318.90277, 240.1936], [256.63416, 314.01935], [201.26117, 371.41043],
      [313.08905, 371.15118]]
 )  # fmt: skip
+# The part of an aligned face that is put back: an oval with corners, from the hair's beginning to below the chin, that
+# fades over its outer third. In pixels of 512.
+_CENTRE, _RADII, _POWER, _CORE = (256.0, 268.0), (212.0, 232.0), 2.5, 0.66
+_HALF_WAY = (1 + _CORE) / 2
+_TONE = SIDE / 12  # deviation of the blur below which colours belong to the light and not to the face
 
-Box = tuple[float, float, float, float]  # left, top, right, bottom
 Landmarks = npt.NDArray[np.float64]  # (5, 2): the eye on the left in the picture, the other, nose, mouth's two corners
 Transform = npt.NDArray[np.float64]  # (2, 3): picture (x, y, 1) -> aligned face (x, y)
 
@@ -151,11 +156,6 @@ def _warp(source: Floats, transform: Transform, height: int, width: int, outside
 
 # ---- putting back ----------------------------------------------------------------------------------------------------
 
-# The part of an aligned face that is put back: an oval with corners, from the hair's beginning to below the chin, that
-# fades over its outer third. In pixels of 512.
-_CENTRE, _RADII, _POWER, _CORE = (256.0, 268.0), (212.0, 232.0), 2.5, 0.66
-_HALF_WAY = (1 + _CORE) / 2
-
 
 def outline() -> Mask:
     """(512, 512): how much of an aligned face is put back; 1 in the middle, fading to 0 before the frame's border."""
@@ -163,9 +163,6 @@ def outline() -> Mask:
     across, down = np.abs(x - _CENTRE[0]) / _RADII[0], np.abs(y - _CENTRE[1]) / _RADII[1]
     inside = np.clip((1 - (across**_POWER + down**_POWER) ** (1 / _POWER)) / (1 - _CORE), 0, 1)
     return np.asarray(inside * inside * (3 - 2 * inside), np.float32)
-
-
-_TONE = SIDE / 12  # deviation of the blur below which colours belong to the light and not to the face
 
 
 def match_colors(after: Floats, before: Floats, hole: Mask | None = None) -> Floats:
@@ -197,7 +194,7 @@ def paste(
     Args:
         canvas: (H, W, C) integers, which are changed; ``original`` the same before anything was.
         transform: of :func:`transform_of`.
-        before: (512, 512, C), what :func:`align` gave for ``original``; ``after``: what has become of it.
+        before: (512, 512, C), what :func:`aligned` gave for ``original``; ``after``: what has become of it.
         outline: (512, 512), of :func:`outline` or a parser.
         amount: 0 to 1, the share of ``after`` in the result.
         grain: 0 to 1, how much is kept of what ``original`` has and ``before`` is too coarse to hold.

@@ -14,9 +14,10 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from editing import runtime
+from editing import messages, runtime
 from editing.errors import EditingError
-from editing.faces.align import TEMPLATE, Box, Face
+from editing.faces.align import TEMPLATE, Face
+from editing.options import Box
 from editing.pictures import masks, tiling
 from editing.pictures.picture import Picture, Pixels, to_float
 from editing.report import Report, silent
@@ -32,6 +33,7 @@ _VIEW = 1280  # longest side that the detector sees at once
 _SURE_HEIGHT = 24.0  # faces this high in what the detector sees are found (at 17 pixels a third is missed)
 _OVERLAP = 0.4  # of two boxes (intersection over union), above which they are one face
 _MEAN = (104.0, 117.0, 123.0)  # blue, green, red
+_VARIANCES = (0.1, 0.2)  # of the encoding of boxes and landmarks
 
 # ---- finding ---------------------------------------------------------------------------------------------------------
 
@@ -47,6 +49,8 @@ class Detector:
 
     def __call__(self, pixels: npt.NDArray[np.uint8], score: float) -> list[Face]:
         """The faces in (H, W, 3) RGB, best first; one face may be in there several times."""
+        from facexlib.detection.retinaface_utils import decode, decode_landm  # type: ignore[import-untyped]
+
         bgr = np.ascontiguousarray(pixels[..., ::-1])
         tensor = torch.from_numpy(bgr).to(self.backend.device).permute(2, 0, 1)[None].float()
         tensor = tensor - torch.tensor(_MEAN, device=self.backend.device)[:, None, None]
@@ -54,21 +58,21 @@ class Detector:
             boxes, scores, points = (out[0].float().cpu() for out in self.network(tensor))
         sure = scores[:, 1] > score
         anchors = _anchors(*pixels.shape[:2])[sure]
-        centres, sizes = anchors[:, :2], anchors[:, 2:]
-        # The encoding of SSD (Liu et al. 2016) with its variances 0.1 and 0.2.
-        middle = centres + 0.1 * boxes[sure][:, :2] * sizes
-        half = sizes * torch.exp(0.2 * boxes[sure][:, 2:]) / 2
-        marks = centres[:, None] + 0.1 * points[sure].view(-1, 5, 2) * sizes[:, None]
-        found = torch.cat([middle - half, middle + half], 1).double().numpy()
+        boxes, points = decode(boxes[sure], anchors, _VARIANCES), decode_landm(points[sure], anchors, _VARIANCES)
         faces = [
             Face(box=_box(box), landmarks=mark, score=float(value))
-            for box, mark, value in zip(found, marks.double().numpy(), scores[sure, 1], strict=True)
+            for box, mark, value in zip(
+                boxes.double().numpy(), points.view(-1, 5, 2).double().numpy(), scores[sure, 1], strict=True
+            )
         ]
         return sorted(faces, key=lambda face: -face.score)
 
 
 def _anchors(height: int, width: int) -> torch.Tensor:
-    """(N, 4): centre and size in pixels of each box that the network starts from, two at each place of three grids."""
+    """(N, 4): centre and size in pixels of each box that the network starts from, two at each place of three grids.
+
+    facexlib's ``PriorBox`` gives the same in a loop in Python: 0.35 s for 1280x960 pixels instead of 0.006.
+    """
     levels = []
     for step, sizes in ((8, (16, 32)), (16, (64, 128)), (32, (256, 512))):
         rows, columns = -(-height // step), -(-width // step)
@@ -104,14 +108,12 @@ def load_detector(model: str | None = None) -> Detector:
 
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # it asks torchvision for a network in an old way
-            network = RetinaFace(network_name=_RETINAFACE.get(weight.name, "resnet50"), device="cpu")
+            kind = "mobile0.25" if weight.name == "detector" else "resnet50"
+            network = RetinaFace(network_name=kind, device="cpu")
         fit(network, load_state(weight), weight.name)
         return Detector(name=weight.name, sha256=sha256, backend=backend, network=backend.place(network))
 
     return runtime.cached_network(sha256, backend, build)
-
-
-_RETINAFACE = {"detector": "mobile0.25"}
 
 
 def smallest(width: int, height: int) -> int:
@@ -207,10 +209,11 @@ def _whole(found: list[Face], view: Box, picture: Picture, margin: float) -> lis
 
 def _distinct(found: list[Face]) -> list[Face]:
     """Each face once, by its best box; and no eye or ear for a face of its own."""
-    kept: list[Face] = []
-    for face in sorted(found, key=lambda face: -face.score):
-        if all(_shared(face.box, other.box) <= _OVERLAP for other in kept):
-            kept.append(face)
+    from torchvision.ops import nms  # type: ignore[import-untyped]
+
+    boxes = torch.tensor([face.box for face in found], dtype=torch.float64).view(-1, 4)
+    scores = torch.tensor([face.score for face in found], dtype=torch.float64)
+    kept = [found[index] for index in nms(boxes, scores, _OVERLAP)]
     return [face for face in kept if not any(_within(face.box, other.box) for other in kept if other is not face)]
 
 
@@ -256,10 +259,7 @@ def face_in(picture: Picture, box: Box, *, detector: Detector | None = None) -> 
     left, right = sorted((min(max(box[0], 0.0), picture.width), min(max(box[2], 0.0), picture.width)))
     top, bottom = sorted((min(max(box[1], 0.0), picture.height), min(max(box[3], 0.0), picture.height)))
     if right - left < 4 or bottom - top < 4:
-        raise EditingError(
-            f"The box of the face is {right - left:.0f}x{bottom - top:.0f} pixels of the picture; it must be at least "
-            "4x4. Draw it round the face."
-        )
+        raise EditingError(messages.BOX_TOO_SMALL, width=f"{right - left:.0f}", height=f"{bottom - top:.0f}")
     detector = detector or load_detector()
     drawn: Box = (left, top, right, bottom)
     margin_x, margin_y = 0.4 * (right - left), 0.4 * (bottom - top)

@@ -45,7 +45,10 @@ def _structure(aligned: Floats) -> Floats:
 
 
 def departure(before: Floats, after: Floats) -> Mask:
-    """(512, 512) in [0, 1]; see :func:`trust_map`."""
+    """(512, 512) in [0, 1]: where ``after``, blurred until it is nearest to ``before``, differs by more than noise.
+
+    Both are (512, 512, C); a difference of a tenth of the range, averaged over some pixels, counts as 1.
+    """
     inner = align.outline() > 0.5
 
     def degraded(sigma: float) -> Floats:

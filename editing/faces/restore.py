@@ -12,7 +12,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from editing import runtime
+from editing import messages, runtime
 from editing.costs import measured_cost
 from editing.errors import EditingError, WeightError
 from editing.faces.align import SIDE, outline
@@ -24,6 +24,11 @@ from editing.weights.catalogue import Weight
 from editing.weights.files import digest, path_of
 from editing.weights.find import find_weight
 from editing.weights.load import config_of, fit, load_network, load_state, without_numbers
+
+Call = Callable[[nn.Module, Tensor, float], Tensor]  # a network, (1, 3, side, side) in [-1, 1], fidelity -> the same
+
+# ParseNet's classes that are no face: background, ear rings, necklace, neck, clothes, hair, hat (as facexlib has it).
+_NO_FACE = (0, 14, 16, 17, 18)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -50,10 +55,7 @@ class Restorer:
         with torch.inference_mode():
             results = self.run(picture, mask)
         if not all(bool(torch.isfinite(result).all()) for result in results):
-            raise EditingError(
-                f"The model '{self.name}' gave values that are not numbers, so nothing was kept. "
-                "Run it again with precision fp32."
-            )
+            raise EditingError(messages.MODEL_NOT_NUMBERS, model=self.name)
         clean, faithful = (
             resized(result[0].float().clamp(0, 1).permute(1, 2, 0).cpu().numpy(), SIDE) for result in results
         )
@@ -71,6 +73,7 @@ class Restorer:
 
 
 def resized(array: Floats, side: int) -> Floats:
+    """A square (n, n, C) as (side, side, C): means where it gets smaller, else bicubic."""
     how = cv2.INTER_AREA if side < len(array) else cv2.INTER_CUBIC
     resized = array if side == len(array) else cv2.resize(array, (side, side), interpolation=how)
     return np.asarray(resized, np.float32).reshape(side, side, -1)
@@ -94,18 +97,16 @@ def _build(weight: Weight, sha256: str, backend: Backend) -> Restorer:
     backend = Backend(backend.device, "fp32")  # codebooks and modulated convolutions lose too much in bf16
     network.eval().requires_grad_(False).to(backend.device)  # GFPGAN can't be channels-last
 
+    both = type(network).__name__ == "CodeFormer"  # the others know no fidelity: the input itself is the other end
+
     def run(picture: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         scaled = picture * 2 - 1
-        return (call(network, scaled, 0.0) + 1) / 2, (call(network, scaled, 1.0) + 1) / 2
+        clean = (call(network, scaled, 0.0) + 1) / 2
+        return clean, (call(network, scaled, 1.0) + 1) / 2 if both else picture
 
-    def once(picture: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        return (call(network, picture * 2 - 1, 0.0) + 1) / 2, picture
-
-    both = type(network).__name__ == "CodeFormer"  # the others know no fidelity: the input itself is the other end
     return Restorer(
-        name=weight.name, sha256=sha256, licence=weight.licence, backend=backend, side=SIDE, fills=False,
-        run=run if both else once,
-    )  # fmt: skip
+        name=weight.name, sha256=sha256, licence=weight.licence, backend=backend, side=SIDE, fills=False, run=run
+    )
 
 
 def _ours(weight: Weight, sha256: str, backend: Backend, config: RepairerConfig) -> Restorer:
@@ -122,9 +123,6 @@ def _ours(weight: Weight, sha256: str, backend: Backend, config: RepairerConfig)
         name=weight.name, sha256=sha256, licence=weight.licence, backend=backend, side=network.config.size, fills=True,
         run=run,
     )  # fmt: skip
-
-
-Call = Callable[[nn.Module, Tensor, float], Tensor]
 
 
 def _theirs(weight: Weight) -> tuple[nn.Module, Call]:
@@ -145,10 +143,7 @@ def _theirs(weight: Weight) -> tuple[nn.Module, Call]:
     }
     call = calls.get(type(network).__name__)
     if call is None:
-        raise WeightError(
-            f"{weight.name} can't be used: it is a {type(network).__name__}; only GFPGAN, RestoreFormer and CodeFormer "
-            "are known here. Choose another model."
-        )
+        raise WeightError(messages.NO_RESTORER, name=weight.name, kind=type(network).__name__)
     return network, call
 
 
@@ -205,10 +200,6 @@ def load_parser() -> Callable[[Floats], Mask] | None:
         return parsed_outline(kinds)
 
     return parse
-
-
-# ParseNet's classes that are no face: background, ear rings, necklace, neck, clothes, hair, hat (as facexlib has it).
-_NO_FACE = (0, 14, 16, 17, 18)
 
 
 def parsed_outline(kinds: npt.NDArray[Any]) -> Mask:

@@ -151,7 +151,7 @@ def from_float(array: Floats, depth: int) -> Pixels:
     for y in range(0, len(array), BAND):
         band = np.clip(array[y : y + BAND], 0, 1)
         if np.isnan(band).any():
-            raise ImageError(messages.NOT_NUMBERS)
+            raise ImageError(messages.RESULT_NOT_NUMBERS)
         band *= np.float32(np.iinfo(dtype).max)
         result[y : y + BAND] = np.rint(band, out=band)
     return result

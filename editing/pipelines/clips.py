@@ -9,7 +9,6 @@ watched. When all is done the parts become the output, and folder and partial cl
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 import time
@@ -35,6 +34,7 @@ from editing.pictures.picture import Picture, Pixels
 from editing.pipelines import upscale
 from editing.pipelines.upscale import Upscaler
 from editing.report import Report, silent
+from editing.settings import sha256_of, written
 
 PART_FRAMES = 250  # x264 begins a new group of pictures as often, so that parts cost nothing
 PART_SECONDS = 300  # what is lost at most when the machine goes down
@@ -100,10 +100,7 @@ def upscale_clip(
     """
     check_target(target)
     if not target.parent.is_dir():
-        raise ImageError(
-            f"{target.name!r} was not saved: the folder {target.parent.name!r} does not exist. "
-            "Make it, or choose another."
-        )
+        raise ImageError(messages.NO_FOLDER, name=target.name, folder=target.parent.name)
     header = probe_clip(source)
     network = network or upscale.load(options.upscale.model, options.upscale.precision)
     options = _settled(source, options, network)
@@ -111,7 +108,7 @@ def upscale_clip(
     check_size(target, width, height)
     made = recipe(options)
     backend = [network.sha256, network.backend.device, network.backend.precision]
-    work = _Work(target, {"source": _sha256(source), "recipe": made, "backend": backend}, header)
+    work = _Work(target, {"source": sha256_of(source), "recipe": made, "backend": backend}, header)
     finish: dict[str, Any] = {
         "tick": header.tick,
         "plays": header.plays,
@@ -214,14 +211,6 @@ def _metadata(source: Path, header: ClipHeader, keep_gps: bool) -> dict[str, str
         return {key: value for key, value in container.metadata.items() if key in kept}
 
 
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
-
-
 class _Work:
     """The folder of what is done, as a context: taken by one process at a time, and removed where it is of no use.
 
@@ -241,19 +230,13 @@ class _Work:
         self.part_start, self.part_frames, self.part_began = Fraction(0), 0, 0.0
 
     def __enter__(self) -> _Work:
-        try:
+        with writing(self.target):
             self.folder.mkdir(exist_ok=True)
             self.lock = FileLock(self.folder / "lock")
-            self.lock.acquire(timeout=0)
-        except Timeout as error:
-            raise ImageError(
-                f"Another run is making {self.target.name!r} already. Wait for it, or choose another output."
-            ) from error
-        except OSError as error:
-            raise ImageError(
-                f"{self.target.name!r} was not saved: {error.strerror or error}. Choose another folder, "
-                "or free some space."
-            ) from error
+            try:
+                self.lock.acquire(timeout=0)
+            except Timeout as error:
+                raise ImageError(messages.ALREADY_RUNNING, name=self.target.name) from error
         try:
             self._resume()
         except BaseException:
@@ -315,9 +298,8 @@ class _Work:
             "end": str(self.end),
             "parts": [[part.path.name, str(part.start)] for part in self.parts],
         }
-        new = self.folder / "state.json.new"
-        new.write_text(json.dumps(state), encoding="utf-8")
-        new.replace(self.folder / "state.json")
+        with written(self.folder / "state.json") as file:
+            file.write_text(json.dumps(state), encoding="utf-8")
         for path in self.folder.glob("*.npz"):
             if path.name != f"{self.frames}.npz":
                 path.unlink(missing_ok=True)

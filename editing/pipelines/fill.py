@@ -23,7 +23,6 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from editing import runtime
-from editing.errors import OptionError
 from editing.pictures import masks
 from editing.pictures.masks import Mask
 from editing.pictures.picture import Floats, Pixels, from_float, to_float
@@ -33,7 +32,7 @@ from editing.weights.files import digest, path_of
 from editing.weights.find import find_weight
 from editing.weights.load import load_network
 
-FILLERS = ("auto", "patches", "lama")
+_LAMA_SIDE = 768  # pixels of a crop beyond which LaMa loses the thread; larger crops are filled reduced
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -48,13 +47,13 @@ class Filler:
 def load(name: str = "auto") -> Filler:
     """The filler called ``name``; "auto" is LaMa where it has been fetched, else patches.
 
-    Raises OptionError for an unknown name, WeightError where LaMa's weight is missing or damaged.
+    Raises WeightError for an unknown name, and where LaMa's weight is missing or damaged.
     """
-    if name not in FILLERS:
-        raise OptionError(f"The filler '{name}' is not known; choose one of {', '.join(FILLERS)}.")
-    weight = find_weight("lama", "inpaint")
-    if name == "patches" or (name == "auto" and path_of(weight) is None):
-        return Filler(name="patches", sha256=None, run=fill_by_patches)
+    if name == "auto":
+        name = "lama" if path_of(find_weight("lama", "inpaint")) else "patches"
+    if name == "patches":
+        return Filler(name=name, sha256=None, run=fill_by_patches)
+    weight = find_weight(name, "inpaint")
     backend, sha256 = Backend(runtime.choose_backend("fp32").device, "fp32"), digest(weight)  # it takes FFTs
 
     def build() -> Filler:
@@ -64,12 +63,9 @@ def load(name: str = "auto") -> Filler:
         def run(picture: Floats, hole: npt.NDArray[np.bool_]) -> Floats:
             return _by_network(network, picture, hole, backend)
 
-        return Filler(name="lama", sha256=sha256, run=run)
+        return Filler(name=weight.name, sha256=sha256, run=run)
 
     return runtime.cached_network(sha256, backend, build)
-
-
-_LAMA_SIDE = 768  # pixels of a crop beyond which LaMa loses the thread; larger crops are filled reduced
 
 
 def _by_network(
@@ -187,12 +183,16 @@ def _comparisons(hole: npt.NDArray[np.bool_]) -> float:
 
 
 def _halved(picture: Floats, hole: npt.NDArray[np.bool_]) -> tuple[Floats, npt.NDArray[np.bool_]]:
-    """Half the size: means of what is known; a pixel is known when any of it is."""
+    """Half the size: means of what is known; a pixel is known when half of it is.
+
+    A scratch so thin that nothing of it would be left is kept: then a pixel is known only when all of it is.
+    """
     size = (picture.shape[1] + 1) // 2, (picture.shape[0] + 1) // 2
     cover = np.asarray(cv2.resize((~hole).astype(np.float32), size, interpolation=cv2.INTER_AREA), np.float32)
     seen = np.where(hole[..., None], np.float32(0), picture)
     means = np.asarray(cv2.resize(seen, size, interpolation=cv2.INTER_AREA), np.float32)
-    return np.asarray(means / np.maximum(cover, 1e-6)[..., None], np.float32), cover < 0.5
+    gone = cover < 0.5
+    return np.asarray(means / np.maximum(cover, 1e-6)[..., None], np.float32), gone if gone.any() else cover < 0.999
 
 
 def _continued(picture: Floats, hole: npt.NDArray[np.bool_]) -> Floats:

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from editing.errors import OptionError
 from editing.networks.stylizer import Vgg
 
 CONTENT = 2  # the stage whose map is the content; the style is in all
+STYLE, VARIATION = 10.0, 5.0  # weights of the style and of total variation beside the content's 1
 VGG19 = ((64, 64), (128, 128), (256, 256, 256, 256), (512,))  # torchvision's, up to conv4_1
 
 
@@ -81,27 +81,15 @@ def total_variation(pictures: Tensor) -> Tensor:
     return across + down
 
 
-@dataclass(frozen=True, kw_only=True)
-class GatysOptions:
-    """How a picture is optimised; checks itself and raises OptionError."""
-
-    steps: int = 300  # evaluations of the losses
-    style: float = 10.0  # weight of the style beside the content's 1
-    variation: float = 5.0  # weight of total variation
-
-    def __post_init__(self) -> None:
-        if self.steps < 1:
-            raise OptionError(f"steps is {self.steps}, wanted 1 or more")
-        for name in ("style", "variation"):
-            if not 0 <= getattr(self, name) < float("inf"):
-                raise OptionError(f"{name} is {getattr(self, name)}, wanted 0 or more")
-
-
-def painting(content: Tensor, style: Tensor, vgg: Vgg, options: GatysOptions) -> Iterator[Tensor]:
+def painting(
+    content: Tensor, style: Tensor, vgg: Vgg, *, steps: int, weight: float = STYLE, variation: float = VARIATION
+) -> Iterator[Tensor]:
     """Paint ``content`` (1, 3, H, W) in [0, 1] in the style of another, of any size; yields the picture of each step.
 
-    Beginning with the content, by L-BFGS. Strokes are as wide, in pixels, as they are in ``style``. Stop by taking no
-    more. Each picture is (1, 3, H, W) float32 in [0, 1], in memory of its own. Sides are 8 pixels or more.
+    Beginning with the content, by L-BFGS, of which ``steps`` are evaluations of the losses; ``weight`` and
+    ``variation`` are those of style and total variation beside the content's 1. Strokes are as wide, in pixels, as they
+    are in ``style``. Stop by taking no more. Each picture is (1, 3, H, W) float32 in [0, 1], in memory of its own.
+    Sides are 8 pixels or more.
     """
     with torch.no_grad():
         wanted = style_of(vgg(style))
@@ -112,12 +100,12 @@ def painting(content: Tensor, style: Tensor, vgg: Vgg, options: GatysOptions) ->
     def closure() -> Tensor:
         optimizer.zero_grad()
         maps = vgg(pixels)
-        loss = content_loss(maps[CONTENT], there) + options.style * style_loss(style_of(maps), wanted)
-        loss = (loss + options.variation * total_variation(pixels)).sum()
+        loss = content_loss(maps[CONTENT], there) + weight * style_loss(style_of(maps), wanted)
+        loss = (loss + variation * total_variation(pixels)).sum()
         torch.autograd.backward(loss)
         return loss
 
-    for _ in range(options.steps):
+    for _ in range(steps):
         with torch.enable_grad():
             optimizer.step(closure)  # type: ignore[no-untyped-call]
         yield pixels.detach().clamp(0, 1).clone()

@@ -9,9 +9,9 @@ few numbers.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -19,12 +19,13 @@ import numpy.typing as npt
 import torch
 from torch.nn import functional as F
 
-from editing import __version__, messages, runtime
+from editing import messages, runtime
 from editing.errors import EditingError, OptionError
 from editing.messages import tell
 from editing.networks.generator import Generator, GeneratorConfig
-from editing.options import GenerateOptions, WalkOptions
+from editing.options import GenerateOptions, WalkOptions, read
 from editing.pictures.picture import Picture, Pixels, from_float
+from editing.pipelines.recipe import recipe_of
 from editing.report import Report, silent
 from editing.runtime import Backend
 from editing.weights.catalogue import Weight
@@ -32,11 +33,6 @@ from editing.weights.files import digest
 from editing.weights.find import find_weight
 from editing.weights.load import config_of, fit, load_state, metadata_of, unusable, without_numbers
 
-LAST_SEED = 2**32 - 1
-MOST_PICTURES = 1000
-WALK_SEEDS = (2, 8)
-WALK_FRAMES = (2, 600)
-STEEPEST = 10.0  # standard deviations along a direction; beyond 3 pictures fall apart
 # A small network on one thread: a GPU would gain nothing here, and would draw slightly other pictures.
 _BACKEND = Backend("cpu", "fp32")
 
@@ -79,19 +75,14 @@ class LoadedGenerator:
     def draw(self, z: Latent, truncation: float, directions: Sequence[float] = ()) -> Pixels:
         """The picture (side, side, 1 or 3) uint8 of a latent. Raises OptionError for more directions than there are."""
         if len(directions) > self.directions:
-            raise OptionError(
-                f"The generator '{self.name}' has {self.directions} directions; {len(directions)} were given."
-            )
+            raise OptionError(messages.FEWER_DIRECTIONS, model=self.name, count=self.directions, given=len(directions))
         with torch.inference_mode(), _one_thread():
             w = self.network.truncate(self.network.mapping(torch.from_numpy(z).float()[None]), truncation)
             if directions:
                 w = w + torch.tensor([directions], dtype=torch.float32) @ self.network.directions[: len(directions)]
             drawn = self.network.synthesis(w)[0]
         if not bool(torch.isfinite(drawn).all()):
-            raise EditingError(
-                f"The generator '{self.name}' gave values that are not numbers: its file is damaged, or its training "
-                "failed. Choose another generator."
-            )
+            raise EditingError(messages.DREW_NO_NUMBERS, model=self.name)
         return from_float(((drawn + 1) / 2).permute(1, 2, 0).numpy(), 8)
 
     def novelty(self, pixels: Pixels) -> float | None:
@@ -233,37 +224,20 @@ def slerp(a: Latent, b: Latent, amount: float) -> Latent:
 
 
 def recipe(options: GenerateOptions | WalkOptions) -> dict[str, Any]:
-    """What it takes to draw the same again: task ("generate" or "walk"), options, weight name and sha256, version.
-
-    Plain JSON: lists where the options have tuples.
-    """
+    """What it takes to draw the same again; its task is "generate" or "walk"."""
     weight = find_weight(options.model, "generate")
-    plain = {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(options).items()}
-    return {
-        "task": "walk" if isinstance(options, WalkOptions) else "generate",
-        "options": plain | {"model": weight.name},
-        "weights": [{"name": weight.name, "sha256": digest(weight)}],
-        "version": __version__,
-    }
+    task = "walk" if isinstance(options, WalkOptions) else "generate"
+    return recipe_of(task, options, [weight], model=weight.name)
 
 
-def options_of(recipe: dict[str, Any]) -> GenerateOptions | WalkOptions:
+def options_of(recipe: Mapping[str, Any]) -> GenerateOptions | WalkOptions:
     """The options in a recipe that :func:`recipe` made; raises OptionError for any other or a damaged one."""
     given = recipe.get("options")
-    kinds: dict[str, type[GenerateOptions] | type[WalkOptions]] = {"generate": GenerateOptions, "walk": WalkOptions}
-    kind = kinds.get(str(recipe.get("task")))
-    if kind is None or not isinstance(given, dict):
-        raise OptionError("There is no recipe of a drawn picture in this file: choose one that was drawn here.")
-    known = {field.name for field in fields(kind)}
-    kept = {name: value for name, value in given.items() if name in known}
-    try:
-        for name in {"seeds", "directions"} & set(kept):
-            kept[name] = tuple(kept[name])  # JSON knows lists only
-        if not isinstance(kept.get("model", ""), str):
-            raise TypeError("a model's name is text")
-        return kind(**kept)
-    except TypeError as error:
-        raise OptionError("The recipe in this file is damaged: choose the settings by hand.") from error
+    if recipe.get("task") == "generate":
+        return read(GenerateOptions, given)
+    if recipe.get("task") == "walk":
+        return read(WalkOptions, given)
+    raise OptionError(messages.NOT_DRAWN)
 
 
 def of_frame(options: WalkOptions, frame: int) -> GenerateOptions:

@@ -19,9 +19,9 @@ from functools import cache
 import numpy as np
 import numpy.typing as npt
 
+from editing.options import STRONGEST_NOISE
 from editing.pictures.picture import Pixels
 
-STRONGEST = 75.0  # of 255: what the denoisers are trained to
 _SIDE = 7  # of a patch, in pixels
 _PLACES = 12_000  # where patches are taken, however large the picture is
 _FEWEST = 2 * _SIDE**2  # below this a covariance says nothing
@@ -153,4 +153,4 @@ def _normal(x: float) -> tuple[float, float]:
 def _without_rounding(sigma: float, pixels: Pixels) -> float:
     """``sigma`` without what rounding to integers adds, and at most the strongest."""
     rounding = (255 / np.iinfo(pixels.dtype).max) ** 2 / 12
-    return min(math.sqrt(max(sigma**2 - rounding, 0)), STRONGEST)
+    return min(math.sqrt(max(sigma**2 - rounding, 0)), STRONGEST_NOISE)

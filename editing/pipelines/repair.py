@@ -12,30 +12,34 @@ and follow the dials without another run:
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from editing import __version__, runtime
+from editing import messages, runtime
 from editing.costs import Estimate
 from editing.errors import ImageError, OptionError
 from editing.faces import align, detect, likeness, restore
 from editing.faces.align import SIDE, Face, Transform
 from editing.faces.detect import Detector
 from editing.faces.restore import Restorer
-from editing.options import Choice, RepairOptions
+from editing.options import MOST_PICTURES, Choice, GenerateOptions, RepairOptions
 from editing.pictures.masks import Mask
 from editing.pictures.picture import Floats, Picture, Pixels, from_float, to_float
-from editing.pipelines import fill
+from editing.pipelines import fill, generate
 from editing.pipelines.fill import Filler
+from editing.pipelines.recipe import recipe_of
 from editing.report import Report, silent
-from editing.weights.files import digest
+from editing.weights.catalogue import Weight
 from editing.weights.find import find_weight
 
-ANONYMISE = ("no", "blur", "pixels", "person")
+_SHARP = 1.5  # times that a face may be enlarged
+_SPOTS = 12  # a face is about seven of them wide: nobody is known by that
+_SECONDS_PER_FACE = 0.15  # aligning, matching colours, pasting; on one core
+_SECONDS_PER_MASKED_PIXEL = 1e-4  # patches, on one core
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -79,8 +83,9 @@ class Repaired:
     mask: Mask | None
     faces: tuple[RepairedFace, ...]  # from left to right
     found: int  # faces in the picture, repaired or not
-    options: RepairOptions
+    options: RepairOptions  # with the seed of the persons that were drawn
     filled_by: str | None  # the filler's name, if anything was filled
+    weights: tuple[Weight, ...] = ()  # what took part, for :func:`recipe`
 
 
 # ---- the pipeline ----------------------------------------------------------------------------------------------------
@@ -97,14 +102,15 @@ def repair(
     filler: Filler | None = None,
     report: Report = silent,
 ) -> Repaired:
-    """Find and repair the faces that ``options`` name, and fill what ``mask`` (H, W), 1 = fill, covers.
+    """Repair or replace the faces that ``options`` name, and fill what ``mask`` (H, W), 1 = fill, covers.
 
     Args:
         picture: any size; its alpha, depth and profile come through.
         options: which faces, and how.
         mask: None: no part is filled. Where it is 0 and no face is, the result is bit-identical.
         found: all faces of the picture, if :func:`find` was called before; None: they are looked for.
-        persons: for ``anonymise="person"``, aligned faces (n, n, 3) uint8 to take the places, one after the other.
+        persons: for ``anonymise="person"``, aligned faces (n, n, 3) uint8 to take the places, one after the other;
+            none: one for each face is drawn from the seeds that begin at ``options.seed``.
         network: None: the one that ``options`` name, loaded when a face is to be repaired.
         filler: None: the one that ``options`` name, loaded when something is to be filled.
         report: called with the note "faces" while they are looked for, "repair" after each, "fill" after each part.
@@ -117,21 +123,27 @@ def repair(
     everyone = list(found) if found is not None else find(picture, options, report=report) if wanted else []
     numbers = _chosen(options, len(everyone))
     if not numbers and mask is None:
-        raise ImageError(_nothing(options, len(everyone)))
+        raise ImageError(messages.NOTHING_CHOSEN if options.faces == "none" else messages.NO_FACE_FOUND)
     plans = [(number, everyone[number - 1], align.transform_of(everyone[number - 1])) for number in numbers]
+    weights = [detect.best_detector()] if options.faces != "none" else []
+    if options.anonymise == "person" and plans and not persons:
+        options, persons = _drawn(options, len(plans))
+        weights.append(find_weight(GenerateOptions.model, "generate"))
     if any(_needs_network(transform, options, persons) for _, _, transform in plans):
         network = network or restore.load_restorer(options.model, options.precision)
-    parser = restore.load_parser() if numbers else None
-    covered = np.zeros((picture.height, picture.width), np.float32) if mask is not None else None
+        weights.append(find_weight(options.model, "restore"))
+    parser = restore.load_parser() if plans else None
+    if parser:
+        weights.append(find_weight("parsenet", "parse"))
     fills = network is not None and network.fills and options.anonymise == "no"
     base, filled_by = picture.pixels, None
-    if mask is not None and covered is not None:
-        for _, _, transform in plans if fills else ():
-            np.maximum(covered, align.unaligned(align.outline(), transform, covered.shape), out=covered)
-        rest = np.where(covered < 0.999, mask, np.float32(0))
+    if mask is not None:
+        rest = _beyond(mask, [transform for _, _, transform in plans] if fills else [])
         if (rest > 0).any():
             filler = filler or fill.load(options.filler)
             base, filled_by = fill.fill(picture.pixels, rest, filler=filler, report=report), filler.name
+            if filler.sha256:
+                weights.append(find_weight(filler.name, "inpaint"))
     done: list[RepairedFace] = []
     report(0, len(plans), "repair")
     for index, (number, face, transform) in enumerate(plans):
@@ -143,7 +155,7 @@ def repair(
         report(index + 1, len(plans), "repair")
     return Repaired(
         original=picture, base=base, mask=mask, faces=tuple(done), found=len(everyone), options=options,
-        filled_by=filled_by,
+        filled_by=filled_by, weights=tuple(weights),
     )  # fmt: skip
 
 
@@ -170,20 +182,23 @@ def _chosen(options: RepairOptions, count: int) -> list[int]:
         return list(range(1, count + 1))
     numbers = sorted({int(number) for number in options.faces})
     if numbers[-1] > count:
-        raise OptionError(
-            f"Face {numbers[-1]} was asked for, but {count} were found. They are numbered from left to right; lower "
-            "the score or the smallest size to find more, or draw a box round the one that is missed."
-        )
+        raise OptionError(messages.NO_SUCH_FACE, number=numbers[-1], found=count)
     return numbers
 
 
-def _nothing(options: RepairOptions, count: int) -> str:
-    if options.faces == "none":
-        return "There is nothing to repair: no face was chosen and no mask was given. Choose faces, or draw a mask."
-    return (
-        "No face was found and no mask was given, so there is nothing to repair. Lower the score or the smallest size, "
-        "draw a box round the face, or draw a mask."
-    )
+def _beyond(mask: Mask, transforms: Sequence[Transform]) -> Mask:
+    """What the mask covers that no face does which the network fills."""
+    covered = np.zeros(mask.shape, np.float32)
+    for transform in transforms:
+        np.maximum(covered, align.unaligned(align.outline(), transform, mask.shape), out=covered)
+    return np.where(covered < 0.999, mask, np.float32(0))
+
+
+def _drawn(options: RepairOptions, count: int) -> tuple[RepairOptions, list[Pixels]]:
+    """Faces of people who do not exist, and the options with their first seed: the same again for the same options."""
+    seed = int(np.random.default_rng().integers(10**6)) if options.seed is None else options.seed
+    samples = generate.generate(GenerateOptions(seed=seed, count=min(count, MOST_PICTURES)))
+    return replace(options, seed=seed), [sample.picture.pixels for sample in samples]
 
 
 def _one(
@@ -232,7 +247,7 @@ def _rgb(array: Floats) -> Floats:
 
 def _needs_network(transform: Transform, options: RepairOptions, persons: Sequence[Pixels]) -> bool:
     """Whether a face is repaired, or is to be replaced by a person who is too small for it."""
-    if options.anonymise == "person" and persons:
+    if options.anonymise == "person":
         return _enlarged(transform, len(persons[0])) > _SHARP
     return options.anonymise == "no"
 
@@ -246,10 +261,7 @@ def _replaced(
     size allows there is nobody, and squares take the place.
     """
     if how == "person":
-        if person is None:
-            raise OptionError(
-                "To anonymise by persons, pictures of persons must be given: choose blur or pixels instead."
-            )
+        assert person is not None
         someone = restore.resized(to_float(person), SIDE)
         if _enlarged(transform, len(person)) <= _SHARP:
             return someone, how
@@ -264,10 +276,6 @@ def _replaced(
 def _enlarged(transform: Transform, side: int) -> float:
     """How many times a face ``side`` pixels wide would be enlarged to fill the frame in the picture."""
     return SIDE / align.scale_of(transform) / side
-
-
-_SHARP = 1.5  # times that a face may be enlarged
-_SPOTS = 12  # a face is about seven of them wide: nobody is known by that
 
 
 def compose(repaired: Repaired, choices: Sequence[Choice] | None = None) -> Picture:
@@ -299,7 +307,7 @@ def _choices(repaired: Repaired, choices: Sequence[Choice] | None) -> Sequence[C
         options = repaired.options
         return [Choice(strength=options.strength, fidelity=options.fidelity)] * len(repaired.faces)
     if len(choices) != len(repaired.faces):
-        raise OptionError(f"{len(choices)} choices were given for {len(repaired.faces)} faces; give one for each.")
+        raise OptionError(messages.ONE_CHOICE_EACH, choices=len(choices), faces=len(repaired.faces))
     return choices
 
 
@@ -352,21 +360,8 @@ def estimate(
     )  # fmt: skip
 
 
-_SECONDS_PER_FACE = 0.15  # aligning, matching colours, pasting; on one core
-_SECONDS_PER_MASKED_PIXEL = 1e-4  # patches, on one core
-
-
-def recipe(options: RepairOptions) -> dict[str, Any]:
-    """What it takes to do it again: task, options, weight names and sha256, version; without the mask, plain JSON."""
-    plain = {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(options).items()}
-    plain["boxes"] = [list(box) for box in options.boxes]
-    used = [detect.best_detector()] if options.faces != "none" else []
-    if options.faces != "none" and options.anonymise == "no":
-        used.append(find_weight(options.model, "restore"))
-        plain["model"] = used[-1].name
-    return {
-        "task": "repair",
-        "options": plain,
-        "weights": [{"name": weight.name, "sha256": digest(weight)} for weight in used],
-        "version": __version__,
-    }
+def recipe(repaired: Repaired) -> dict[str, Any]:
+    """What it takes to do it again, but for the mask: every weight that took part, and what "auto" came to."""
+    model = next((weight.name for weight in repaired.weights if weight.task == "restore"), repaired.options.model)
+    filler = repaired.filled_by or repaired.options.filler
+    return recipe_of("repair", repaired.options, repaired.weights, model=model, filler=filler)

@@ -21,7 +21,7 @@ import json
 import math
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from editing import __version__, messages, runtime
+from editing import messages, runtime
 from editing.costs import Cost, Estimate, measured_cost, observe_cost
 from editing.errors import EditingError, OptionError, WeightError
 from editing.messages import tell
@@ -40,7 +40,7 @@ from editing.pictures.masks import Mask
 from editing.pictures.picture import Floats, Picture, Pixels, fill_transparent, from_float, to_float
 from editing.pictures.read import read_picture
 from editing.pipelines import gatys
-from editing.pipelines.gatys import GatysOptions
+from editing.pipelines.recipe import recipe_of
 from editing.report import Report, silent
 from editing.runtime import Backend
 from editing.settings import sha256_of
@@ -56,10 +56,12 @@ DETAIL = 0.5  # the share of the photo's fine light and shade that is put back w
 ALWAYS_WHOLE = 300_000  # pixels of a working copy that fit into the memory of any machine
 WHOLE = 1_000_000  # pixels of a working copy that are painted at once; one pass instead of two
 MEASURED = 2_000_000  # pixels at most of which the means and deviations are taken
-MOST_STEPS = 1000
 SHOWN_STEPS = 10  # of an optimisation between two pictures that are shown
 PART = 128  # pixels: side of each of the parts that they are taken of, where that is not all
 EDGE = 0.004  # of the longest side: over this length the edge of a mask fades
+# Resampling, detail, mixing and PNG encoding, measured on one core.
+_SECONDS_PER_PIXEL = 3.0e-7
+_BYTES_PER_PIXEL = 3 * (2 + 1 + 1 + 1)  # the 16-bit working copy, the painting, the result, and the encoder's
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # Rec. 601, as in YIQ
 
 
@@ -121,10 +123,7 @@ class LoadedStylizer:
         return _tensor(pictures, self.backend)
 
     def _not_numbers(self) -> EditingError:
-        return EditingError(
-            f"The model '{self.name}' gave values that are not numbers, so nothing was kept. "
-            "Run it again with precision fp32."
-        )
+        return EditingError(messages.MODEL_NOT_NUMBERS, model=self.name)
 
 
 def load(model: str = "stylizer", precision: str = "auto") -> LoadedStylizer:
@@ -163,10 +162,10 @@ def _styles(weight: Weight) -> tuple[Style, ...]:
     try:
         listed = json.loads(metadata_of(weight).get("styles", "[]"))
         found = tuple(Style(**{field.name: str(one[field.name]) for field in fields(Style)}) for one in listed)
+        if len({style.name for style in found}) < len(found):
+            raise ValueError("a name stands there twice")
     except (ValueError, TypeError, KeyError, RecursionError) as error:
-        raise WeightError(f"{weight.name} can't be used: its list of styles is damaged.") from error
-    if len({style.name for style in found}) < len(found):
-        raise WeightError(f"{weight.name} can't be used: its list of styles is damaged.")
+        raise WeightError(messages.STYLES_DAMAGED, name=weight.name) from error
     return found
 
 
@@ -191,9 +190,7 @@ def check_style(options: StylizeOptions) -> None:
 
 def _style_file(options: StylizeOptions) -> str:
     if not _is_file(options.style):
-        raise OptionError(
-            f"Optimising looks at the style picture itself, and '{options.style}' is none: give the path of a picture."
-        )
+        raise OptionError(messages.OPTIMISING_NEEDS_PICTURE, style=options.style)
     return options.style
 
 
@@ -201,8 +198,8 @@ def _code_of(style: str, network: LoadedStylizer) -> torch.Tensor:
     if style in network.gallery:
         return network.gallery[style]
     if not _is_file(style):
-        choices = ", ".join(network.gallery) or "none"
-        raise OptionError(f"There is no style called '{style}'. Choices: {choices}, or the path of a picture.")
+        choices = ", ".join(network.gallery) or messages.NO_GALLERY
+        raise OptionError(messages.NO_SUCH_STYLE, style=style, choices=choices)
     return network.look_at(read_picture(style))
 
 
@@ -281,7 +278,7 @@ def optimise(
     with torch.inference_mode(False):
         steps = gatys.painting(
             _tensor(copy[None], vgg.backend), _tensor(_style_copy(style, 8)[None], vgg.backend), vgg.network,
-            GatysOptions(steps=options.optimise),
+            steps=options.optimise,
         )  # fmt: skip
     report(0, options.optimise)
     for done in range(1, options.optimise + 1):
@@ -308,7 +305,7 @@ class LoadedVgg:
         def run(side: int) -> None:
             with torch.inference_mode(False):
                 gray = torch.full((1, 3, side, side), 0.5, device=self.backend.device)
-                next(gatys.painting(gray, gray, self.network, GatysOptions(steps=1)))
+                next(gatys.painting(gray, gray, self.network, steps=1))
 
         return measured_cost(self.sha256, self.backend, run, wait=wait)
 
@@ -541,11 +538,6 @@ def estimate(width: int, height: int, options: StylizeOptions) -> Estimate:
     )
 
 
-# Resampling, detail, mixing and PNG encoding, measured on one core.
-_SECONDS_PER_PIXEL = 3.0e-7
-_BYTES_PER_PIXEL = 3 * (2 + 1 + 1 + 1)  # the 16-bit working copy, the painting, the result, and the encoder's
-
-
 def recipe(options: StylizeOptions, *, masked: bool = False) -> dict[str, Any]:
     """What it takes to make the result again: task, options, weight names and sha256, version.
 
@@ -554,12 +546,7 @@ def recipe(options: StylizeOptions, *, masked: bool = False) -> dict[str, Any]:
     """
     weight = find_weight(options.model, "stylize")
     used = find_weight("vgg19", "optimise") if options.optimise else weight
-    made: dict[str, Any] = {
-        "task": "stylize",
-        "options": asdict(options) | {"model": weight.name},
-        "weights": [{"name": used.name, "sha256": digest(used)}],
-        "version": __version__,
-    }
+    made = recipe_of("stylize", options, [used], model=weight.name)
     named = set() if options.optimise else {style.name for style in _styles(weight)}
     for key in ("style", "second"):
         given = made["options"][key]

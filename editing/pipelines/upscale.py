@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -19,15 +19,16 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from editing import __version__, messages, runtime
+from editing import messages, runtime
 from editing.costs import Cost, Estimate, measured_cost, observe_cost
 from editing.errors import EditingError, OptionError, WeightError
 from editing.networks import rrdb
 from editing.networks.denoiser import Denoiser, DenoiserConfig
-from editing.options import SCALES, UpscaleOptions
+from editing.options import SCALES, UpscaleOptions, spec_of, value_of
 from editing.pictures import tiling
 from editing.pictures.picture import Floats, Picture, Pixels, check_output_size, fill_transparent, from_float, to_float
 from editing.pipelines import noise
+from editing.pipelines.recipe import recipe_of
 from editing.report import Report, silent
 from editing.runtime import Backend
 from editing.weights.catalogue import Weight
@@ -40,6 +41,9 @@ if TYPE_CHECKING:
 
 TASKS = ("upscale", "clean")  # of the weights that are used here
 _CELL = 16  # input pixels; the colour lock works on means of cells this large, so that it can't touch detail
+# Colour lock, mixing and PNG encoding, measured on one core; small beside any network.
+_SECONDS_PER_OUTPUT_PIXEL = 1.0e-7
+_BYTES_PER_OUTPUT_PIXEL = 3 * (2 + 1) + 3  # the 16-bit working copy, the result, and the encoder's
 
 
 def named(model: str) -> str:
@@ -77,10 +81,7 @@ class Upscaler:
         result = self.run(tensor, *told).float().flatten(0, 1)
         low, high = torch.aminmax(result)
         if not bool(torch.isfinite(high - low)):  # before clamping, which would make infinity a white dot
-            raise EditingError(
-                f"The model '{self.name}' gave values that are not numbers, so nothing was kept. "
-                "Run it again with precision fp32."
-            )
+            raise EditingError(messages.MODEL_NOT_NUMBERS, model=self.name)
         result = result.clamp(0, 1)
         if region.shape[2] == 1:
             result = result.mean(0, keepdim=True)  # a gray picture stays gray, whatever tint the network adds
@@ -212,16 +213,10 @@ def settle(
     options = replace(options, model=named(options.model))
     network = network or load(options.model, options.precision)
     if options.sigma is not None and not network.denoiser:
-        raise OptionError(
-            f"Sigma is {options.sigma:g}, but the model '{network.name}' is told no noise level: leave it at auto, or "
-            "choose a denoiser."
-        )
+        raise OptionError(messages.TAKES_NO_SIGMA, sigma=f"{options.sigma:g}", model=network.name)
     scale = min(network.scale, max(SCALES)) if options.scale is None else options.scale
     if network.denoiser and scale != 1 and options.longest is None:
-        raise OptionError(
-            f"The model '{network.name}' cleans pictures at their own size: choose scale 1 for it, or another model "
-            f"to enlarge {scale} times."
-        )
+        raise OptionError(messages.ONLY_CLEANS, model=network.name, scale=scale)
     sigma = options.sigma
     if network.denoiser and sigma is None and picture is not None:
         told = noise.correlated if network.denoiser.camera else noise.white
@@ -236,10 +231,9 @@ def target_size(width: int, height: int, options: UpscaleOptions, network_scale:
         factor = options.longest / max(width, height)
     if factor > network_scale:
         raise OptionError(
-            f"{width}x{height} enlarged {factor:.3g} times is more than the model's {network_scale} times: choose "
-            f"a longest side of at most {network_scale * max(width, height)} pixels, "
-            f"or a scale of at most {network_scale}."
-        )
+            messages.MORE_THAN_MODEL, width=width, height=height, factor=f"{factor:.3g}", most=network_scale,
+            longest=network_scale * max(width, height),
+        )  # fmt: skip
     size = max(1, round(width * factor)), max(1, round(height * factor))
     check_output_size(*size)
     return size
@@ -314,8 +308,7 @@ def mix(picture: Picture, enlarged: Picture, strength: float) -> Picture:
     ``strength`` 1 gives ``enlarged`` itself, 0 the Lanczos enlargement; this is fast, needs no network, and so can
     follow a slider.
     """
-    if not 0 <= strength <= 1:
-        raise OptionError(f"Strength is {strength}; it must be between 0 and 1.")
+    strength = value_of(spec_of(UpscaleOptions, "strength"), strength)
     if strength == 1:
         return enlarged
     alpha = None
@@ -388,11 +381,6 @@ def _work(network: Upscaler, width: int, height: int, tile: int) -> tuple[int, i
     return sum(rows) * sum(columns), max(rows) * max(columns), len(rows) * len(columns)
 
 
-# Colour lock, mixing and PNG encoding, measured on one core; small beside any network.
-_SECONDS_PER_OUTPUT_PIXEL = 1.0e-7
-_BYTES_PER_OUTPUT_PIXEL = 3 * (2 + 1) + 3  # the 16-bit working copy, the result, and the encoder's
-
-
 def auto_tile(network: Upscaler, width: int, height: int, out_width: int, out_height: int) -> int:
     """The side of a tile, in input pixels, for pictures of these sizes and the memory that is free now."""
     if max(width, height) <= 128:
@@ -426,12 +414,7 @@ def _fitting(tile: int, network: Upscaler) -> int:
 def recipe(options: UpscaleOptions) -> dict[str, Any]:
     """What it takes to make the result again: task, options, weight names and sha256, version."""
     weight = find_weight(named(options.model), *TASKS)
-    return {
-        "task": "upscale",
-        "options": asdict(options) | {"model": weight.name},
-        "weights": [{"name": weight.name, "sha256": digest(weight)}],
-        "version": __version__,
-    }
+    return recipe_of("upscale", options, [weight], model=weight.name)
 
 
 def _is_neutral(pixels: Pixels) -> bool:
@@ -477,7 +460,8 @@ def _finish(raw: npt.NDArray[np.uint16], pixels: Pixels, depth: int, color_lock:
             rows = slice(start, start + tiling.STRIP)
             out[rows] = from_float(to_float(raw[rows]), depth)
         return out
-    counts = [-(-side // _CELL) for side in pixels.shape[:2]]
+    # No more cells than either has pixels: one without a pixel would have no mean.
+    counts = [min(-(-side // _CELL), out) for side, out in zip(pixels.shape[:2], raw.shape[:2], strict=True)]
     before, cover = _cell_means(pixels, counts, alpha)
     after, _ = _cell_means(raw, counts, alpha)
     # A cell of which little is seen counts little, and takes over what its neighbours need.

@@ -26,7 +26,7 @@ from tqdm import tqdm
 
 from editing.networks.stylizer import Stylizer, StylizerConfig
 from editing.pipelines import gatys
-from editing.pipelines.gatys import CONTENT, GatysOptions
+from editing.pipelines.gatys import CONTENT
 from editing.runtime import cpu_has_bf16
 from editing.training.backbones import load_vgg
 from editing.training.stylizer import (
@@ -88,7 +88,7 @@ def compare(arguments: argparse.Namespace) -> None:
     unseen = list(zip(styles.held_out_names, styles.held_out, strict=True))
     groups = {"gallery": todo, "unseen": [("unseen", name, picture) for name, picture in unseen]}
     jobs = [(number, *job) for group in groups.values() for number, job in enumerate(group[: arguments.pairs])]
-    asked = GatysOptions(steps=arguments.steps, style=arguments.style)
+    steps, weight = arguments.steps, arguments.style
     rows: dict[str, list[tuple[float, ...]]] = {"gallery": [], "unseen": []}
     sheet = []
     for number, kind, name, picture in tqdm(jobs, unit="pair"):
@@ -97,11 +97,12 @@ def compare(arguments: argparse.Namespace) -> None:
         style = to_tensor([reduced(picture, SIDE)])
         code = gallery[number, None] if kind == "gallery" else network.code(style)
         ours = rounded(network(content, code))
-        stem = f"{name.split('.')[0]}-{Path(photos.names[which]).stem}-{asked.steps}-{asked.style:g}"
+        stem = f"{name.split('.')[0]}-{Path(photos.names[which]).stem}-{steps}-{weight:g}"
         kept = arguments.work / "gatys" / f"{stem}.png"
         if not kept.exists():
             kept.parent.mkdir(parents=True, exist_ok=True)
-            for made in tqdm(gatys.painting(content, style, vgg, asked), total=asked.steps, leave=False):
+            painting = gatys.painting(content, style, vgg, steps=steps, weight=weight)
+            for made in tqdm(painting, total=steps, leave=False):
                 theirs = made
             Image.fromarray((theirs[0].permute(1, 2, 0) * 255).round().byte().numpy()).save(kept)
         theirs = to_tensor([np.asarray(Image.open(kept))])
@@ -120,7 +121,7 @@ def compare(arguments: argparse.Namespace) -> None:
         sheet.append(torch.cat([content, to_tensor([squared(picture, SIDE)]), ours, theirs], 3))
     grid = torch.cat(sheet, 2)[0].permute(1, 2, 0)
     Image.fromarray((grid * 255).round().byte().numpy()).save(arguments.work / "grid.png")
-    print(f"Means at {SIDE} px (style loss, content loss); Gatys: {asked.steps} steps, style weight {asked.style:g}")
+    print(f"Means at {SIDE} px (style loss, content loss); Gatys: {steps} steps, style weight {weight:g}")
     for kind, found in rows.items():
         if found:
             mean = np.mean(found, 0)
@@ -142,7 +143,7 @@ def main() -> None:
     parser.add_argument("--hold-out-styles", type=int, default=20)
     parser.add_argument("--pairs", type=int, default=8, help="of each kind (default: 8)")
     parser.add_argument("--steps", type=int, default=300, help="of Gatys' method (default: 300)")
-    parser.add_argument("--style", type=float, default=GatysOptions.style, help="Gatys' weight of the style")
+    parser.add_argument("--style", type=float, default=gatys.STYLE, help="Gatys' weight of the style")
     parser.add_argument("--speed", action="store_true")
     arguments = parser.parse_args()
     if arguments.speed:

@@ -11,6 +11,9 @@ from editing.__main__ import main
 from editing.errors import WeightError
 from editing.faces import restore
 from editing.faces.restore import Restorer
+from editing.messages import Text
+from editing.options import RepairOptions, read
+from editing.pictures import masks
 from editing.pictures.picture import Picture
 from editing.pictures.read import read_picture
 from editing.pictures.write import write_picture
@@ -40,7 +43,6 @@ def network(monkeypatch: pytest.MonkeyPatch) -> None:
         run=lambda picture, mask: (picture.flip(2), picture),
     )  # fmt: skip
     monkeypatch.setattr(restore, "load_restorer", lambda model, precision: restorer)
-    monkeypatch.setattr(repair, "recipe", lambda options: {"task": "repair"})
 
 
 @pytest.mark.usefixtures("network")
@@ -50,7 +52,9 @@ def test_faces_are_repaired(portrait: Path, tmp_path: Path, capsys: pytest.Captu
     assert "out.png  256x256  1 of 1 faces" in said.out
     assert "face 1 may no longer be the same person" in said.err
     before, after = read_picture(portrait), read_picture(tmp_path / "out.png")
-    assert after.recipe == {"task": "repair"}
+    assert after.recipe is not None
+    assert after.recipe["options"]["fidelity"] == 0.1
+    assert [weight["name"] for weight in after.recipe["weights"]] == ["detector", "repairer"]
     differs = (before.pixels != after.pixels).any(2)
     assert differs[60:170, 90:170].mean() > 0.8
     assert not differs[:, :40].any()
@@ -87,6 +91,24 @@ def test_faces_are_made_unknown(portrait: Path, tmp_path: Path, capsys: object) 
     assert said == "portrait.png: face 1 is too large for someone who does not exist: squares took the place\n"
 
 
+def test_the_recipe_in_the_file_makes_the_same_again(portrait: Path, mask: Path, tmp_path: Path) -> None:
+    """The people who do not exist, too: their seed is in it."""
+    made = [tmp_path / "one.png", tmp_path / "two.png"]
+    assert main(["repair", str(portrait), "-o", str(made[0]), "--anonymise", "person", "--mask", str(mask)]) == 0
+    first = read_picture(made[0])
+    assert first.recipe is not None
+    options = read(RepairOptions, first.recipe["options"])
+    assert options.seed is not None
+    picture = read_picture(portrait)
+    again = repair.repair(picture, options, masks.read(mask, 256, 256))
+    np.testing.assert_array_equal(repair.compose(again).pixels, first.pixels)
+    assert (
+        main(["repair", str(portrait), "-o", str(made[1]), "--anonymise", "person", "--seed", f"{options.seed + 1}"])
+        == 0
+    )
+    assert (read_picture(made[1]).pixels != first.pixels)[60:170, 90:170].any()
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -105,7 +127,7 @@ def test_one_picture_may_fail_alone(
     portrait: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def absent(model: str, precision: str) -> Restorer:
-        raise WeightError("The weight 'repairer' is not here.")
+        raise WeightError(Text("The weight 'repairer' is not here.", "“repairer”不在这里。"))
 
     monkeypatch.setattr(restore, "load_restorer", absent)
     assert main(["repair", str(portrait), str(tmp_path / "none.png"), "-o", str(tmp_path / "out")]) == 1

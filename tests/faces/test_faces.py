@@ -13,6 +13,7 @@ import numpy.typing as npt
 import pytest
 import torch
 from facexlib.detection.retinaface import RetinaFace
+from facexlib.detection.retinaface_utils import PriorBox
 from facexlib.parsing.parsenet import ParseNet
 
 from editing.errors import EditingError, Stopped, WeightError
@@ -143,6 +144,14 @@ def test_one_face_is_found_once() -> None:
     same = [at(100, 100, 50), at(103, 101, 50), at(200, 100, 50)]
     eye = Face(box=(110, 110, 122, 122), landmarks=TEMPLATE, score=0.95)
     assert len(detect._distinct([*same, eye])) == 2
+
+
+@pytest.mark.parametrize("size", [(64, 64), (97, 130), (33, 1)])
+def test_the_detector_starts_from_facexlibs_boxes(size: tuple[int, int]) -> None:
+    network = RetinaFace(network_name="mobile0.25", device="cpu")
+    theirs = PriorBox(network.cfg, image_size=size).forward() * torch.tensor([*size[::-1], *size[::-1]])
+    assert torch.allclose(detect._anchors(*size), theirs, atol=1e-3)
+    assert network.cfg["variance"] == list(detect._VARIANCES)
 
 
 def test_a_box_by_hand(detector: Detector, astronaut: Array) -> None:

@@ -20,7 +20,7 @@ from ui.test_upscale_tab import Visitor
 from editing.__main__ import main
 from editing.errors import OptionError, WeightError
 from editing.networks.denoiser import Denoiser, DenoiserConfig
-from editing.options import ClipOptions, UpscaleOptions
+from editing.options import ClipOptions, UpscaleOptions, read
 from editing.pictures.picture import Picture, from_float, to_float
 from editing.pictures.read import read_picture
 from editing.pictures.write import write_picture
@@ -254,12 +254,12 @@ def test_a_noise_level_out_of_range_is_refused(sigma: float) -> None:
         options(sigma=sigma)
 
 
-@pytest.mark.parametrize("text", ["much", "", "5,5"])
+@pytest.mark.parametrize("text", ["much", "5,5"])
 def test_a_noise_level_is_auto_or_a_number(text: str) -> None:
-    assert upscale.sigma_of("auto") is None
-    assert upscale.sigma_of(" 7.5") == 7.5
-    with pytest.raises(OptionError, match="between 0 and 75, or auto"):
-        upscale.sigma_of(text)
+    assert options(sigma="auto").sigma is None
+    assert options(sigma=" 7.5").sigma == 7.5
+    with pytest.raises(OptionError, match=f"Noise level .* is '{text}'; it must be a number, or auto"):
+        options(sigma=text)
 
 
 def test_other_models_are_told_no_noise_level() -> None:
@@ -288,7 +288,7 @@ def test_the_noise_level_reaches_the_network_and_the_recipe(folder: Path) -> Non
     assert upscale.settle(settled, photo(sigma=40)) == settled
     recipe = upscale.recipe(settled)
     assert recipe["options"]["sigma"] == settled.sigma
-    assert UpscaleOptions(**recipe["options"]) == settled
+    assert read(UpscaleOptions, recipe["options"]) == settled
 
 
 # ---- the command -----------------------------------------------------------------------------------------------------
@@ -321,8 +321,8 @@ def test_a_clip_has_one_noise_level_that_of_its_first_frame(folder: Path, capsys
     ("arguments", "words"),
     [
         (["--model", NAME, "--scale", "2"], "choose scale 1"),
-        (["--model", NAME, "--sigma", "80"], "Sigma is 80.0"),
-        (["--model", NAME, "--sigma", "loud"], "Sigma is 'loud'"),
+        (["--model", NAME, "--sigma", "80"], "is 80; it must be between 0 and 75, or auto"),
+        (["--model", NAME, "--sigma", "loud"], "is 'loud'; it must be a number, or auto"),
         (["--model", "anime-fast", "--sigma", "5"], "is told no noise level"),
     ],
 )
@@ -416,7 +416,7 @@ def test_the_endpoint_takes_a_noise_level(folder: Path) -> None:
 
     assert call(1, "auto")[1]["recipe"]["options"]["sigma"] == pytest.approx(12, abs=1)
     assert call(1, "5")[1]["recipe"]["options"]["sigma"] == 5
-    for scale, sigma, words in ((4, "auto", "choose scale 1"), (1, "much", "Sigma is 'much'")):
+    for scale, sigma, words in ((4, "auto", "choose scale 1"), (1, "much", "is 'much'; it must be a number")):
         with pytest.raises(gr.Error, match=words):
             call(scale, sigma)
 

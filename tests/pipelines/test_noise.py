@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pytest
 from skimage import data
 
+from editing.options import STRONGEST_NOISE
 from editing.pipelines import noise
 
 Array = npt.NDArray[Any]
@@ -109,7 +110,7 @@ def test_a_small_picture_is_measured_too() -> None:
 
 
 def test_no_more_is_told_than_denoisers_know() -> None:
-    assert noise.white(np.random.default_rng(0).integers(0, 256, (90, 90, 3)).astype(np.uint8)) == noise.STRONGEST
+    assert noise.white(np.random.default_rng(0).integers(0, 256, (90, 90, 3)).astype(np.uint8)) == STRONGEST_NOISE
 
 
 def test_a_large_picture_takes_no_longer_and_the_sample_stays_bounded() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -19,9 +20,9 @@ from editing.faces import align, likeness, restore
 from editing.faces.align import SIDE, TEMPLATE, Face
 from editing.faces.restore import Restorer
 from editing.networks.repairer import Repairer, RepairerConfig
-from editing.options import Choice, RepairOptions
+from editing.options import Choice, RepairOptions, read
 from editing.pictures.picture import Picture, from_float, to_float
-from editing.pipelines import fill, repair
+from editing.pipelines import fill, recipe, repair
 from editing.pipelines.fill import Filler
 from editing.runtime import Backend
 from editing.weights import load
@@ -98,8 +99,8 @@ def reach(face: Face, shape: tuple[int, int] = (240, 400)) -> npt.NDArray[np.boo
         ({"faces": (0, 1)}, "numbered from 1"),
         ({"strength": 1.1}, "Strength is 1.1"),
         ({"fidelity": float("nan")}, "Fidelity is nan"),
-        ({"score": -1}, "score is -1"),
-        ({"min_size": 2}, "smallest face is 2"),
+        ({"score": -1}, "How sure it must be to be a face is -1"),
+        ({"min_size": 2}, r"Smallest face \(pixels\) is 2; .* or auto"),
         ({"filler": "telea"}, "auto, patches, lama"),
         ({"anonymise": "yes"}, "no, blur, pixels, person"),
         ({"precision": "fp16"}, "auto, fp32, bf16"),
@@ -111,12 +112,12 @@ def test_options_check_themselves(changes: dict[str, Any], words: str) -> None:
 
 
 def test_faces_are_named_in_words() -> None:
-    assert repair.faces_of("all") == "all"
-    assert repair.faces_of("none") == "none"
-    assert repair.faces_of("1, 3") == (1, 3)
+    assert RepairOptions(faces="all").faces == "all"
+    assert RepairOptions(faces="none").faces == "none"
+    assert RepairOptions(faces="1, 3").faces == (1, 3)  # type: ignore[arg-type]
     for text in ("", "first", "1,", "1-3", "1.5"):
         with pytest.raises(OptionError, match="all, none, or numbers with commas"):
-            repair.faces_of(text)
+            RepairOptions(faces=text)  # type: ignore[arg-type]
 
 
 def test_choices_check_themselves() -> None:
@@ -446,8 +447,23 @@ def test_a_person_takes_the_place_of_a_small_face() -> None:
     result = repair.repair(photo(), options, found=people, persons=[person], network=fake(lambda x, _: (x, x)))
     assert [face.anonymised for face in result.faces] == ["person", "person"]
     assert alike(to_float(result.faces[1].clean)) > 0.9
-    with pytest.raises(OptionError, match="pictures of persons must be given"):
-        repair.repair(photo(), options, found=people)
+
+
+def test_strangers_are_drawn_and_the_recipe_draws_them_again() -> None:
+    people = [at(10, 20, 60), at(140, 30, 60)]
+    first, other = (repair.repair(photo(), RepairOptions(anonymise="person"), found=people) for _ in range(2))
+    assert [face.anonymised for face in first.faces] == ["person", "person"]
+    assert not np.array_equal(first.faces[0].clean, first.faces[1].clean)  # each is someone else
+    assert not np.array_equal(repair.compose(first).pixels, repair.compose(other).pixels)  # and others each time
+    made = json.loads(json.dumps(repair.recipe(first)))
+    assert [weight["name"] for weight in made["weights"]] == ["detector", "faces"]
+    again = repair.repair(photo(), read(RepairOptions, made["options"]), found=people)
+    np.testing.assert_array_equal(repair.compose(again).pixels, repair.compose(first).pixels)
+    assert repair.recipe(again) == made
+    # One too large for the generator is repaired as a small photograph would be, and that is told.
+    large = repair.repair(photo(), RepairOptions(anonymise="person", seed=7), found=[at(140, 30, 200)])
+    assert large.faces[0].anonymised == "person"
+    assert [weight["name"] for weight in repair.recipe(large)["weights"]] == ["detector", "faces", "repairer"]
 
 
 # ---- networks --------------------------------------------------------------------------------------------------------
@@ -598,13 +614,30 @@ def test_the_estimate_grows_with_faces_and_mask(monkeypatch: pytest.MonkeyPatch)
     assert ten.memory > one.memory > 4000 * 3000
 
 
-def test_the_recipe_is_plain(monkeypatch: pytest.MonkeyPatch) -> None:
-    options = RepairOptions(faces="none", boxes=(), filler="patches")
-    made = repair.recipe(options)
+def names(made: dict[str, Any]) -> list[str]:
+    return [weight["name"] for weight in made["weights"]]
+
+
+def test_the_recipe_is_plain_and_says_what_filled() -> None:
+    made = repair.recipe(repair.repair(photo(), RepairOptions(faces="none"), spot(100, 100)))
     assert made["task"] == "repair"
-    assert made["weights"] == []
-    made = repair.recipe(RepairOptions(faces=(1, 2), boxes=((1, 2, 3, 4),), anonymise="blur"))
+    assert (names(made), made["options"]["filler"]) == ([], "patches")
+    made = repair.recipe(run(faces=(1, 2), boxes=((1, 2, 3, 4),), anonymise="blur"))
     assert made["options"]["faces"] == [1, 2]
     assert made["options"]["boxes"] == [[1, 2, 3, 4]]
-    assert [weight["name"] for weight in made["weights"]] == ["detector"]
-    assert fill.FILLERS[0] == made["options"]["filler"]
+    assert (names(made), made["options"]["filler"]) == (["detector"], "auto")  # nothing was filled
+    assert made == json.loads(json.dumps(made))
+    assert read(RepairOptions, made["options"]) == RepairOptions(faces=(1, 2), boxes=((1, 2, 3, 4),), anonymise="blur")
+    made = repair.recipe(run())
+    assert names(made) == ["detector", "repairer"]
+    assert made["weights"][1]["sha256"] == find_weight("repairer", "restore").sha256
+
+
+def test_the_recipe_names_what_was_fetched(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recipe, "digest", lambda weight: weight.name * 9)
+    monkeypatch.setattr(restore, "load_parser", lambda: lambda aligned: align.outline())
+    lama = Filler(name="lama", sha256="l" * 64, run=lambda crop, hole: np.full_like(crop, 0.5))
+    monkeypatch.setattr(fill, "load", lambda name: lama)
+    made = repair.recipe(repair.repair(photo(), RepairOptions(), spot(5, 380), found=PEOPLE, network=fake()))
+    assert names(made) == ["detector", "repairer", "parsenet", "lama"]
+    assert made["options"]["filler"] == "lama"

@@ -94,11 +94,11 @@ def psnr(a: npt.NDArray[Any], b: npt.NDArray[Any]) -> float:
     ("changes", "words"),
     [
         ({"style": ""}, "No style was given"),
-        ({"mix": 1.5}, "mix is 1.5"),
+        ({"mix": 1.5}, "Share of the second style is 1.5"),
         ({"strength": -0.1}, "Strength is -0.1"),
         ({"strength": float("nan")}, "Strength is nan"),
-        ({"style_scale": 0.01}, "style scale is 0.01"),
-        ({"style_scale": float("nan")}, "style scale is nan"),
+        ({"style_scale": 0.01}, "Size of the strokes is 0.01"),
+        ({"style_scale": float("nan")}, "Size of the strokes is nan"),
         ({"style_scale": 5}, "between 0.1 and 4"),
         ({"tile": 16}, "between 32 and 4096"),
         ({"precision": "fp16"}, "auto, fp32, bf16"),
@@ -422,7 +422,7 @@ def test_what_optimising_needs_is_said(small: LoadedStylizer, tmp_path: Path) ->
         stylize.stylize(photo(), options(optimise=10))
     with pytest.raises(OptionError, match="one style"):
         options(optimise=10, second="night")
-    with pytest.raises(OptionError, match="0 to 1000"):
+    with pytest.raises(OptionError, match="Steps of optimisation is 2000; it must be between 0 and 1000"):
         options(optimise=2000)
     write_picture(photo(), tmp_path / "style.png")
     with pytest.raises(WeightError, match="weights fetch vgg19"):

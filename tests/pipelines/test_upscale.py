@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -16,7 +17,7 @@ from torch.nn.functional import interpolate
 from editing import runtime
 from editing.errors import EditingError, ImageError, OptionError, Stopped, WeightError
 from editing.networks import rrdb
-from editing.options import UpscaleOptions
+from editing.options import UpscaleOptions, read
 from editing.pictures import tiling
 from editing.pictures.picture import Picture, fill_transparent, from_float, to_float
 from editing.pictures.read import read_picture
@@ -58,16 +59,16 @@ def photo(height: int = 60, width: int = 80, depth: int = 8, channels: int = 3) 
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"scale": 0}, "Scale 0"),
-        ({"scale": 5}, "choose 1, 2, 3 or 4"),
-        ({"scale": 2.5}, "Scale 2.5"),
-        ({"longest": 0}, "longest side is 0"),
+        ({"scale": 0}, "Scale is '0'; choose one of 1, 2, 3, 4"),
+        ({"scale": 5}, "Scale is '5'"),
+        ({"scale": 2.5}, "Scale is '2.5'"),
+        ({"longest": 0}, r"Longest side \(pixels\) is 0; .* or auto"),
         ({"longest": 70000}, "65535"),
         ({"strength": -0.1}, "between 0 and 1"),
         ({"strength": 1.1}, "Strength is 1.1"),
         ({"strength": float("nan")}, "Strength is nan"),
         ({"tile": 16}, "between 32 and 4096"),
-        ({"tile": 5000}, "Tile is 5000"),
+        ({"tile": 5000}, r"Tile \(pixels\) is 5000; .* or auto"),
         ({"precision": "fp16"}, "auto, fp32, bf16"),
     ],
 )
@@ -132,6 +133,29 @@ def test_every_size_works(size: tuple[int, int], changes: dict[str, Any]) -> Non
         changes = {"longest": min(changes["longest"], 4 * max(size))}
     result = upscale.upscale(photo(height, width), options(**changes), network=fake())
     assert (result.width, result.height) == upscale.target_size(width, height, options(**changes), 4)
+
+
+@pytest.mark.parametrize("alpha", [False, True])
+@pytest.mark.parametrize(
+    ("size", "longest"),
+    [
+        ((640, 480), 32), ((10, 1000), 12), ((48, 64), 1), ((1, 1), 1), ((17, 33), 1), ((400, 3), 7), ((100, 160), 10),
+        *(((200, 300), longest) for longest in range(9, 20)),
+    ],
+)  # fmt: skip
+def test_a_result_much_smaller_is_no_black_picture(size: tuple[int, int], longest: int, alpha: bool) -> None:
+    """The colour lock has cells of input pixels; a result may have fewer pixels than that."""
+    picture = photo(*size)
+    if alpha:
+        cover = np.full(size, 255, np.uint8)
+        cover[: size[0] // 3] = 128
+        picture = dataclasses.replace(picture, alpha=cover)
+    result = upscale.upscale(picture, options(longest=longest, tile=4096), network=fake(run=tinted))
+    assert max(result.width, result.height) == longest
+    wanted = cv2.resize(picture.pixels, (result.width, result.height), interpolation=cv2.INTER_AREA)
+    apart = np.abs(result.pixels.astype(float) - wanted.reshape(result.pixels.shape))
+    assert upscale.color_drift(picture, result) < 6
+    assert np.median(apart) < 12  # the smallest value in the picture is 30
 
 
 @pytest.mark.parametrize("scale", [1, 2, 3, 4])
@@ -448,4 +472,4 @@ def test_the_recipe_says_how_to_make_it_again(tmp_path: Path) -> None:
     kept = read_picture(tmp_path / "x.png").recipe
     assert kept == recipe
     assert kept is not None
-    assert UpscaleOptions(**kept["options"]) == asked
+    assert read(UpscaleOptions, kept["options"]) == asked

@@ -118,6 +118,7 @@ def test_what_is_exported_is_the_average(folder: Path, tmp_path: Path) -> None:
     denoiser.run(options(folder, tmp_path))
     with safe_open(tmp_path / "denoiser.safetensors", "pt") as file:
         config = DenoiserConfig.from_json(file.metadata()["config"])
+        assert file.metadata()["network"] == "denoiser"
         state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
     assert {value.dtype for value in state.values()} == {torch.float16}
     network = Denoiser(config)

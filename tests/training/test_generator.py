@@ -181,6 +181,7 @@ def test_what_is_exported_draws_the_same_pictures(options: Options, tmp_path: Pa
     path = run.out / "generator.safetensors"
     with safe_open(path, "pt") as file:
         config = GeneratorConfig.from_json(file.metadata()["config"])
+        assert file.metadata()["network"] == "generator"
         novelty = float(file.metadata()["novelty"])
         state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
     known = state.pop("descriptors")

@@ -245,6 +245,7 @@ def test_what_is_exported_is_the_average(folder: Path, tmp_path: Path) -> None:
     repairer.run(options(folder, tmp_path))
     with safe_open(tmp_path / "repairer.safetensors", "pt") as file:
         config = RepairerConfig.from_json(file.metadata()["config"])
+        assert file.metadata()["network"] == "repairer"
         state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
     assert {value.dtype for value in state.values()} == {torch.float16}
     assert config == RepairerConfig(widths=(16,), coming=1)

@@ -113,6 +113,7 @@ def test_what_is_exported_paints_the_same(folder: Path, tmp_path: Path) -> None:
     stylizer.run(options(folder, tmp_path / "own"))
     with safe_open(tmp_path / "own" / "stylizer.safetensors", "pt") as file:
         config = StylizerConfig.from_json(file.metadata()["config"])
+        assert file.metadata()["network"] == "stylizer"
         about = json.loads(file.metadata()["styles"])
         state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
     assert [style["name"] for style in about] == ["one", "two", "06"]

@@ -289,6 +289,7 @@ def test_the_pipeline_uses_what_is_exported(
     path = tmp_path / "upscaler.safetensors"
     with safe_open(path, "pt") as file:
         config = CompactConfig.from_json(file.metadata()["config"])
+        assert file.metadata()["network"] == "compact"
     assert config == CompactConfig(width=32, depth=1)
     state = load_file(path)
     assert {value.dtype for value in state.values()} == {torch.float16}
