@@ -132,7 +132,7 @@ def how_damaged(
             tiling.run_tiled(
                 finder, seen.reshape(height, width, -1), scale=1, tile=_TILE, overlap=finder.overlap,
                 align=finder.config.multiple, out=found,
-                report=lambda done, total, note="", before=before: report(before + done, sum(totals), note),
+                report=lambda done, _, note="", before=before: report(before + done, sum(totals), "damage"),
             )  # fmt: skip
             # Enlarged without steps, a row of tiles at a time would save little: it is one plane.
             whole = cv2.resize(found, (picture.width, picture.height), interpolation=cv2.INTER_LINEAR)
