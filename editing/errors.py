@@ -13,12 +13,13 @@ from editing.messages import Message, Text
 class EditingError(Exception):
     """Base of all errors that a user can mend; ``str(error)`` is one or two English sentences for that user.
 
-    ``raise ImageError(messages.EMPTY, name=path.name)``, or with a Message that is ready.
+    ``raise ImageError(messages.EMPTY, name=path.name)``, or with a Message that is ready. A plain sentence is for what
+    ``editing.training`` says: it runs on the command line alone, in English.
     """
 
     def __init__(self, text: Text | Message | str, /, **values: object) -> None:
-        if isinstance(text, str):  # TODO of this move: rooms not converted yet give finished English
-            text = Text(text.replace("{", "{{").replace("}", "}}"), text.replace("{", "{{").replace("}", "}}"))
+        if isinstance(text, str):
+            text = Text(*[text.replace("{", "{{").replace("}", "}}")] * 2)
         self.message = text if isinstance(text, Message) else Message(text, values)
         super().__init__(self.message)
 

@@ -661,8 +661,8 @@ OPTIMISING_NEEDS_PICTURE = Text(
     "优化方式需要风格图片本身，而“{style}”不是：请提供一张图片的路径。",
 )
 NO_SUCH_STYLE = Text(
-    "There is no style called '{style}'. Choices: {choices}, or the path of a picture.",
-    "没有名为“{style}”的风格。可选：{choices}，或一张图片的路径。",
+    "There is no style called '{name}'. Choices: {choices}, or the path of a picture.",
+    "没有名为“{name}”的风格。可选：{choices}，或一张图片的路径。",
 )
 NO_GALLERY = Text("none", "无")
 
@@ -685,6 +685,46 @@ NOT_DRAWN = Text(
 
 
 # ---- the page --------------------------------------------------------------------------------------------------------
+
+STOPPED = Text("Stopped.", "已停止。")
+NO_PICTURE = Text("There is no picture yet: drop one first.", "还没有图片：请先放入一张。")
+NO_CLIP = Text("There is no clip yet: drop one first.", "还没有动图或视频：请先放入一个。")
+NO_PICTURE_SENT = Text("No picture was sent: give a file.", "没有收到图片：请提供一个文件。")
+NO_CLIP_SENT = Text("No clip was sent: give a file.", "没有收到动图或视频：请提供文件。")
+NO_RECIPE = Text("There are no settings in this picture.", "此图片中没有保存的设置。")
+STILL_PICTURE = Text(
+    "This is a still picture, or no picture at all: give a video or an animated picture.",
+    "这是静止图片，或根本不是图片：请放入视频或动图。",
+)
+CLIP_CUT_SHORT = Text(
+    "The clip was stopped before its end: send it again to go on.", "尚未完成就已停止：再次发送即可继续。"
+)
+RESULT_GONE = Text("The result is no longer kept: press Run to make it again.", "结果已不再保留：请点“运行”重新生成。")
+PICTURES_GONE = Text("The pictures are no longer kept: draw them again.", "图片已不再保留：请重新绘制。")
+NOT_A_SIZE = Text("Size is '{value}'; choose one of {choices}.", "尺寸为“{value}”；请从 {choices} 中选择。")
+TOO_MANY_PICTURES = Text(
+    "{count} pictures were asked for; 1 to {most} are possible.", "要求 {count} 张图片；可以是 1 到 {most} 张。"
+)
+NOT_A_WALK_FORMAT = Text("The format is '{value}'; choose webp or mp4.", "格式为“{value}”；请选择 webp 或 mp4。")
+NOT_IN_GALLERY = Text(
+    "There is no style called '{name}'. Choices: {choices}.", "没有名为“{name}”的风格。可选：{choices}。"
+)
+OWN_STYLE_WANTED = Text(
+    "Optimising looks at the style picture itself: give one of your own.",
+    "优化方式需要风格图片本身：请提供您自己的风格图片。",
+)
+BEYOND_THE_PAGE = Text(
+    "This was drawn with more than the page offers: draw it again on the command line.",
+    "生成它时的设置超出了本页的范围：请用命令行重新生成。",
+)
+NO_TRAINING = Text("There is no such training any more: open the page again.", "该训练已不存在：请重新打开页面。")
+MASK_SENT_DAMAGED = Text(
+    "The mask that the page sent can't be read: draw it again, or load it from a file.",
+    "无法读取页面发来的蒙版：请重新绘制，或从文件载入。",
+)
+BOX_SENT_DAMAGED = Text(
+    "The box that the page sent can't be read: draw it again.", "无法读取页面发来的方框：请重新框选。"
+)
 
 
 # ---- the command -----------------------------------------------------------------------------------------------------
@@ -720,7 +760,6 @@ FOLDER_NOT_MADE = Text(
     "The folder '{path}' can't be made: {reason}. Choose another output.",
     "无法创建文件夹“{path}”：{reason}。请选择其他输出位置。",
 )
-STOPPED = Text("Stopped.", "已停止。")
 STOPPED_HALFWAY = Text(
     "Stopped: '{part}' holds what is done, and the same command goes on from there.",
     "已停止：已完成的部分在“{part}”中，同一命令会从那里继续。",

@@ -635,6 +635,7 @@ class ClipSaveOptions:
         None, CLIP_FORMATS, Text("File format", "文件格式"),
         Text("as the clip was, or mp4; GIF, WebP and APNG have no sound",
              "与原文件相同，或 mp4；GIF、WebP、APNG 没有声音"),
+        words=tuple(Text(name, name) for name in ("MP4", "WebM", "WebP", "GIF", "APNG")),
         unset="same",
     )  # fmt: skip
     strip: bool = switch(

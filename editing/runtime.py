@@ -177,7 +177,7 @@ _KEPT_AT_LEAST = 3  # a repair at twice the size takes a detector, a repairer an
 
 
 def cached_network(key: str, backend: Backend, load: Callable[[], Loaded]) -> Loaded:
-    """The network that ``load`` gives, loaded once per ``key`` (a sha256) and backend, shared between threads.
+    """The network that ``load`` gives, loaded once per ``key`` (name and sha256) and backend, shared by threads.
 
     Those used last are kept: as many as fit into an eighth of the device's memory, and three at least. Networks are
     only read after loading, so sharing is safe; a failed load is not remembered.

@@ -9,10 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from editing import messages
+from editing import errors, messages
 from editing.errors import ImageError
 from editing.messages import Text, tell
 
+ROOT = Path(__file__).parent.parent
+SOURCES = [file for file in (ROOT / "editing").rglob("*.py") if "training" not in file.parts]
 TEXTS = {name: value for name, value in vars(messages).items() if isinstance(value, Text)}
 
 
@@ -46,3 +48,12 @@ def test_values_stand_as_they_are() -> None:
     assert str(error) == "'<b>{0}</b>.png' is empty."
     assert error.message.to("zh") == "'<b>{0}</b>.png' 是空的。"
     assert str(pickle.loads(pickle.dumps(error))) == str(error)
+
+
+@pytest.mark.parametrize("file", SOURCES, ids=lambda file: file.relative_to(ROOT).as_posix())
+def test_only_training_speaks_english_alone(file: Path) -> None:
+    """Everywhere else an error is a Text, or it could not be put into a visitor's language."""
+    kinds = {name for name, kind in vars(errors).items() if isinstance(kind, type) and issubclass(kind, Exception)}
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] in kinds and node.args:
+            assert not isinstance(node.args[0], (ast.Constant, ast.JoinedStr)), f"line {node.lineno}"

@@ -113,7 +113,7 @@ def load_detector(model: str | None = None) -> Detector:
         fit(network, load_state(weight), weight.name)
         return Detector(name=weight.name, sha256=sha256, backend=backend, network=backend.place(network))
 
-    return runtime.cached_network(sha256, backend, build)
+    return runtime.cached_network(f"{weight.name} {sha256}", backend, build)
 
 
 def smallest(width: int, height: int) -> int:

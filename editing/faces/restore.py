@@ -86,7 +86,7 @@ def load_restorer(model: str = "repairer", precision: str = "auto") -> Restorer:
     """
     weight = find_weight(model, "restore")
     backend, sha256 = runtime.choose_backend(precision), digest(weight)
-    return runtime.cached_network(sha256, backend, lambda: _build(weight, sha256, backend))
+    return runtime.cached_network(f"{weight.name} {sha256}", backend, lambda: _build(weight, sha256, backend))
 
 
 def _build(weight: Weight, sha256: str, backend: Backend) -> Restorer:
@@ -191,7 +191,7 @@ def load_parser() -> Callable[[Floats], Mask] | None:
         fit(network, load_state(weight), weight.name)
         return backend.place(network)
 
-    network = runtime.cached_network(sha256, backend, build)
+    network = runtime.cached_network(f"{weight.name} {sha256}", backend, build)
 
     def parse(aligned: Floats) -> Mask:
         tensor = torch.from_numpy(aligned).permute(2, 0, 1)[None].to(backend.device) * 2 - 1

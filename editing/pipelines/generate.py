@@ -122,7 +122,7 @@ def load(model: str = "faces") -> LoadedGenerator:
     """
     weight = find_weight(model, "generate")
     sha256 = digest(weight)
-    return runtime.cached_network(sha256, _BACKEND, lambda: _build(weight, sha256))
+    return runtime.cached_network(f"{weight.name} {sha256}", _BACKEND, lambda: _build(weight, sha256))
 
 
 def _build(weight: Weight, sha256: str) -> LoadedGenerator:

@@ -134,7 +134,7 @@ def load(model: str = "stylizer", precision: str = "auto") -> LoadedStylizer:
     weight = find_weight(model, "stylize")
     backend = runtime.choose_backend(precision)
     sha256 = digest(weight)
-    return runtime.cached_network(sha256, backend, lambda: _build(weight, sha256, backend))
+    return runtime.cached_network(f"{weight.name} {sha256}", backend, lambda: _build(weight, sha256, backend))
 
 
 def _build(weight: Weight, sha256: str, backend: Backend) -> LoadedStylizer:
@@ -199,7 +199,7 @@ def _code_of(style: str, network: LoadedStylizer) -> torch.Tensor:
         return network.gallery[style]
     if not _is_file(style):
         choices = ", ".join(network.gallery) or messages.NO_GALLERY
-        raise OptionError(messages.NO_SUCH_STYLE, style=style, choices=choices)
+        raise OptionError(messages.NO_SUCH_STYLE, name=style, choices=choices)
     return network.look_at(read_picture(style))
 
 
@@ -322,7 +322,7 @@ def load_vgg() -> LoadedVgg:
             backend.place(network)
         return LoadedVgg(sha256=sha256, backend=backend, network=network)
 
-    return runtime.cached_network(sha256, backend, build)
+    return runtime.cached_network(f"{weight.name} {sha256}", backend, build)
 
 
 def _optimised_size(width: int, height: int, options: StylizeOptions) -> tuple[int, int]:

@@ -131,7 +131,7 @@ def load(model: str, precision: str = "auto") -> Upscaler:
             whole=descriptor.tiling.name != "SUPPORTED",
         )  # fmt: skip
 
-    return runtime.cached_network(sha256, backend, build)
+    return runtime.cached_network(f"{weight.name} {sha256}", backend, build)
 
 
 def takes_sigma(model: str) -> bool:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import html
-import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,26 +10,37 @@ from typing import Any
 import gradio as gr
 import numpy as np
 
-from editing.clips.write import FASTEST, WALK_SUFFIXES, check_walk, write_walk
+from editing import messages
+from editing.clips.write import WALK_SUFFIXES, check_walk, write_walk
 from editing.errors import EditingError, ImageError, OptionError
-from editing.options import WALK_FRAMES, GenerateOptions, UpscaleOptions, WalkOptions
+from editing.options import SIZES, WALK_FRAMES, DrawnSaveOptions, GenerateOptions, UpscaleOptions, WalkOptions
 from editing.pictures.read import read_picture
 from editing.pictures.write import write_picture
 from editing.pipelines import generate, upscale
 from editing.pipelines.generate import LoadedGenerator, Sample
 from editing.report import Report, silent
-from editing.ui import run_viewer
-from editing.ui.handlers import COMPUTE, QUICK, Job, explain, guarded, job, new_folder, request_stop
+from editing.ui import fields, run_viewer
+from editing.ui.gradio_hacks import AnyRadio, by_name
+from editing.ui.handlers import (
+    COMPUTE,
+    HIDDEN,
+    QUICK,
+    Job,
+    guarded,
+    job,
+    known,
+    new_folder,
+    request_stop,
+    warn,
+)
 from editing.ui.translations import T, language_of, say
-from editing.weights.files import path_of
-from editing.weights.find import find_weight, weights_for
 
-MOST = 36  # pictures in the grid
+MOST = 36  # pictures in the grid; more are for the command
 DIRECTIONS = 8  # sliders; what a generator has beyond these only the command line offers
-STEEP = 3.0
-FRAMES = 240
-FIRST_WALK = "1, 2, 3, 4"
-LARGE = 256
+STEEP = 3.0  # beyond, pictures fall apart
+FRAMES = 240  # of a walk on the page
+LARGE = 256  # what SIZES[1] says
+WAYS = ("grid", "mix", "walk", "runs")
 # The best way that ships; a repairer of faces will be a better one.
 ENLARGED = UpscaleOptions(model="photo", longest=LARGE)
 
@@ -48,53 +57,55 @@ class Drawn:
 
 def available() -> list[tuple[str, str]]:
     """Label and name of every generator that is there; the tab is not shown where there is none."""
-    return [
-        (f"{weight.name} ({weight.title})" if weight.title != weight.name else weight.name, weight.name)
-        for weight in weights_for("generate")
-        if path_of(weight)
-    ]
+    return fields.models("generate")
 
 
 def build(tabs: gr.Tabs, upscale_picture: gr.Image) -> None:
     """Add the tab to the page being built; "Send to Upscale" puts a picture into ``upscale_picture``."""
     models = available()
-    hidden: dict[str, Any] = {"api_visibility": "private"}
     with gr.Tab(T("tab_generate"), id="generate"), gr.Row():
         with gr.Column(min_width=320):
             with gr.Tabs() as ways:
                 with gr.Tab(T("generate_grid"), id="grid") as grid_tab:
-                    seed = gr.Number(0, label=T("seed"), info=T("seed_info"), elem_id="generate-seed")
-                    count = gr.Slider(1, MOST, 16, step=1, label=T("generate_count"), elem_id="generate-count")
+                    seed = fields.field(GenerateOptions, "seed", info=T("seed_info"), elem_id="generate-seed")
+                    count = gr.Slider(
+                        1, MOST, 16, step=1, label=T("GenerateOptions_count"), elem_id="generate-count"
+                    )  # fmt: skip
                     dice = gr.Button(T("generate_dice"), size="sm", elem_id="generate-dice")
                 with gr.Tab(T("generate_mix"), id="mix") as mix_tab:
                     with gr.Row():
-                        first = gr.Number(1, label=T("seed_first"), min_width=120, elem_id="generate-first")
-                        second = gr.Number(2, label=T("seed_second"), min_width=120, elem_id="generate-second")
-                    amount = gr.Slider(
-                        0, 1, 0.5, step=0.01, label=T("mix_amount"), info=T("mix_info"), elem_id="generate-mix"
-                    )
+                        first, second = (
+                            fields.field(
+                                GenerateOptions, "seed", value=value, label=label, info=None, min_width=120,
+                                elem_id=f"generate-{place}",
+                            )
+                            for value, label, place in (
+                                (1, T("seed_first"), "first"), (2, T("seed_second"), "second")
+                            )
+                        )  # fmt: skip
+                    amount = fields.field(GenerateOptions, "mix", info=T("mix_info"), elem_id="generate-mix")
                     dice_pair = gr.Button(T("generate_dice_pair"), size="sm")
                 with gr.Tab(T("generate_walk"), id="walk") as walk_tab:
-                    seeds = gr.Textbox(
-                        FIRST_WALK, label=T("walk_seeds"), info=T("walk_seeds_info"), max_lines=1,
-                        elem_id="generate-seeds",
+                    usual = WalkOptions()
+                    first_walk = ", ".join(map(str, usual.seeds))
+                    seeds = fields.field(
+                        WalkOptions, "seeds", value=first_walk, max_lines=1, elem_id="generate-seeds"
                     )  # fmt: skip
                     dice_walk = gr.Button(T("generate_dice_walk"), size="sm")
                     frames = gr.Slider(
-                        WALK_FRAMES[0], FRAMES, 60, step=1, label=T("walk_frames"), elem_id="generate-frames"
-                    )
-                    fps = gr.Slider(1, FASTEST, 20, step=1, label=T("walk_fps"))
-                    loop = gr.Checkbox(True, label=T("walk_loop"), info=T("walk_loop_info"))
+                        WALK_FRAMES[0], FRAMES, usual.frames, step=1, label=T("WalkOptions_frames"),
+                        elem_id="generate-frames",
+                    )  # fmt: skip
+                    fps = fields.field(DrawnSaveOptions, "fps", step=1, info=None)
+                    loop = fields.field(WalkOptions, "loop")
                 with gr.Tab(T("trainings"), id="runs", visible=bool(run_viewer.names())) as runs_tab:
                     run_name = run_viewer.build_choice()
             with gr.Column() as settings_column:
-                model = gr.Dropdown(
-                    models, value=models[0][1], label=T("generator"), visible=len(models) > 1, elem_id="generate-model"
-                )
-                truncation = gr.Slider(
-                    0, 1, GenerateOptions().truncation, step=0.01, label=T("truncation"), info=T("truncation_info"),
-                    elem_id="generate-truncation",
+                model = fields.field(
+                    GenerateOptions, "model", choices=models, value=models[0][1], info=None, visible=len(models) > 1,
+                    elem_id="generate-model",
                 )  # fmt: skip
+                truncation = fields.field(GenerateOptions, "truncation", elem_id="generate-truncation")
                 with gr.Accordion(T("directions"), open=False):
                     gr.Markdown(T("directions_info"))
                     directions = [
@@ -102,9 +113,9 @@ def build(tabs: gr.Tabs, upscale_picture: gr.Image) -> None:
                         for number, label in enumerate(_direction_labels(), 1)
                     ]
                     level = gr.Button(T("directions_level"), size="sm")
-                size = gr.Radio(
-                    [(T("size_native"), "native"), (T("size_large"), str(LARGE))], value="native", label=T("size"),
-                    info=T("size_info"), elem_id="generate-size",
+                size = fields.field(
+                    DrawnSaveOptions, "size", info=T("size_info"), elem_id="generate-size",
+                    choices=[(T("size_native"), SIZES[0]), (T("size_large"), SIZES[1])],
                 )  # fmt: skip
                 with gr.Row():
                     run = gr.Button(T("draw"), variant="primary", elem_id="generate-run")
@@ -114,9 +125,25 @@ def build(tabs: gr.Tabs, upscale_picture: gr.Image) -> None:
                 )
                 note = gr.Markdown(_note(models[0][1]), elem_id="generate-note")
             # The API's own ends, for what the page shows in another way.
-            api_directions = gr.JSON([], visible=False)
-            api_mix_seed, api_mix = gr.Number(0, visible=False), gr.Slider(0, 1, 0, visible=False)
-            api_format = gr.Radio(["webp", "mp4"], value="webp", visible=False)
+            api_shared = {
+                **fields.parameters(GenerateOptions, "truncation"),
+                "model": fields.parameter(GenerateOptions, "model", choices=models, value=models[0][1]),
+                **fields.parameters(DrawnSaveOptions, "size"),
+                "directions": gr.JSON([], visible=False),
+            }  # fmt: skip
+            api_drawing = {
+                **fields.parameters(GenerateOptions, "seed"),
+                "count": fields.parameter(GenerateOptions, "count", value=count.value), **api_shared,
+                "mix_seed": fields.parameter(GenerateOptions, "mix_seed", value=0),
+                "mix": fields.parameter(GenerateOptions, "mix", value=0),
+            }  # fmt: skip
+            api_walking = {
+                "seeds": fields.parameter(WalkOptions, "seeds", value=first_walk),
+                **fields.parameters(WalkOptions, "frames"),
+                **fields.parameters(DrawnSaveOptions, "fps"),
+                **fields.parameters(WalkOptions, "loop"), **api_shared,
+                "file_format": AnyRadio([suffix[1:] for suffix in WALK_SUFFIXES], value="webp", visible=False),
+            }  # fmt: skip
             api_files = gr.File(visible=False, file_count="multiple")
             api_clip, api_facts = gr.File(visible=False), gr.JSON(visible=False)
             api_generate, api_walk = gr.Button(visible=False), gr.Button(visible=False)
@@ -158,31 +185,44 @@ def build(tabs: gr.Tabs, upscale_picture: gr.Image) -> None:
                 run_viewer.build_view(run_name)
             # In here, since Gradio takes what lies beside a tab for a tab.
             mode = gr.State("grid")
-            names = [gr.State(name) for name in ("grid", "mix", "walk", "runs")]
+            names = [gr.State(name) for name in WAYS]
             drawn, mixed, walked = gr.State([]), gr.State([]), gr.State([])  # of Drawn, what each way shows
             chosen = gr.State({})  # way -> the Drawn in the panel
 
-    own = [mode, seed, count, first, second, amount, seeds, frames, fps, loop]
-    settings = [model, size, truncation, *directions]
-    in_panel = [panel, picture, info, download, recipe, chosen]
-    results = [gallery, drawn, trio, mixed, player, webp, mp4, scrubber, walked, *in_panel]
+    own = {
+        "seed": seed, "count": count, "first": first, "second": second, "mix": amount, "seeds": seeds,
+        "frames": frames, "fps": fps, "loop": loop,
+    }  # fmt: skip
+    settings = {"model": model, "size": size, "truncation": truncation, "directions": directions}
+    way = {"mode": mode, "chosen": chosen, "size": size}
+    in_panel = {
+        "panel": panel, "picture": picture, "info": info, "download": download, "recipe": recipe, "chosen": chosen
+    }  # fmt: skip
+    showing = {
+        "gallery": gallery, "drawn": drawn, "trio": trio, "mixed": mixed, "player": player, "webp": webp, "mp4": mp4,
+        "scrubber": scrubber, "walked": walked, **in_panel,
+    }  # fmt: skip
+    asking = {"mode": mode, "chosen": chosen, "own": own, "settings": settings}
     drawing: dict[str, Any] = {
-        "fn": run_page, "inputs": [chosen, *own, *settings], "outputs": results,
-        "show_progress_on": [gallery, trio, player], **COMPUTE, **hidden,
+        **by_name(run_page, asking, showing), "show_progress_on": [gallery, trio, player], **COMPUTE, **HIDDEN
     }  # fmt: skip
     # The panel shows a picture as drawn at once; enlarging it waits for the machine.
     enlarging: dict[str, Any] = {
-        "fn": enlarge_chosen, "inputs": [mode, chosen, size], "outputs": in_panel, "show_progress": "minimal",
-        "show_progress_on": picture, **COMPUTE, **hidden,
+        **by_name(enlarge_chosen, way, in_panel), "show_progress": "minimal", "show_progress_on": picture,
+        **COMPUTE, **HIDDEN,
     }  # fmt: skip
 
     for tab, name in zip((grid_tab, mix_tab, walk_tab, runs_tab), names, strict=True):
         tab.select(
-            show_way, [name, chosen, size],
-            [mode, grid_result, mix_result, walk_result, runs_result, settings_column, *in_panel], **QUICK,
+            **by_name(
+                show_way, {**way, "mode": name},
+                {"mode": mode, "grid": grid_result, "mix": mix_result, "walk": walk_result, "runs": runs_result,
+                 "settings": settings_column, **in_panel},
+            ),
+            **QUICK,
         )  # fmt: skip
     run.click(**drawing).then(**enlarging)
-    stop.click(request_stop, None, None, queue=False, show_progress="hidden", **hidden)
+    stop.click(request_stop, None, None, queue=False, show_progress="hidden", **HIDDEN)
     dice.click(lambda: _dice(1)[0], None, seed, **QUICK).then(**drawing).then(**enlarging)
     dice_pair.click(lambda: tuple(_dice(2)), None, [first, second], **QUICK).then(**drawing).then(**enlarging)
     dice_walk.click(lambda: ", ".join(map(str, _dice(4))), None, seeds, **QUICK)
@@ -190,28 +230,35 @@ def build(tabs: gr.Tabs, upscale_picture: gr.Image) -> None:
         [seed.submit, first.submit, second.submit, seeds.submit, amount.release], **drawing
     ).then(**enlarging)  # fmt: skip
     # Sliders redraw what is shown already; a walk waits for the button.
-    redrawing = drawing | {"fn": redraw, "show_progress": "hidden"}
+    redrawing = drawing | by_name(redraw, asking, showing) | {"show_progress": "hidden"}
     gr.on([slider.release for slider in (truncation, *directions)], **redrawing).then(**enlarging)
     level.click(lambda: [0.0] * DIRECTIONS, None, directions, **QUICK).then(**redrawing).then(**enlarging)
-    model.change(show_model, model, [note, *directions], **QUICK)
-    restore.upload(restore_settings, restore, [ways, *own[1:], *settings], **QUICK)
+    sliders = {f"direction_{number}": slider for number, slider in enumerate(directions, 1)}
+    model.change(**by_name(show_model, {"model": model}, {"note": note, **sliders}), **QUICK)
+    restore.upload(
+        **by_name(
+            restore_settings, {"path": restore},
+            {"ways": ways, **own, "model": model, "size": size, "truncation": truncation, **sliders},
+        ),
+        **QUICK,
+    )  # fmt: skip
     for view, state in ((gallery, drawn), (trio, mixed)):
-        view.select(choose, [state, mode, chosen, size], in_panel, **QUICK).then(**enlarging)
-    size.change(show_chosen, [mode, chosen, size], in_panel, **QUICK).then(**enlarging)
+        view.select(**by_name(choose, {"drawn": state, **way}, in_panel), **QUICK).then(**enlarging)
+    size.change(**by_name(show_chosen, way, in_panel), **QUICK).then(**enlarging)
     scrubber.input(
-        scrub, [walked, scrubber, chosen, size], in_panel, trigger_mode="always_last", **QUICK
+        **by_name(scrub, {"walked": walked, "frame": scrubber, "chosen": chosen, "size": size}, in_panel),
+        trigger_mode="always_last", **QUICK,
     ).then(**enlarging)  # fmt: skip
-    send.click(send_to_upscale, [mode, chosen, size], [upscale_picture, tabs], **QUICK)
+    send.click(**by_name(send_to_upscale, way, {"picture": upscale_picture, "tabs": tabs}), **QUICK)
     gr.on(None, lambda: gr.update(visible=bool(run_viewer.names())), None, runs_tab, **QUICK)
 
     api_generate.click(
-        generate_endpoint, [seed, count, truncation, model, size, api_directions, api_mix_seed, api_mix],
-        [api_files, api_facts], api_name="generate", **COMPUTE,
+        **by_name(generate_endpoint, api_drawing, {"files": api_files, "facts": api_facts}), api_name="generate",
+        **COMPUTE,
     )  # fmt: skip
     api_walk.click(
-        walk_endpoint, [seeds, frames, fps, loop, truncation, model, size, api_directions, api_format],
-        [api_clip, api_facts], api_name="walk", **COMPUTE,
-    )  # fmt: skip
+        **by_name(walk_endpoint, api_walking, {"clip": api_clip, "facts": api_facts}), api_name="walk", **COMPUTE
+    )
 
 
 def _direction_labels() -> tuple[Any, ...]:
@@ -232,131 +279,133 @@ def _dice(count: int) -> list[int]:
 
 
 @guarded
-def show_way(name: str, chosen: dict[str, Drawn], size: str, request: gr.Request) -> tuple[Any, ...]:
+def show_way(*, mode: str, chosen: Mapping[str, Drawn], size: object, request: gr.Request) -> dict[str, Any]:
     """One of the inner tabs was opened: its results, and the picture that was chosen there last."""
-    results = [gr.update(visible=name == way) for way in ("grid", "mix", "walk", "runs")]
-    if name in chosen and Path(chosen[name].path).exists():
-        panel = _panel(name, chosen, size, language_of(request))
-    else:
-        panel = (gr.update(visible=False), *[gr.skip()] * 5)
-    return (name, *results, gr.update(visible=name != "runs"), *panel)
+    panel: dict[str, Any] = {"panel": gr.update(visible=False)}
+    if mode in chosen and Path(chosen[mode].path).exists():
+        panel = _panel(mode, chosen, _size(size), language_of(request))
+    return {
+        "mode": mode, **{way: gr.update(visible=mode == way) for way in WAYS},
+        "settings": gr.update(visible=mode != "runs"), **panel,
+    }  # fmt: skip
 
 
 # What is asked for
 
 
-def _whole(value: object) -> Any:
-    """A number field's value: floats from the page are whole numbers mostly; the options refuse what isn't."""
-    return int(value) if isinstance(value, float) and value.is_integer() else value
-
-
-def _seeds(text: str | None) -> tuple[int, ...]:
-    """ "1, 2, 3" (also with other separators, as 、 or spaces) as seeds."""
-    words = re.split(r"[\s,;，、；]+", (text or "").strip(" ,;，、；"))
-    try:
-        return tuple(int(word) for word in words if word)
-    except ValueError:
-        raise OptionError(f"The seeds are '{(text or '')[:60]}'; they must be whole numbers with commas.") from None
+def _size(given: object) -> str:
+    """One of SIZES; raises OptionError."""
+    return fields.read(DrawnSaveOptions, {"size": given}).size
 
 
 def _loaded(model: str) -> LoadedGenerator:
-    find_weight(model, "generate", paths=False)  # a request must not choose which of the machine's files is opened
-    return generate.load(model)
+    return generate.load(known(model, "generate").name)
 
 
-def _directions(values: Sequence[object], network: LoadedGenerator) -> tuple[Any, ...]:
+def _directions(values: Sequence[float], network: LoadedGenerator) -> list[float]:
     """The sliders' values without the zeros at the end, and without sliders that this generator doesn't have."""
-    kept = [float(value) if isinstance(value, int) else value for value in values[: network.directions]]
+    kept = list(values[: network.directions])
     while kept and not kept[-1]:
         kept.pop()
-    return tuple(kept)
+    return kept
 
 
 @guarded
-def show_model(model: str, request: gr.Request) -> tuple[Any, ...]:
+def show_model(*, model: str, request: gr.Request) -> dict[str, Any]:
     """Another generator: its note, and as many sliders as it has directions."""
-    network = _loaded(model)
-    return (
-        _note(model),
-        *[gr.update(visible=number < network.directions) for number in range(DIRECTIONS)],
-    )
+    count = _loaded(model).directions
+    shown = {f"direction_{number}": gr.update(visible=number <= count) for number in range(1, DIRECTIONS + 1)}
+    return {"note": _note(model), **shown}
 
 
 @guarded
-def restore_settings(path: str | None, request: gr.Request) -> tuple[Any, ...]:
+def restore_settings(*, path: str | None, request: gr.Request) -> dict[str, Any]:
     """The settings with which a picture or walk was drawn, from its file."""
     found = read_picture(path or "").recipe or {}
     options = generate.options_of(found)
     network = _loaded(options.model)
-    number = options.frames if isinstance(options, WalkOptions) else options.count
-    most = FRAMES if isinstance(options, WalkOptions) else MOST
+    number, most = (options.frames, FRAMES) if isinstance(options, WalkOptions) else (options.count, MOST)
     steepest = max(map(abs, options.directions), default=0)
     if len(options.directions) > min(network.directions, DIRECTIONS) or steepest > STEEP or number > most:
-        raise EditingError("This was drawn with more than the page offers: draw it again on the command line.")
-    level = [0.0] * (DIRECTIONS - len(options.directions))
-    settings = [
-        options.model, str(LARGE) if "then" in found else "native", options.truncation, *options.directions, *level
-    ]  # fmt: skip
+        raise EditingError(messages.BEYOND_THE_PAGE)
+    values = [*options.directions, *[0.0] * (DIRECTIONS - len(options.directions))]
+    settings = {
+        "model": options.model, "size": SIZES[1] if "then" in found else SIZES[0], "truncation": options.truncation,
+        **{f"direction_{number}": value for number, value in enumerate(values, 1)},
+    }  # fmt: skip
     if isinstance(options, WalkOptions):
-        seeds = ", ".join(map(str, options.seeds))
-        own = [*[gr.skip()] * 5, seeds, options.frames, gr.skip(), options.loop]
-        return gr.update(selected="walk"), *own, *settings
-    if options.mix_seed is not None:
-        own = [*[gr.skip()] * 2, options.seed, options.mix_seed, options.mix, *[gr.skip()] * 4]
-        return gr.update(selected="mix"), *own, *settings
-    return gr.update(selected="grid"), options.seed, options.count, *[gr.skip()] * 7, *settings
+        way, own = "walk", {
+            "seeds": ", ".join(map(str, options.seeds)), "frames": options.frames, "loop": options.loop
+        }  # fmt: skip
+    elif options.mix_seed is not None:
+        way, own = "mix", {"first": options.seed, "second": options.mix_seed, "mix": options.mix}
+    else:
+        way, own = "grid", {"seed": options.seed, "count": options.count}
+    return {"ways": gr.update(selected=way), **own, **settings}
 
 
 # Drawing
 
 
 @guarded
-def run_page(request: gr.Request, progress: gr.Progress = gr.Progress(), *values: Any) -> tuple[Any, ...]:
+def run_page(
+    *, mode: str, chosen: Mapping[str, Drawn], own: Mapping[str, Any], settings: Mapping[str, Any], request: gr.Request,
+    progress: gr.Progress = gr.Progress(),
+) -> dict[str, Any]:  # fmt: skip
     """The Draw button, in whichever way is chosen."""
     with job(request, progress) as work:
-        return _draw(values, work, request)
+        return _draw(mode, chosen, own, settings, work, request)
 
 
 @guarded
-def redraw(request: gr.Request, progress: gr.Progress = gr.Progress(), *values: Any) -> tuple[Any, ...]:
+def redraw(
+    *, mode: str, chosen: Mapping[str, Drawn], own: Mapping[str, Any], settings: Mapping[str, Any], request: gr.Request,
+    progress: gr.Progress = gr.Progress(),
+) -> dict[str, Any]:  # fmt: skip
     """A slider was moved: draw again what is shown, unless there is nothing yet, or it is a walk."""
-    chosen, mode = values[:2]
     if mode == "walk" or mode not in chosen:
-        return (gr.skip(),) * 15
+        return {}
     with job(request, progress) as work:
-        return _draw(values, work, request)
+        return _draw(mode, chosen, own, settings, work, request)
 
 
-def _draw(values: tuple[Any, ...], work: Job, request: gr.Request) -> tuple[Any, ...]:
-    chosen, mode, seed, count, first, second, amount, seeds, frames, fps, loop, model, size, truncation, *directions = (
-        values
-    )
-    network = _loaded(model)
-    style: dict[str, Any] = {"model": model, "truncation": truncation, "directions": _directions(directions, network)}
-    report = work.report(pictures=True)
-    grid: tuple[Any, ...] = (gr.skip(),) * 2
-    mix: tuple[Any, ...] = (gr.skip(),) * 2
-    walked: tuple[Any, ...] = (gr.skip(),) * 5
+def _draw(
+    mode: str, chosen: Mapping[str, Drawn], own: Mapping[str, Any], settings: Mapping[str, Any], work: Job,
+    request: gr.Request,
+) -> dict[str, Any]:  # fmt: skip
+    network, size = _loaded(settings["model"]), _size(settings["size"])
+    style = {
+        "model": settings["model"], "truncation": settings["truncation"],
+        "directions": _directions(settings["directions"], network),
+    }  # fmt: skip
+    report = work.report(counting="pictures")
     if mode == "walk":
-        way = WalkOptions(seeds=_seeds(seeds), frames=_whole(frames), loop=bool(loop), **style)
-        walked, now = _draw_walk(way, fps, size, network, work, request)
+        fps = fields.read(DrawnSaveOptions, {"fps": own["fps"]}).fps
+        way = fields.read(WalkOptions, {**style, **{name: own[name] for name in ("seeds", "frames", "loop")}})
+        results, now = _draw_walk(way, fps, size, network, work, request)
     elif mode == "mix":
-        one, other = GenerateOptions(seed=_whole(first), **style), GenerateOptions(seed=_whole(second), **style)
-        between = replace(one, mix_seed=other.seed, mix=amount)
+        one, other = (fields.read(GenerateOptions, {**style, "seed": own[place]}) for place in ("first", "second"))
+        between = fields.read(GenerateOptions, {**style, "seed": one.seed, "mix": own["mix"]}, mix_seed=other.seed)
         drawn = _save([one, between, other], network, new_folder(request), report)
-        captions = [f"{one.seed}", f"{one.seed} → {other.seed}: {amount:.2f}", f"{other.seed}"]
-        mix = gr.update(value=_shown(drawn, captions), selected_index=1), drawn
+        captions = [f"{one.seed}", f"{one.seed} → {other.seed}: {between.mix:.2f}", f"{other.seed}"]
+        results = {"trio": gr.update(value=_shown(drawn, captions), selected_index=1), "mixed": drawn}
         now = drawn[1]
     else:
-        asked = GenerateOptions(seed=_whole(seed), count=_whole(count), **style)
+        asked = fields.read(GenerateOptions, {**style, "seed": own["seed"], "count": own["count"]})
+        _check_count(asked)
         every = [generate.of_sample(asked, number) for number in range(asked.seed, asked.seed + asked.count)]
         drawn = _save(every, network, new_folder(request), report)
         captions = [str(options.seed) for options in every]
         before = chosen["grid"].options.seed if "grid" in chosen else None  # stay with the picture that was chosen
         index = next((i for i, options in enumerate(every) if options.seed == before), 0)
-        grid = gr.update(value=_shown(drawn, captions), columns=_columns(len(drawn)), selected_index=index), drawn
-        now = drawn[index]
-    return *grid, *mix, *walked, *_panel(mode, chosen | {mode: now}, size, work.language)
+        view = gr.update(value=_shown(drawn, captions), columns=_columns(len(drawn)), selected_index=index)
+        results, now = {"gallery": view, "drawn": drawn}, drawn[index]
+    return results | _panel(mode, {**chosen, mode: now}, size, work.language)
+
+
+def _check_count(asked: GenerateOptions) -> None:
+    if asked.count > MOST:
+        raise OptionError(messages.TOO_MANY_PICTURES, count=asked.count, most=MOST)
 
 
 def _save(
@@ -389,13 +438,13 @@ def _columns(count: int) -> int:
 
 def _draw_walk(
     options: WalkOptions, fps: float, size: str, network: LoadedGenerator, work: Job, request: gr.Request
-) -> tuple[tuple[Any, ...], Drawn]:
+) -> tuple[dict[str, Any], Drawn]:
     """The clip in both formats and its frames; one without H.264 still gets the WebP."""
     folder = new_folder(request)
     files = [folder / f"walk{suffix}" for suffix in WALK_SUFFIXES]
     for file in files:
         check_walk(file, fps)
-    samples = generate.walk(options, network=network, report=work.report(pictures=True))
+    samples = generate.walk(options, network=network, report=work.report(counting="pictures"))
     drawn = []
     for frame, sample in enumerate(samples):
         file = folder / f"walk-{frame + 1:03d}.png"
@@ -413,10 +462,12 @@ def _draw_walk(
         write_walk([sample.picture.pixels for sample in pictures], files[1], fps=fps, loop=options.loop, recipe=recipe)
         mp4 = gr.update(value=str(files[1]), interactive=True)
     except ImageError as error:
-        gr.Warning(html.escape(explain(error, work.language)))
+        warn(error, work.language)
         mp4 = gr.update(value=None, interactive=False)
-    scrubber = gr.update(maximum=len(drawn), value=1, visible=True)
-    return (str(files[0]), gr.update(value=str(files[0]), interactive=True), mp4, scrubber, drawn), drawn[0]
+    return {
+        "player": str(files[0]), "webp": gr.update(value=str(files[0]), interactive=True), "mp4": mp4,
+        "scrubber": gr.update(maximum=len(drawn), value=1, visible=True), "walked": drawn,
+    }, drawn[0]  # fmt: skip
 
 
 def _walk_pictures(
@@ -426,7 +477,7 @@ def _walk_pictures(
     recipe = generate.recipe(options)
     if not _enlarges(size, samples[0].picture.width):
         return samples, recipe
-    report, network = work.report(pictures=True), upscale.load(ENLARGED.model)
+    report, network = work.report(counting="pictures"), upscale.load(ENLARGED.model)
     large = []
     for done, sample in enumerate(samples):
         report(done, len(samples))
@@ -435,9 +486,7 @@ def _walk_pictures(
 
 
 def _enlarges(size: str, side: int) -> bool:
-    if size not in ("native", str(LARGE)):
-        raise OptionError(f"The size is '{size}'; choose native or {LARGE}.")
-    return size != "native" and side < LARGE
+    return size != SIZES[0] and side < LARGE
 
 
 def _then() -> dict[str, Any]:
@@ -455,49 +504,52 @@ def _large(drawn: Drawn) -> Path:
 
 @guarded
 def choose(
-    drawn: list[Drawn], mode: str, chosen: dict[str, Drawn], size: str, event: gr.SelectData, request: gr.Request
-) -> tuple[Any, ...]:
+    *, drawn: Sequence[Drawn], mode: str, chosen: Mapping[str, Drawn], size: object, event: gr.SelectData,
+    request: gr.Request,
+) -> dict[str, Any]:  # fmt: skip
     """A picture of the grid or of the mix was clicked."""
     index = event.index if isinstance(event.index, int) else -1
     if not 0 <= index < len(drawn):
-        return (gr.skip(),) * 6
-    return _panel(mode, chosen | {mode: drawn[index]}, size, language_of(request))
+        return {}
+    return _panel(mode, {**chosen, mode: drawn[index]}, _size(size), language_of(request))
 
 
 @guarded
 def scrub(
-    walked: list[Drawn], frame: float, chosen: dict[str, Drawn], size: str, request: gr.Request
-) -> tuple[Any, ...]:  # fmt: skip
+    *, walked: Sequence[Drawn], frame: float, chosen: Mapping[str, Drawn], size: object, request: gr.Request
+) -> dict[str, Any]:
     """The walk's slider: show that frame, counted from 1."""
     if not walked:
-        return (gr.skip(),) * 6
+        return {}
     shown = walked[min(max(round(frame), 1), len(walked)) - 1]
-    return _panel("walk", chosen | {"walk": shown}, size, language_of(request))
+    return _panel("walk", {**chosen, "walk": shown}, _size(size), language_of(request))
 
 
 @guarded
-def show_chosen(mode: str, chosen: dict[str, Drawn], size: str, request: gr.Request) -> tuple[Any, ...]:
+def show_chosen(*, mode: str, chosen: Mapping[str, Drawn], size: object, request: gr.Request) -> dict[str, Any]:
     """The chosen picture, at the size asked for if it was enlarged before, else as drawn."""
-    return _panel(mode, chosen, size, language_of(request)) if mode in chosen else (gr.skip(),) * 6
+    return _panel(mode, chosen, _size(size), language_of(request)) if mode in chosen else {}
 
 
 @guarded
 def enlarge_chosen(
-    mode: str, chosen: dict[str, Drawn], size: str, request: gr.Request, progress: gr.Progress = gr.Progress()
-) -> tuple[Any, ...]:
+    *, mode: str, chosen: Mapping[str, Drawn], size: object, request: gr.Request,
+    progress: gr.Progress = gr.Progress(),
+) -> dict[str, Any]:  # fmt: skip
     """Enlarge the chosen picture, if that is asked for and not done yet."""
-    if mode not in chosen or not _enlarges(size, chosen[mode].side) or _large(chosen[mode]).exists():
-        return (gr.skip(),) * 6
-    with job(request, progress) as work:
-        _at_size(chosen[mode], size, work.report())
-        return _panel(mode, chosen, size, work.language)
+    wanted = _size(size)
+    if mode not in chosen or not _enlarges(wanted, chosen[mode].side) or _large(chosen[mode]).exists():
+        return {}
+    with job(request, progress, chosen[mode].path) as work:
+        _at_size(chosen[mode], wanted, work.report())
+        return _panel(mode, chosen, wanted, work.language)
 
 
 def _at_size(drawn: Drawn, size: str, report: Report) -> tuple[Path, dict[str, Any]]:
     """The file of a picture at the size asked for, made if need be, and its recipe."""
     path, recipe = Path(drawn.path), generate.recipe(drawn.options)
     if not path.exists():
-        raise EditingError("The pictures are no longer kept: draw them again.")
+        raise EditingError(messages.PICTURES_GONE)
     if _enlarges(size, drawn.side):
         path, recipe = _large(drawn), recipe | _then()
         if not path.exists():
@@ -505,7 +557,7 @@ def _at_size(drawn: Drawn, size: str, report: Report) -> tuple[Path, dict[str, A
     return path, recipe
 
 
-def _panel(mode: str, chosen: dict[str, Drawn], size: str, language: str) -> tuple[Any, ...]:
+def _panel(mode: str, chosen: Mapping[str, Drawn], size: str, language: str) -> dict[str, Any]:
     """The chosen picture, its facts, download and recipe; as drawn, unless it has been enlarged as asked for."""
     drawn = chosen[mode]
     options, side = drawn.options, drawn.side
@@ -520,18 +572,20 @@ def _panel(mode: str, chosen: dict[str, Drawn], size: str, language: str) -> tup
     text += say("chosen_facts", language, side=side, truncation=f"{options.truncation:g}")
     if drawn.novelty is not None:
         text += say("chosen_novelty", language, novelty=f"{drawn.novelty:.2f}")
-    button = gr.update(value=str(path), interactive=True)
-    return gr.update(visible=True), str(path), text, button, recipe, chosen
+    return {
+        "panel": gr.update(visible=True), "picture": str(path), "info": text,
+        "download": gr.update(value=str(path), interactive=True), "recipe": recipe, "chosen": chosen,
+    }  # fmt: skip
 
 
 @guarded
-def send_to_upscale(mode: str, chosen: dict[str, Drawn], size: str, request: gr.Request) -> tuple[Any, Any]:
+def send_to_upscale(*, mode: str, chosen: Mapping[str, Drawn], size: object, request: gr.Request) -> dict[str, Any]:
     """Put the picture of the panel into the Upscale tab, and go there."""
     if mode not in chosen or not Path(chosen[mode].path).exists():
-        raise EditingError("The pictures are no longer kept: draw them again.")
+        raise EditingError(messages.PICTURES_GONE)
     drawn = chosen[mode]
-    large = _enlarges(size, drawn.side) and _large(drawn).exists()
-    return str(_large(drawn)) if large else drawn.path, gr.update(selected="upscale")
+    large = _enlarges(_size(size), drawn.side) and _large(drawn).exists()
+    return {"picture": str(_large(drawn)) if large else drawn.path, "tabs": gr.update(selected="upscale")}
 
 
 # The API
@@ -539,60 +593,44 @@ def send_to_upscale(mode: str, chosen: dict[str, Drawn], size: str, request: gr.
 
 @guarded
 def generate_endpoint(
-    seed: float, count: float, truncation: float, model: str, size: str, directions: list[float] | None,
-    mix_seed: float, mix: float, request: gr.Request, progress: gr.Progress = gr.Progress(),
-) -> tuple[list[str], dict[str, Any]]:  # fmt: skip
+    *, size: object, request: gr.Request, progress: gr.Progress = gr.Progress(), **given: Any
+) -> dict[str, Any]:
     """Draw the pictures of ``count`` seeds from ``seed`` on; returns the files and, for each, seed, novelty, recipe.
 
     ``mix`` above 0 mixes each with the picture of ``mix_seed``.
     """
-    if _whole(count) not in range(1, MOST + 1):
-        raise OptionError(f"{str(count)[:40]} pictures were asked for; 1 to {MOST} are possible.")
+    asked, wanted = fields.read(GenerateOptions, given), _size(size)
+    asked = asked if asked.mix else replace(asked, mix_seed=None)
+    _check_count(asked)
     with job(request, progress) as work:
-        network = _loaded(model)
-        other = GenerateOptions(seed=_whole(mix_seed)).seed if mix else None
-        asked = GenerateOptions(
-            model=model, seed=_whole(seed), count=_whole(count), truncation=truncation,
-            directions=_listed(directions), mix_seed=other, mix=mix,
-        )  # fmt: skip
+        network = _loaded(asked.model)
         every = [generate.of_sample(asked, one) for one in range(asked.seed, asked.seed + asked.count)]
-        drawn = _save(every, network, new_folder(request), work.report(pictures=True))
-        sized = [_at_size(one, size, work.report()) for one in drawn]
+        drawn = _save(every, network, new_folder(request), work.report(counting="pictures"))
+        sized = [_at_size(one, wanted, work.report()) for one in drawn]
     facts = [
         {"seed": one.options.seed, "novelty": one.novelty, "recipe": recipe}
         for one, (_, recipe) in zip(drawn, sized, strict=True)
     ]
-    return [str(path) for path, _ in sized], {"pictures": facts}
+    return {"files": [str(path) for path, _ in sized], "facts": {"pictures": facts}}
 
 
 @guarded
 def walk_endpoint(
-    seeds: str, frames: float, fps: float, loop: bool, truncation: float, model: str, size: str,
-    directions: list[float] | None, file_format: str, request: gr.Request, progress: gr.Progress = gr.Progress(),
-) -> tuple[str, dict[str, Any]]:  # fmt: skip
+    *, fps: object, size: object, file_format: object, request: gr.Request, progress: gr.Progress = gr.Progress(),
+    **given: Any,
+) -> dict[str, Any]:  # fmt: skip
     """Draw a walk along two to eight seeds, such as "1, 2, 3"; returns the clip (webp or mp4), its path and recipe."""
-    if file_format not in ("webp", "mp4"):
-        raise OptionError(f"The format is '{str(file_format)[:40]}'; choose webp or mp4.")
-    options = WalkOptions(
-        model=model, seeds=_seeds(seeds), frames=_whole(frames), loop=bool(loop), truncation=truncation,
-        directions=_listed(directions),
-    )  # fmt: skip
+    if f".{file_format}" not in WALK_SUFFIXES:
+        raise OptionError(messages.NOT_A_WALK_FORMAT, value=str(file_format)[:40])
+    options, saving = fields.read(WalkOptions, given), fields.read(DrawnSaveOptions, {"size": size, "fps": fps})
     file = new_folder(request) / f"walk.{file_format}"
-    check_walk(file, fps)
-    with job(request, progress) as work:
-        network = _loaded(model)
-        samples = generate.walk(options, network=network, report=work.report(pictures=True))
-        pictures, recipe = _walk_pictures(options, samples, size, work)
+    check_walk(file, saving.fps)
+    with job(request, progress, file.parent) as work:
+        network = _loaded(options.model)
+        samples = generate.walk(options, network=network, report=work.report(counting="pictures"))
+        pictures, recipe = _walk_pictures(options, samples, saving.size, work)
         write_walk(
-            [sample.picture.pixels for sample in pictures], file, fps=fps, loop=options.loop, recipe=recipe
+            [sample.picture.pixels for sample in pictures], file, fps=saving.fps, loop=options.loop, recipe=recipe
         )  # fmt: skip
     places = [{"from": a, "to": b, "amount": round(part, 6)} for a, b, part in generate.path(options)]
-    return str(file), {"frames": places, "recipe": recipe}
-
-
-def _listed(directions: object) -> tuple[Any, ...]:
-    if directions in (None, {}):
-        return ()
-    if not isinstance(directions, list):
-        raise OptionError("The directions must be a list of numbers, such as [0.5, -1].")
-    return tuple(float(value) if isinstance(value, int) else value for value in directions)
+    return {"clip": str(file), "facts": {"frames": places, "recipe": recipe}}

@@ -6,27 +6,31 @@ import functools
 import html
 import inspect
 import logging
+import math
+import os
 import shutil
 import tempfile
-import threading
 import time
 import uuid
-from abc import ABCMeta
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import cv2
 import gradio as gr
 
-from editing import runtime
+from editing import messages, runtime
 from editing.costs import Estimate
 from editing.errors import EditingError, Stopped
+from editing.messages import Message
 from editing.pictures.picture import Picture, Pixels, from_float, to_float
 from editing.pictures.write import write_picture
-from editing.ui.translations import language_of, say, translate
+from editing.ui.gradio_hacks import arrival, files_folder
+from editing.ui.translations import language_of, say
+from editing.weights.catalogue import Weight
+from editing.weights.find import find_weight
 
 log = logging.getLogger(__name__)
 Result = TypeVar("Result")
@@ -36,10 +40,17 @@ COMPUTE: dict[str, Any] = {"concurrency_id": "compute", "concurrency_limit": 1}
 # For events that take no time. They go through the queue: Gradio 6.31 shows no toast for what is raised, said or warned
 # of outside of it. Only Stop goes round it, which says nothing and has to come through when the queue is full.
 QUICK: dict[str, Any] = {"concurrency_limit": None, "show_progress": "hidden", "api_visibility": "private"}
+# For all events but the API's own.
+HIDDEN: dict[str, Any] = {"api_visibility": "private"}
+# For what follows a dial from the last result, without a network: the newest position counts.
+MIXING: dict[str, Any] = {
+    "show_progress": "minimal", "trigger_mode": "always_last", "concurrency_id": "mix", "concurrency_limit": 2, **HIDDEN
+}  # fmt: skip
 
 KEPT_SECONDS = 3600  # how long a result stays on disk for its download
 
-_stops: dict[str, threading.Event] = {}  # session -> the flag of its running job
+_stopped: dict[str, float] = {}  # session -> when Stop was pressed last, by time.perf_counter()
+_given: dict[tuple[str, str], float] = {}  # session and tab -> when the picture that is there now was given
 
 
 def session_of(request: gr.Request | None) -> str:
@@ -48,84 +59,104 @@ def session_of(request: gr.Request | None) -> str:
 
 
 def request_stop(request: gr.Request) -> None:
-    """Ask this visitor's job to end at its next report. Not queued, or it would wait for what it should stop."""
-    flag = _stops.get(session_of(request))
-    if flag:
-        flag.set()
+    """End all that this visitor has asked for until now: what runs at its next report, what waits when its turn comes.
+
+    Not queued, or it would wait for what it should stop.
+    """
+    now = time.perf_counter()
+    for session, when in list(_stopped.items()):
+        if now - when > 24 * KEPT_SECONDS:
+            _stopped.pop(session, None)
+    _stopped[session_of(request)] = now
 
 
 def forget(request: gr.Request) -> None:
-    """The visitor left: end their job and delete their files."""
+    """The visitor left: end their jobs and delete their files."""
     request_stop(request)
+    for key in [key for key in list(_given) if key[0] == session_of(request)]:
+        _given.pop(key, None)
     shutil.rmtree(_session_folder(request), ignore_errors=True)
+
+
+def give(request: gr.Request, tab: str) -> float:
+    """Another picture, or none, is in this visitor's tab; gives when it came, by which it is known."""
+    _given[session_of(request), tab] = came = arrival(request)
+    return came
+
+
+def is_there(request: gr.Request, tab: str, given: float) -> bool:
+    """Whether the picture given to the tab at that time is still the one there."""
+    return _given.get((session_of(request), tab)) == given
+
+
+class Job:
+    """One visitor's piece of heavy work: can be stopped, reports progress, keeps the files that it uses."""
+
+    def __init__(self, request: gr.Request | None, progress: gr.Progress, *used: str | Path) -> None:
+        self.session, self.progress, self.language = session_of(request), progress, language_of(request)
+        self.arrived, self.used = arrival(request), used
+
+    def check(self) -> None:
+        """Raise Stopped once Stop was pressed, or the visitor has left."""
+        if _stopped.get(self.session, -math.inf) >= self.arrived:
+            raise Stopped(messages.STOPPED)
+        with suppress(FileNotFoundError):  # whoever reads it says so
+            keep(*self.used)
+
+    def report(self, prefix: str = "", *, counting: Counted = "tiles") -> JobReport:
+        """A ``report`` for a pipeline, whose steps are ``counting``."""
+        return JobReport(self, prefix, counting)
 
 
 class JobReport:
     """A pipeline's ``report``: shows steps and time left on the page, and raises Stopped once Stop was pressed."""
 
-    def __init__(
-        self, progress: gr.Progress, flag: threading.Event, language: str, prefix: str = "", *, pictures: bool = False,
-        frames: bool = False, steps: bool = False,
-    ) -> None:  # fmt: skip
-        self.progress, self.flag, self.language, self.prefix = progress, flag, language, prefix
-        self.pictures, self.frames, self.steps = pictures, frames, steps  # else tiles
+    def __init__(self, work: Job, prefix: str, counting: Counted) -> None:
+        self.work, self.prefix, self.counting = work, prefix, counting
         self.started, self.first, self.note = time.monotonic(), -1, ""
 
     def __call__(self, done: int, total: int, note: str = "") -> None:
-        if self.flag.is_set():
-            raise Stopped("Stopped.")
+        self.work.check()
         if note != self.note:  # another kind of step, at another pace
             self.note, self.first, self.started = note, -1, time.monotonic()
-        looking, repairing, filling = (note == kind for kind in ("faces", "repair", "fill"))
-        text = say(
-            "progress_looking" if looking else "progress_faces" if repairing else "progress_filling" if filling
-            else "progress_pictures" if self.pictures else "progress_frames" if self.frames
-            else "progress_steps" if self.steps else "progress",
-            self.language, done=done, total=total,
-        )  # fmt: skip
+        key = _PROGRESS.get(note) or _PROGRESS[self.counting]
+        text = say(key, self.work.language, done=done, total=total)
         if self.first < 0:
             self.first = done  # a run that goes on from an earlier one doesn't begin at 0
         if self.first < done < total:
             left = (time.monotonic() - self.started) / (done - self.first) * (total - done)
-            text += say("progress_left", self.language, left=duration(left))
-        self.progress((done, total), desc=self.prefix + text)
+            text += say("progress_left", self.work.language, left=duration(left))
+        self.work.progress((done, total), desc=self.prefix + text)
 
 
-class Job:
-    """One visitor's piece of heavy work: holds the machine, can be stopped, reports progress."""
-
-    def __init__(self, request: gr.Request | None, progress: gr.Progress) -> None:
-        self.session, self.progress, self.language = session_of(request), progress, language_of(request)
-        self.flag = threading.Event()
-
-    def report(
-        self, prefix: str = "", *, pictures: bool = False, frames: bool = False, steps: bool = False
-    ) -> JobReport:
-        return JobReport(
-            self.progress, self.flag, self.language, prefix, pictures=pictures, frames=frames, steps=steps
-        )  # fmt: skip
+# What a pipeline counts, by its note, else by what the handler says.
+Counted = Literal["tiles", "pictures", "frames", "steps"]
+_PROGRESS = {
+    "faces": "progress_looking", "repair": "progress_faces", "fill": "progress_filling",
+    "tiles": "progress", "pictures": "progress_pictures", "frames": "progress_frames", "steps": "progress_steps",
+}  # fmt: skip
 
 
 @contextmanager
-def stoppable(request: gr.Request | None, progress: gr.Progress) -> Iterator[Job]:
-    """A :class:`Job` that the visitor's Stop reaches, without the machine: take that for each step that computes."""
-    work = Job(request, progress)
-    _stops[work.session] = work.flag
-    try:
-        yield work
-    finally:
-        if _stops.get(work.session) is work.flag:
-            del _stops[work.session]
+def stoppable(request: gr.Request | None, progress: gr.Progress, *used: str | Path) -> Iterator[Job]:
+    """A :class:`Job` without the machine: take that for each step that computes.
+
+    Raises Stopped at once where Stop was pressed while it waited. The files ``used`` are kept as long as it reports.
+    """
+    work = Job(request, progress, *used)
+    work.check()
+    yield work
 
 
 @contextmanager
-def job(request: gr.Request | None, progress: gr.Progress) -> Iterator[Job]:
+def job(request: gr.Request | None, progress: gr.Progress, *used: str | Path) -> Iterator[Job]:
     """Run one :class:`Job`; the visitor's Stop reaches it from here on, also while it waits for the machine.
 
     A handler that yields must not do so in here: Gradio runs its steps in whatever thread is free, or never runs the
     next one, and the machine would stay taken for everybody.
     """
-    with stoppable(request, progress) as work, runtime.job():
+    with stoppable(request, progress, *used) as work, runtime.job():
+        work.check()
         yield work
 
 
@@ -173,23 +204,26 @@ def toast(error: Exception, language: str) -> gr.Error:
 def explain(error: Exception, language: str) -> str:
     """One or two sentences about an exception, in the visitor's language."""
     if isinstance(error, EditingError):
-        return translate(str(error), language)
+        return error.message.to(language)
     number = uuid.uuid4().hex[:8]
     log.error("error %s", number, exc_info=error)
     return say("error_internal", language, id=number)
 
 
-def _unopened(self: gr.Image, payload: Any) -> Any:
-    plain = payload is not None and payload.path and not str(payload.url or "").startswith("data:")
-    return payload.path if plain else gr.Image.preprocess(self, payload)
+def warn(error: Exception, language: str) -> None:
+    """A toast about what was given, where the handler goes on."""
+    gr.Warning(as_text(explain(error, language)), title=say("error_title", language))
 
 
-# A gr.Image that lets our own reader judge the files: Gradio's opens them with Pillow first, and fails without a word.
-# A class, since Gradio makes every visitor a new instance with each update; made round Gradio's metaclass, which would
-# write a stub file beside this one. As a template it is an Image to the browser.
-AnyImage: type[gr.Image] = ABCMeta.__new__(
-    type(gr.Image), "AnyImage", (gr.Image,), {"__module__": __name__, "is_template": True, "preprocess": _unopened}
-)
+def tell(notices: Iterable[Message], language: str) -> None:
+    """A toast for each notice."""
+    for notice in notices:
+        gr.Info(as_text(notice.to(language)))
+
+
+def known(model: str, *tasks: str) -> Weight:
+    """The weight that a request names, which must not choose which of the machine's files is opened."""
+    return find_weight(model, *tasks, paths=False)
 
 
 def duration(seconds: float) -> str:
@@ -240,10 +274,7 @@ def preview(picture: Picture, folder: Path, side: int = 2048, suffix: str = ".pn
 
 
 def _root() -> Path:
-    # Inside Gradio's own cache folder files are served as they are; elsewhere it would copy each of them there first.
-    from gradio.utils import get_upload_folder
-
-    return Path(get_upload_folder()) / "atelier"
+    return files_folder() / "atelier"
 
 
 def _session_folder(request: gr.Request | None) -> Path:
@@ -266,6 +297,26 @@ def lasting_folder(request: gr.Request | None, name: str) -> Path:
     folder = _session_folder(request) / name
     folder.mkdir(exist_ok=True)
     return folder
+
+
+def owned(upload: str, folder: Path) -> str:
+    """A link in ``folder`` (a copy, where it is on another disk) to a file that was uploaded and may go any time."""
+    target = folder / Path(upload).name
+    try:
+        os.link(upload, target)
+    except FileExistsError:
+        pass
+    except OSError:
+        with suppress(FileNotFoundError):  # its reader says so
+            shutil.copyfile(upload, target)
+    return str(target)
+
+
+def keep(*paths: str | Path) -> None:
+    """Files in use, and their folders, begin their hour anew; raises FileNotFoundError for one that is gone."""
+    for path in map(Path, paths):
+        os.utime(path)
+        os.utime(path.parent)
 
 
 def _expired() -> Iterator[Path]:

@@ -185,6 +185,7 @@
 
     open(image, order) {
       if (!image) return this.close();
+      this.abandon();
       this.stem = order.stem || "picture";
       this.picture.src = image.src;
       this.width = this.canvas.width = image.naturalWidth;
@@ -208,6 +209,7 @@
     }
 
     close() {
+      this.abandon();
       this.width = this.height = 0;
       this.filled = 0;
       this.done = [];
@@ -215,6 +217,12 @@
       this.picture.removeAttribute("src");
       this.outline([]);
       this.refresh();
+    }
+
+    // What was begun on the picture before is none of the next one's.
+    abandon() {
+      this.stroke = this.pinch = this.pen = this.corner = this.touched = null;
+      this.frame(null);
     }
 
     // faces: [{number, outline: [[x, y], ...] as fractions of the picture}]
@@ -289,6 +297,7 @@
     // One step: draw, remember what was there before within [left, top, right, bottom] (else everywhere), tell the server.
     change(draw, word, values) {
       if (!this.width) return;
+      if (draw) this.settle();
       draw?.();
       const [left, top, right, bottom] = this.touched ?? [0, 0, this.width, this.height];
       this.touched = null;
@@ -306,6 +315,15 @@
       this.undone = [];
       this.emit();
       if (word) this.tell(word, { ...values, percent: this.percent() });
+    }
+
+    // A stroke under way becomes a step of its own and ends: a command comes after it, on all that is seen.
+    settle() {
+      const drawing = this.stroke && !this.stroke.pan && !this.stroke.box;
+      if (!drawing && !this.pen) return;
+      if (drawing) this.stroke = null;
+      this.pen = null;
+      this.change(null);
     }
 
     step(from, to, word) {
@@ -334,7 +352,8 @@
     }
 
     clear() {
-      if (this.filled && !this.stroke) this.change(() => this.mask.clearRect(0, 0, this.width, this.height), "cleared");
+      this.settle();
+      if (this.filled) this.change(() => this.mask.clearRect(0, 0, this.width, this.height), "cleared");
     }
 
     invert() {

@@ -10,7 +10,6 @@ from __future__ import annotations
 import html
 import json
 import re
-import shutil
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -22,12 +21,16 @@ import gradio as gr
 import numpy as np
 from PIL import Image
 
-from editing.errors import EditingError, ImageError
+from editing import messages
+from editing.errors import ImageError
 from editing.pictures import masks
 from editing.pictures.masks import Mask
 from editing.pictures.picture import Picture
-from editing.ui.handlers import QUICK, guarded, new_folder, preview
-from editing.ui.translations import T, language_of, say
+from editing.ui import results
+from editing.ui.gradio_hacks import by_name
+from editing.ui.handlers import QUICK, guarded, new_folder, owned, preview
+from editing.ui.results import Source
+from editing.ui.translations import T, say
 
 SIDE = 1024  # the preview's longest side in pixels, and so the mask's, until it is resized to the picture
 LONGEST_ANSWER = 8_000_000  # characters; a drawn mask takes some ten thousand, one of pure noise two million
@@ -52,7 +55,7 @@ class MaskedTab:
 
     id: str
     picture: gr.Image
-    source: gr.State  # None, or a mapping with "path", "width" and "height" of the picture given
+    source: gr.State  # a Source, or None
     canvas: MaskCanvas
 
 
@@ -79,17 +82,20 @@ def connect(here: MaskedTab, there: MaskedTab, tabs: gr.Tabs) -> None:
     """Let the canvas ``here`` send the picture given, with the mask drawn on it, to the tab ``there``."""
 
     @guarded
-    def send(source: Mapping[str, Any] | None, drawn: str, request: gr.Request) -> tuple[Any, ...]:
-        if not source:
-            raise EditingError(say("no_picture", language_of(request)))
-        mask = read(drawn, *_reduced(source["height"], source["width"]))
+    def send(*, source: Source | None, drawn: str, request: gr.Request) -> dict[str, Any]:
+        source = results.given(source)
         # A file of its own: Gradio tells nothing when a component is given what it has already.
-        file = new_folder(request) / Path(source["path"]).name
-        shutil.copyfile(source["path"], file)
-        return str(file), mask, gr.update(selected=there.id)
+        return {
+            "picture": owned(source.path, new_folder(request)), "tabs": gr.update(selected=there.id),
+            "sent": read(drawn, *_reduced(source.height, source.width)),
+        }  # fmt: skip
 
     here.canvas.send.click(
-        send, [here.source, here.canvas.value], [there.picture, there.canvas.sent, tabs], **QUICK
+        **by_name(
+            send, {"source": here.source, "drawn": here.canvas.value},
+            {"picture": there.picture, "sent": there.canvas.sent, "tabs": tabs},
+        ),
+        **QUICK,
     )  # fmt: skip
 
 
@@ -162,6 +168,13 @@ def load(name: str, file: str, height: int, width: int, request: gr.Request) -> 
     return show_mask(name, masks.read(file, *_reduced(height, width)), request)
 
 
+@guarded
+def load_mask(*, file: str | None, source: Source | None, request: gr.Request) -> dict[str, Any]:
+    """A mask file was chosen: lay it on the canvas of the tab whose picture is given."""
+    source = results.given(source if file else None)
+    return {"orders": load(source.tab, file or "", source.height, source.width, request)}
+
+
 def show_mask(name: str, mask: Mask, request: gr.Request) -> str:
     """As :func:`load`, for a mask that is at hand, as large as the picture or its preview."""
     return _order(name, mask=_address(_written(mask, request)))
@@ -204,7 +217,7 @@ def read(value: str | None, height: int, width: int) -> Mask | None:
     if not value:
         return None
     if len(value) > LONGEST_ANSWER or not value.startswith("data:image/png;base64,"):
-        raise ImageError("The mask that the page sent can't be read: draw it again, or load it from a file.")
+        raise ImageError(messages.MASK_SENT_DAMAGED)
     return masks.from_png(value, height, width)
 
 
@@ -214,7 +227,7 @@ def read_box(value: str | None, height: int, width: int) -> tuple[float, float, 
         box = json.loads(value or "")
         left, top, right, bottom = (float(number) for number in box)
     except (ValueError, TypeError, RecursionError) as error:
-        raise ImageError("The box that the page sent can't be read: draw it again.") from error
+        raise ImageError(messages.BOX_SENT_DAMAGED) from error
     if not (0 <= left < right <= 1 and 0 <= top < bottom <= 1):
-        raise ImageError("The box that the page sent can't be read: draw it again.")
+        raise ImageError(messages.BOX_SENT_DAMAGED)
     return left * width, top * height, right * width, bottom * height

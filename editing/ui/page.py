@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 import gradio as gr
 from starlette.middleware import Middleware
 
 from editing import __version__, runtime
-from editing.ui import generate_tab, mask_canvas, repair_tab, stylize_tab, upscale_tab
+from editing.settings import whole_number
+from editing.ui import generate_tab, gradio_hacks, mask_canvas, repair_tab, stylize_tab, upscale_tab
 from editing.ui.handlers import forget
 from editing.ui.security import SecurityHeaders
 from editing.ui.translations import T, language_of, say
@@ -22,20 +22,11 @@ CSS = """
 #languages { text-align: right; }
 #upscale-estimate, #upscale-info { min-height: 1.5em; }
 .drawn img { object-fit: contain; }
-.drawn .gallery-container, .drawn .grid-wrap { height: auto !important; max-height: none !important; min-height: 0; }
-.drawn .grid-container { grid-template-columns: repeat(var(--grid-cols), minmax(0, 1fr)) !important; }
-#stylize-gallery .caption-label, #stylize-sheet .caption-label {
-  left: 0; right: 0; bottom: 0; max-width: 100%; margin: 0; padding: 1px 2px; border: 0; border-radius: 0;
-  font-size: 11px; text-align: center; opacity: 1 !important;
-}
-#stylize-gallery .grid-wrap, #stylize-sheet .grid-wrap { padding-top: 24px; }
 .gradio-container { overflow: clip !important; }
 @media (min-width: 800px) { .staying { position: sticky; top: 8px; align-self: flex-start; } }
 .hint { font-size: var(--text-sm); opacity: .7; }
 #upscale-table * { font-family: var(--font); }
 input[role="combobox"] { text-overflow: ellipsis; margin-right: 1.6em !important; }
-#repair-faces .grid-container { grid-template-columns: repeat(auto-fill, minmax(130px, 1fr)) !important; }
-#repair-faces .thumbnail-lg { aspect-ratio: 5 / 4; }
 .mask-canvas { overflow: visible !important; }
 .mask-canvas p { margin: 0; }
 footer { opacity: .7; }
@@ -84,8 +75,13 @@ def build() -> gr.Blocks:
         page.load(show_machine, None, machine, queue=False, show_progress="hidden", api_visibility="private")
         page.unload(forget)
     # Closed: else requests to /gradio_api/run/... would go round the queue, and jobs run beside each other.
-    page.queue(max_size=int(os.environ.get("ATELIER_QUEUE", "32")), api_open=False)
+    page.queue(max_size=queue_size(), api_open=False)
     return page
+
+
+def queue_size() -> int:
+    """How many jobs may wait: ``ATELIER_QUEUE``, or 32."""
+    return whole_number("ATELIER_QUEUE", 32)
 
 
 def show_machine(request: gr.Request) -> str:
@@ -98,13 +94,13 @@ def launch_options() -> dict[str, Any]:
     """Everything that ``Blocks.launch`` needs besides host and port, which Gradio takes from its own variables."""
     return {
         "theme": gr.themes.Default(font=SYSTEM_FONTS, font_mono=("ui-monospace", "Consolas", "monospace")),
-        "css": CSS,
+        "css": CSS + gradio_hacks.CSS,
         "head": mask_canvas.head(),
         "i18n": T,
         "ssr_mode": False,
         "run_history": False,
         "enable_monitoring": False,
         "footer_links": ["api"],
-        "max_file_size": f"{os.environ.get('ATELIER_MAX_FILE_MB', '200')}mb",
+        "max_file_size": f"{whole_number('ATELIER_MAX_FILE_MB', 200)}mb",
         "app_kwargs": {"middleware": [Middleware(SecurityHeaders)]},
     }

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 import time
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,42 +13,44 @@ import cv2
 import gradio as gr
 import numpy as np
 
-from editing.errors import EditingError, ImageError, OptionError
+from editing import messages
+from editing.errors import OptionError
 from editing.faces import align, detect, likeness
-from editing.faces.align import Box, Face
-from editing.messages import Message
-from editing.options import Choice, GenerateOptions, RepairOptions, UpscaleOptions
+from editing.faces.align import Face
+from editing.options import ANONYMISE, Box, Choice, RepairOptions, SaveOptions, UpscaleOptions
 from editing.pictures import masks
 from editing.pictures.masks import Mask
 from editing.pictures.picture import Picture, Pixels, from_float, to_float
-from editing.pictures.read import probe_picture, read_picture
+from editing.pictures.read import read_picture
 from editing.pictures.write import write_picture
-from editing.pipelines import generate, repair, upscale
+from editing.pipelines import repair, upscale
 from editing.pipelines.repair import Repaired, RepairedFace
-from editing.ui import generate_tab, mask_canvas
+from editing.ui import fields, generate_tab, mask_canvas, results
+from editing.ui.gradio_hacks import AnyImage, AnyRadio, by_name
 from editing.ui.handlers import (
     COMPUTE,
+    HIDDEN,
+    MIXING,
     QUICK,
-    AnyImage,
     Job,
     as_text,
     duration,
     explain,
     guarded,
+    is_there,
     job,
+    known,
     memory_warning,
     new_folder,
-    preview,
+    owned,
     request_stop,
     size_text,
 )
 from editing.ui.mask_canvas import MaskedTab
-from editing.ui.translations import T, language_of, say, translate
-from editing.ui.upscale_tab import FORMATS, PREVIEW_PIXELS, SHOWN_BY_BROWSERS, SUFFIXES
-from editing.weights.files import path_of
-from editing.weights.find import find_weight, weights_for
+from editing.ui.results import Kept, Source
+from editing.ui.translations import T, language_of, say
 
-NAME = "repair"  # of its mask canvas
+NAME = "repair"  # of its mask canvas, and of its recipes
 THUMB = 160  # pixels of a face in the strip
 Dials = Mapping[int, tuple[float, float]]  # number of a face, 0 for all others -> its (fidelity, strength)
 SIZES = (1, 2, 4)  # times that the picture round the faces is enlarged
@@ -67,28 +67,18 @@ class Found:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Made:
-    """The last run: what follows ticks and dials without another. The pixels lie in ``folder``; they are many."""
+class Facts:
+    """What a Kept of this tab knows beside."""
 
-    source: Mapping[str, Any]
-    folder: str
-    options: RepairOptions
     found: Found
     size: int  # times enlarged
-    seconds: float
     filled_by: str | None
     recipe: Mapping[str, Any]
-    before: str  # what the slider shows of the original
-    version: str = ""  # the folder of what is shown now
 
 
 def models() -> list[tuple[str, str]]:
     """Label and name of every network for faces that is there; the tab is not shown where there is none."""
-    return [
-        (f"{weight.name} ({weight.title}; {weight.licence})", weight.name)
-        for weight in weights_for("restore")
-        if path_of(weight)
-    ]
+    return fields.models("restore", licence=True)
 
 
 def build(tabs: gr.Tabs, upscale_picture: gr.Image, *, send_mask: bool = False) -> MaskedTab:
@@ -96,38 +86,24 @@ def build(tabs: gr.Tabs, upscale_picture: gr.Image, *, send_mask: bool = False) 
 
     With ``send_mask`` there is a button that sends the mask to the Stylize tab: for :func:`mask_canvas.connect`.
     """
-    known = models()
-    hidden: dict[str, Any] = {"api_visibility": "private"}
+    choices = models()
     with gr.Tab(T("tab_repair"), id="repair"), gr.Row():
         with gr.Column(min_width=320):
-            picture = AnyImage(
-                label=T("input"), type="filepath", image_mode=None, height=200, elem_id="repair-input",
-                sources=["upload", "clipboard", "webcam"],
-            )  # fmt: skip
+            picture = results.picture_input(AnyImage, "repair-input", label=T("input"), height=200)
             use_recipe = gr.Button(T("recipe_use"), visible=False, size="sm", elem_id="repair-use-recipe")
             canvas = mask_canvas.build(NAME, boxes=True, send=T("mask_to_stylize") if send_mask else "")
-            model = gr.Dropdown(
-                known, value=known[0][1] if known else None, label=T("model"), visible=len(known) > 1,
-                elem_id="repair-model",
+            model = fields.field(
+                RepairOptions, "model", choices=choices, value=choices[0][1] if choices else None, info=None,
+                visible=len(choices) > 1, elem_id="repair-model",
             )  # fmt: skip
             with gr.Accordion(T("advanced"), open=False):
                 size = gr.Radio(
                     _sizes(), value=1, label=T("repair_size"), info=T("repair_size_info"), elem_id="repair-size"
                 )  # fmt: skip
-                min_size = gr.Number(
-                    0, label=T("repair_min_size"), info=T("repair_min_size_info"), precision=0, minimum=0,
-                    elem_id="repair-min-size",
-                )  # fmt: skip
-                score = gr.Slider(
-                    0, 1, DEFAULTS.score, step=0.05, label=T("repair_score"), info=T("repair_score_info"),
-                    elem_id="repair-score",
-                )  # fmt: skip
-                anonymise = gr.Radio(
-                    _ways(), value="no", label=T("anonymise"), info=T("anonymise_info"), elem_id="repair-anonymise"
-                )
-                file_format = gr.Radio(list(FORMATS), value="PNG", label=T("format"), elem_id="repair-format")
-                strip = gr.Checkbox(False, label=T("strip"))
-                keep_gps = gr.Checkbox(False, label=T("keep_gps"))
+                min_size = fields.field(RepairOptions, "min_size", elem_id="repair-min-size")
+                score = fields.field(RepairOptions, "score", elem_id="repair-score")
+                anonymise = fields.field(RepairOptions, "anonymise", choices=_ways(), elem_id="repair-anonymise")
+                saving = results.saving_controls(NAME)
             cost = gr.Markdown(T("waiting"), elem_id="repair-estimate")
             with gr.Row():
                 run = gr.Button(T("run"), variant="primary", elem_id="repair-run")
@@ -135,7 +111,17 @@ def build(tabs: gr.Tabs, upscale_picture: gr.Image, *, send_mask: bool = False) 
             # The API's own ends: the page's are made for looking at.
             api_file = gr.File(visible=False, type="filepath")
             api_mask = gr.File(visible=False, type="filepath")
-            api_faces, api_boxes = gr.Textbox("all", visible=False), gr.JSON([], visible=False)
+            api_boxes = gr.JSON([], visible=False)
+            api_searching = {
+                "model": fields.parameter(RepairOptions, "model", choices=choices, value=model.value),
+                **fields.parameters(RepairOptions, "min_size", "score", "anonymise"),
+            }  # fmt: skip
+            api_settings = {
+                "which": fields.parameter(RepairOptions, "faces"), "boxes": api_boxes,
+                **fields.parameters(RepairOptions, "fidelity", "strength"),
+                "size": AnyRadio(list(SIZES), value=1, label=T("repair_size"), visible=False),
+                **api_searching, **results.saving_parameters(),
+            }  # fmt: skip
             api_result, api_facts = gr.File(visible=False), gr.JSON(visible=False)
             api_repair, api_detect = gr.Button(visible=False), gr.Button(visible=False)
         with gr.Column(min_width=320, scale=2):
@@ -151,14 +137,8 @@ def build(tabs: gr.Tabs, upscale_picture: gr.Image, *, send_mask: bool = False) 
             whose = gr.Dropdown(
                 [(T("repair_everyone"), 0)], value=0, label=T("repair_whose"), visible=False, elem_id="repair-whose"
             )
-            fidelity = gr.Slider(
-                0, 1, DEFAULTS.fidelity, step=0.01, label=T("fidelity"), info=T("fidelity_info"),
-                elem_id="repair-fidelity",
-            )  # fmt: skip
-            strength = gr.Slider(
-                0, 1, DEFAULTS.strength, step=0.01, label=T("strength"), info=T("repair_strength_info"),
-                elem_id="repair-strength",
-            )  # fmt: skip
+            fidelity = fields.field(RepairOptions, "fidelity", live=True, elem_id="repair-fidelity")
+            strength = fields.field(RepairOptions, "strength", live=True, elem_id="repair-strength")
             info = gr.Markdown(elem_id="repair-info")
             with gr.Row():
                 download = gr.DownloadButton(T("download"), interactive=False, elem_id="repair-download")
@@ -166,66 +146,103 @@ def build(tabs: gr.Tabs, upscale_picture: gr.Image, *, send_mask: bool = False) 
             with gr.Accordion(T("recipe"), open=False):
                 recipe = gr.JSON(show_label=False, elem_id="repair-recipe")
             # In here, since Gradio takes what lies beside a tab for a tab.
-            source = gr.State()  # the file that was given, and the preview shown where browsers can't show it
+            source = gr.State()  # a Source
             found = gr.State(Found())
             dials = gr.State({})  # Dials
-            made = gr.State()  # the last run, a Made
+            kept = gr.State()  # the last run, a Kept with Facts
 
-    searching = [model, min_size, score, anonymise]
-    saving = [file_format, strip, keep_gps]
-    of_faces = [found, strip_of_faces, ticks, whose, canvas.orders, dials, fidelity, strength]
-    shown = [slider, info, download, recipe, strip_of_faces, made]
+    searching = {"model": model, "min_size": min_size, "score": score, "anonymise": anonymise}
+    faces = {
+        "found": found, "strip": strip_of_faces, "ticks": ticks, "whose": whose, "orders": canvas.orders,
+        "dials": dials, "fidelity": fidelity, "strength": strength,
+    }  # fmt: skip
+    result = {
+        "slider": slider, "info": info, "download": download, "recipe": recipe, "strip": strip_of_faces, "kept": kept
+    }  # fmt: skip
     estimating: dict[str, Any] = {
-        "fn": show_estimate, "inputs": [source, found, ticks, canvas.value, size, *searching], "outputs": cost,
-        "show_progress": "hidden", "trigger_mode": "always_last", **hidden,
+        **by_name(
+            show_estimate,
+            {"source": source, "found": found, "ticks": ticks, "drawn": canvas.value, "size": size,
+             "searching": searching},
+            {"cost": cost},
+        ),
+        "show_progress": "hidden", "trigger_mode": "always_last", "concurrency_limit": None, **HIDDEN,
     }  # fmt: skip
-    finding: dict[str, Any] = {"show_progress_on": strip_of_faces, **COMPUTE, **hidden}
-    seeking = [source, found, ticks, dials, *searching]
+    heavy: dict[str, Any] = {"show_progress_on": strip_of_faces, **COMPUTE, **HIDDEN}
+    seeking = {"source": source, "found": found, "ticks": ticks, "dials": dials, "searching": searching}
+    finding: dict[str, Any] = {**by_name(find, seeking, faces), **heavy}
     # What needs no second run: ticks, dials, the overlay, another way of saving.
-    mixing: dict[str, Any] = {
-        "show_progress": "minimal", "show_progress_on": slider, "trigger_mode": "always_last", "concurrency_id": "mix",
-        "concurrency_limit": 2, **hidden,
-    }  # fmt: skip
-    mixed = [made, found, ticks, dials, trust, *saving]
+    choosing = {"kept": kept, "found": found, "ticks": ticks, "dials": dials, "trust": trust, "saving": saving}
+    mixing: dict[str, Any] = {**MIXING, "show_progress_on": slider}
+    remixing: dict[str, Any] = {**by_name(remix, choosing, result), **mixing}
 
     picture.change(
-        inspect, [picture, source, dials, made, canvas.sent],
-        [source, picture, canvas.orders, canvas.value, canvas.sent, use_recipe, *of_faces[:4], *shown[:4], made, dials],
-        show_progress="hidden", **hidden,
-    ).then(announce, source, cost, **QUICK).then(find, seeking, of_faces, **finding).then(**estimating)  # fmt: skip
+        **by_name(
+            inspect, {"path": picture, "source": source, "dials": dials, "kept": kept, "sent": canvas.sent},
+            {"source": source, "picture": picture, "drawn": canvas.value, "sent": canvas.sent,
+             "use_recipe": use_recipe, **faces, **result},
+        ),
+        show_progress="hidden", **HIDDEN,
+    ).then(**by_name(announce, {"source": source}, {"cost": cost}), **QUICK).then(**finding).then(
+        **estimating
+    )  # fmt: skip
     # Another bar for what is a face: look anew.
-    gr.on([min_size.submit, min_size.blur, score.release], find, seeking, of_faces, **finding).then(
-        remix, mixed, shown, **mixing
-    ).then(**estimating)  # fmt: skip
-    canvas.box.change(add_box, [canvas.box, *seeking], [canvas.box, *of_faces], **finding).then(
-        remix, mixed, shown, **mixing
-    ).then(**estimating)  # fmt: skip
-    canvas.load.upload(load_mask, [canvas.load, source], canvas.orders, **QUICK)
+    gr.on([min_size.submit, min_size.blur, score.release], **finding).then(**remixing).then(**estimating)
+    canvas.box.change(
+        **by_name(add_box, {"box": canvas.box, **seeking}, {"box": canvas.box, **faces}), **heavy
+    ).then(**remixing).then(**estimating)  # fmt: skip
+    canvas.load.upload(
+        **by_name(mask_canvas.load_mask, {"file": canvas.load, "source": source}, {"orders": canvas.orders}), **QUICK
+    )
     gr.on([ticks.change, canvas.value.change, size.change, model.change, anonymise.change], **estimating)
     use_recipe.click(
-        settings_of_recipe, source, [model, fidelity, strength, min_size, score, anonymise, dials], **QUICK
-    )
+        **by_name(
+            settings_of_recipe, {"source": source},
+            {**searching, "fidelity": fidelity, "strength": strength, "dials": dials},
+        ),
+        **QUICK,
+    )  # fmt: skip
 
     run.click(
-        run_page, [source, found, ticks, canvas.value, size, dials, trust, *searching, *saving, made], shown,
-        show_progress_on=slider, **COMPUTE, **hidden,
+        **by_name(
+            run_page,
+            {"source": source, "found": found, "ticks": ticks, "drawn": canvas.value, "size": size, "dials": dials,
+             "trust": trust, "searching": searching, "saving": saving, "last": kept},
+            result,
+        ),
+        show_progress_on=slider, **COMPUTE, **HIDDEN,
     )  # fmt: skip
-    gr.on([ticks.input, trust.change, file_format.change, strip.change, keep_gps.change], remix, mixed, shown, **mixing)
+    gr.on([ticks.input, trust.change, *(part.change for part in saving.values())], **remixing)
     # By mouse, by keys, by number, and back to the default: what was turned already is not mixed again.
     gr.on(
-        [fidelity.input, strength.input, fidelity.release, strength.release], turn, [whose, fidelity, strength, *mixed],
-        [dials, *shown], **mixing,
+        [fidelity.input, strength.input, fidelity.release, strength.release],
+        **by_name(
+            turn, {"whose": whose, "fidelity": fidelity, "strength": strength, **choosing}, {"dials": dials, **result}
+        ),
+        **mixing,
     )  # fmt: skip
-    whose.input(show_dials, [whose, dials], [fidelity, strength], **QUICK)
-    strip_of_faces.select(pick, dials, [whose, fidelity, strength], **QUICK)
-    stop.click(request_stop, None, None, queue=False, show_progress="hidden", **hidden)
-    send.click(send_to_upscale, made, [upscale_picture, tabs], **QUICK)
+    shown = {"fidelity": fidelity, "strength": strength}
+    whose.input(**by_name(show_dials, {"whose": whose, "dials": dials}, shown), **QUICK)
+    strip_of_faces.select(**by_name(pick, {"dials": dials}, {"whose": whose, **shown}), **QUICK)
+    stop.click(request_stop, None, None, queue=False, show_progress="hidden", **HIDDEN)
+    send.click(
+        **by_name(results.send, {"kept": kept}, {"picture": upscale_picture, "tabs": tabs}), **QUICK
+    )  # fmt: skip
 
-    api_detect.click(detect_endpoint, [api_file, min_size, score], api_facts, api_name="detect", **COMPUTE)
+    api_detect.click(
+        **by_name(
+            detect_endpoint,
+            {"file": api_file, "min_size": api_searching["min_size"], "score": api_searching["score"]},
+            {"facts": api_facts},
+        ),
+        api_name="detect", **COMPUTE,
+    )  # fmt: skip
     api_repair.click(
-        repair_endpoint,
-        [api_file, api_mask, api_faces, api_boxes, fidelity, strength, size, *searching, *saving],
-        [api_result, api_facts], api_name="repair", **COMPUTE,
+        **by_name(
+            repair_endpoint, {"file": api_file, "mask": api_mask, **api_settings},
+            {"file": api_result, "facts": api_facts},
+        ),
+        api_name="repair", **COMPUTE,
     )  # fmt: skip
     return MaskedTab(id=NAME, picture=picture, source=source, canvas=canvas)
 
@@ -235,19 +252,16 @@ def _sizes() -> list[tuple[Any, int]]:
 
 
 def _ways() -> list[tuple[Any, str]]:
-    ways: list[tuple[Any, str]] = [
-        (T("anonymise_no"), "no"), (T("anonymise_blur"), "blur"), (T("anonymise_pixels"), "pixels")
-    ]  # fmt: skip
-    return [*ways, (T("anonymise_person"), "person")] if generate_tab.available() else ways
+    """Of anonymising: by persons only where there are any."""
+    ways = [way for way in ANONYMISE if way != "person" or generate_tab.available()]
+    return [(T(f"RepairOptions_anonymise_{way}"), way) for way in ways]
 
 
-def _options(model: str | None, min_size: float | None, score: float, anonymise: str, **more: Any) -> RepairOptions:
-    """The page's values as options; an emptied number field arrives as None and means 0, the default."""
-    model = model or DEFAULTS.model
-    find_weight(model, "restore", paths=False)  # a request must not choose which of the machine's files is opened
-    return RepairOptions(
-        model=model, min_size=int(min_size or 0) or None, score=float(score), anonymise=anonymise, **more
-    )
+def _options(given: Mapping[str, Any], **more: Any) -> RepairOptions:
+    """What the page's components or an API's call hold, as options of a model that is there."""
+    options = fields.read(RepairOptions, {**given, "model": given["model"] or DEFAULTS.model}, **more)
+    known(options.model, "restore")
+    return options
 
 
 # Looking at what was given
@@ -255,106 +269,77 @@ def _options(model: str | None, min_size: float | None, score: float, anonymise:
 
 @guarded
 def inspect(
-    path: str | None, source: dict[str, Any] | None, dials: Dials, made: Made | None, sent: Mask | None,
-    request: gr.Request,
-) -> tuple[Any, ...]:  # fmt: skip
+    *, path: str | None, source: Source | None, dials: Dials, kept: Kept | None, sent: Mask | None, request: gr.Request
+) -> dict[str, Any]:
     """Look at a new picture: refuse it with a reason, or remember it and lay it under the mask canvas.
 
     The last picture's faces and result go; the dial of all faces stays where it was.
     """
-    if path and source and (path == source["path"] or Path(path).name == source["preview"]):
-        # Told again, as Gradio does when a tab is shown for the first time; or our own preview, put there below.
-        return (gr.skip(),) * 16
-    if made:
-        shutil.rmtree(made.folder, ignore_errors=True)
+    if results.told_again(path, source):
+        return {}
+    results.forget(kept)
+    source, picture, changes = results.look(path, NAME, request)
     # The choices stay until others are found: Gradio refuses ticks that were sent a moment ago and have no choice now.
-    gone = (
-        Found(), None, gr.update(value=[], visible=False), gr.update(value=0, visible=False),
-        None, "",
-        gr.update(value=None, interactive=False), None, None, {0: _dial(dials, 0)},
-    )  # fmt: skip
-    closed: tuple[Any, ...] = (
-        mask_canvas.show(NAME, None, "", request), "", None, gr.update(visible=False), *gone
-    )  # fmt: skip
-    if not path:
-        return None, gr.skip(), *closed
-    language = language_of(request)
-    try:
-        picture = read_picture(path)
-    except ImageError as error:
-        gr.Warning(as_text(explain(error, language)), title=say("error_title", language))
-        return None, None, *closed
-    for notice in picture.notices:
-        gr.Info(as_text(translate(str(notice), language)))
-    source = {
-        "path": path,
-        "preview": None,
-        "width": picture.width,
-        "height": picture.height,
-        "alpha": picture.alpha is not None,
-        "recipe": picture.recipe if picture.recipe and picture.recipe.get("task") == "repair" else None,
-    }
-    shown: Any = gr.skip()
-    if probe_picture(path).format not in SHOWN_BY_BROWSERS:
-        small = preview(picture, new_folder(request))
-        source["preview"], shown = small.name, str(small)
-    order = mask_canvas.show(NAME, picture, path, request, sent)
-    return source, shown, order, "", None, gr.update(visible=source["recipe"] is not None), *gone
+    return changes | {
+        "orders": mask_canvas.show(NAME, picture, path or "", request, sent if picture else None),
+        "drawn": "", "sent": None, "found": Found(), "strip": None, "ticks": gr.update(value=[], visible=False),
+        "whose": gr.update(value=0, visible=False), "slider": None, "info": "", "recipe": None, "kept": None,
+        "download": gr.update(value=None, interactive=False), "dials": {0: _dial(dials, 0)},
+    }  # fmt: skip
 
 
 @guarded
 def find(
-    source: dict[str, Any] | None, found: Found, ticks: list[int], dials: Dials, model: str | None, min_size: float,
-    score: float, anonymise: str, request: gr.Request, progress: gr.Progress = gr.Progress(),
-) -> tuple[Any, ...]:  # fmt: skip
+    *, source: Source | None, found: Found, ticks: Sequence[int], dials: Dials, searching: Mapping[str, Any],
+    request: gr.Request, progress: gr.Progress = gr.Progress(),
+) -> dict[str, Any]:  # fmt: skip
     """Look for faces: the strip, a tick for each, and their outlines on the canvas."""
-    if not source:
-        return (gr.skip(),) * 8
-    options = _options(model, min_size, score, anonymise, boxes=found.boxes)
-    with job(request, progress) as work:
-        return _find(source, found, ticks, dials, options, work, request)
+    return _find(source, found, ticks, dials, searching, found.boxes, request, progress) if source else {}
 
 
 @guarded
 def add_box(
-    text: str, source: dict[str, Any] | None, found: Found, ticks: list[int], dials: Dials, model: str | None,
-    min_size: float, score: float, anonymise: str, request: gr.Request, progress: gr.Progress = gr.Progress(),
-) -> tuple[Any, ...]:  # fmt: skip
+    *, box: str, source: Source | None, found: Found, ticks: Sequence[int], dials: Dials,
+    searching: Mapping[str, Any], request: gr.Request, progress: gr.Progress = gr.Progress(),
+) -> dict[str, Any]:  # fmt: skip
     """A box was drawn round a face that had not been found."""
-    if not source or not text:
-        return (gr.skip(),) * 9
-    box = mask_canvas.read_box(text, source["height"], source["width"])
-    options = _options(model, min_size, score, anonymise, boxes=(*found.boxes, box))
-    with job(request, progress) as work:
-        return "", *_find(source, found, ticks, dials, options, work, request)
+    if not source or not box:
+        return {}
+    boxes = (*found.boxes, mask_canvas.read_box(box, source.height, source.width))
+    return {"box": "", **_find(source, found, ticks, dials, searching, boxes, request, progress)}
 
 
 def _find(
-    source: Mapping[str, Any], known: Found, ticks: Sequence[int], dials: Dials, options: RepairOptions, work: Job,
-    request: gr.Request,
-) -> tuple[Any, ...]:  # fmt: skip
-    picture = read_picture(source["path"])
-    seen = repair.find(picture, options, report=work.report())
+    source: Source, before: Found, ticks: Sequence[int], dials: Dials, searching: Mapping[str, Any],
+    boxes: tuple[Box, ...], request: gr.Request, progress: gr.Progress,
+) -> dict[str, Any]:  # fmt: skip
+    options = _options(searching, boxes=boxes)
+    with job(request, progress, source.path) as work:
+        picture = read_picture(source.path)
+        seen = repair.find(picture, options, report=work.report())
+    if results.stale(source, request):
+        return {}
     folder = new_folder(request)
     thumbs = tuple(_thumb(folder, f"face-{number}", _face_crop(picture, face)) for number, face in enumerate(seen, 1))
     found = Found(faces=tuple(seen), boxes=options.boxes, thumbs=thumbs)
     # Who was there before keeps tick or no tick and dials, under a new number perhaps; newcomers are ticked.
-    numbers_now = _numbers_now(known, found)
-    left = {now for before, now in numbers_now.items() if before not in ticks}
+    numbers_now = _numbers_now(before, found)
+    left = {now for old, now in numbers_now.items() if old not in ticks}
     ticked = [number for number in range(1, len(seen) + 1) if number not in left]
-    dials = {0: _dial(dials, 0)} | {now: dials[before] for before, now in numbers_now.items() if before in dials}
+    dials = {0: _dial(dials, 0)} | {now: dials[old] for old, now in numbers_now.items() if old in dials}
     if not seen:
         gr.Info(say("repair_none_found", work.language))
     numbers = [(str(number), number) for number in range(1, len(seen) + 1)]
-    return (
-        found,
-        [(thumb, str(number)) for number, thumb in enumerate(thumbs, 1)],
-        gr.update(choices=numbers, value=ticked, visible=bool(seen)),
-        gr.update(choices=[(say("repair_everyone", work.language), 0), *numbers], value=0, visible=bool(seen)),
-        mask_canvas.show_faces(NAME, _outlines(found, source)),
-        dials,
-        *_dial(dials, 0),
-    )
+    everyone = (say("repair_everyone", work.language), 0)
+    return {
+        "found": found,
+        "strip": [(thumb, str(number)) for number, thumb in enumerate(thumbs, 1)],
+        "ticks": gr.update(choices=numbers, value=ticked, visible=bool(seen)),
+        "whose": gr.update(choices=[everyone, *numbers], value=0, visible=bool(seen)),
+        "orders": mask_canvas.show_faces(NAME, _outlines(found, source)),
+        "dials": dials,
+        **_dialled(dials, 0),
+    }
 
 
 def _numbers_now(before: Found, now: Found) -> dict[int, int]:
@@ -367,8 +352,8 @@ def _numbers_now(before: Found, now: Found) -> dict[int, int]:
     }
 
 
-def _outlines(found: Found, source: Mapping[str, Any]) -> dict[int, Any]:
-    size = np.array([source["width"], source["height"]])
+def _outlines(found: Found, source: Source) -> dict[int, Any]:
+    size = np.array([source.width, source.height])
     return {
         number: np.clip(align.outline_points(align.transform_of(face)) / size, 0, 1)
         for number, face in enumerate(found.faces, 1)
@@ -388,128 +373,106 @@ def _thumb(folder: Path, name: str, *crops: Pixels) -> str:
 
 
 @guarded
-def load_mask(file: str | None, source: dict[str, Any] | None, request: gr.Request) -> str:
-    """A mask file was chosen: lay it on the canvas."""
-    if not source or not file:
-        raise EditingError(say("no_picture", language_of(request)))
-    return mask_canvas.load(NAME, file, source["height"], source["width"], request)
+def settings_of_recipe(*, source: Source | None, request: gr.Request) -> dict[str, Any]:
+    """The settings with which the given picture was made; which faces and what mask is for the eye to choose."""
+    used = results.options_of_recipe(source, RepairOptions, without=("faces", "boxes"))
+    known(used.model, "restore")
+    names = ("model", "fidelity", "strength", "min_size", "score", "anonymise")
+    return {name: getattr(used, name) for name in names} | {"dials": {0: (used.fidelity, used.strength)}}
+
+
+def announce(*, source: Source | None, request: gr.Request) -> dict[str, Any]:
+    """What stands in the estimate's place while a new picture is searched for faces: the first time takes seconds."""
+    return {"cost": say("repair_looking", language_of(request)) if source else T("waiting")}
 
 
 @guarded
-def settings_of_recipe(source: dict[str, Any] | None, request: gr.Request) -> list[Any]:
-    """The settings with which the given picture was made; which faces and what mask is for the eye to choose."""
-    if not source or not source["recipe"]:
-        raise EditingError(say("no_picture", language_of(request)))
-    known = {field.name for field in fields(RepairOptions)} - {"faces", "boxes"}
-    kept = {name: value for name, value in source["recipe"].get("options", {}).items() if name in known}
-    try:
-        used = RepairOptions(**kept)
-    except TypeError as error:
-        raise EditingError("The recipe in this picture is damaged: choose the settings by hand.") from error
-    find_weight(used.model, "restore", paths=False)
-    return [used.model, used.fidelity, used.strength, used.min_size or 0, used.score, used.anonymise,
-            {0: (used.fidelity, used.strength)}]  # fmt: skip
-
-
-def announce(source: dict[str, Any] | None, request: gr.Request) -> Any:
-    """What stands in the estimate's place while a new picture is searched for faces: the first time takes seconds."""
-    return say("repair_looking", language_of(request)) if source else T("waiting")
-
-
 def show_estimate(
-    request: gr.Request, source: dict[str, Any] | None, found: Found, ticks: list[int], drawn: str, size: int,
-    *searching: Any,
-) -> Any:  # fmt: skip
+    *, source: Source | None, found: Found, ticks: Sequence[int], drawn: str, size: object,
+    searching: Mapping[str, Any], request: gr.Request,
+) -> dict[str, Any]:  # fmt: skip
     """Seconds and peak memory for what is ticked and masked now; a problem stands in the same place."""
-    language = language_of(request)
     if not source:
-        return T("waiting")
+        return {"cost": T("waiting")}
+    language = language_of(request)
     try:
-        mask = mask_canvas.read(drawn, *(max(1, round(side / 8)) for side in (source["height"], source["width"])))
-        masked = 0 if mask is None else round(float(mask.mean()) * source["width"] * source["height"])
-        if not ticks and not masked:
-            return say("repair_nothing", language)
-        options = _options(*searching, faces=tuple(ticks) or "none")
-        cost = repair.estimate(source["width"], source["height"], options, count=len(ticks), masked=masked)
-        if size > 1:
-            more = upscale.estimate(source["width"], source["height"], _enlarging(size), alpha=source["alpha"])
-            cost = replace(
-                more, seconds=cost.seconds + more.seconds, memory=max(cost.memory, more.memory), tiles=cost.tiles
-            )
+        return {"cost": _estimate(source, ticks, drawn, _size(size), searching, language)}
     except Exception as error:
-        return "⚠ " + as_text(explain(error, language))
-    percent = 100 * masked / (source["width"] * source["height"])
-    text = say(
-        "repair_estimate", language, faces=len(ticks), percent=f"{percent:.1f}",
-        seconds=duration(cost.seconds), memory=size_text(cost.memory), free=size_text(cost.free),
-    )  # fmt: skip
-    return text + memory_warning(cost, language)
+        return {"cost": "⚠ " + as_text(explain(error, language))}
+
+
+def _estimate(
+    source: Source, ticks: Sequence[int], drawn: str, size: int, searching: Mapping[str, Any], language: str
+) -> str:
+    mask = mask_canvas.read(drawn, *(max(1, round(side / 8)) for side in (source.height, source.width)))
+    share = 0.0 if mask is None else float(mask.mean())
+    masked = round(share * source.width * source.height)
+    if not ticks and not masked:
+        return say("repair_nothing", language)
+    options = _options(searching, faces=tuple(ticks) or "none")
+    cost = repair.estimate(source.width, source.height, options, count=len(ticks), masked=masked)
+    if size > 1:
+        more = upscale.estimate(source.width, source.height, UpscaleOptions(scale=size), alpha=source.alpha)
+        cost = replace(more, seconds=cost.seconds + more.seconds, memory=max(cost.memory, more.memory))
+    return say(
+        "repair_estimate", language, faces=len(ticks), percent=f"{100 * share:.1f}", seconds=duration(cost.seconds),
+        memory=size_text(cost.memory), free=size_text(cost.free),
+    ) + memory_warning(cost, language)  # fmt: skip
 
 
 # Running
 
 
 @guarded
-def run_page(request: gr.Request, progress: gr.Progress = gr.Progress(), *values: Any) -> tuple[Any, ...]:
+def run_page(
+    *, source: Source | None, found: Found, ticks: Sequence[int], drawn: str, size: object, dials: Dials, trust: bool,
+    searching: Mapping[str, Any], saving: Mapping[str, Any], last: Kept | None, request: gr.Request,
+    progress: gr.Progress = gr.Progress(),
+) -> dict[str, Any]:  # fmt: skip
     """The Run button."""
-    source, found, ticks, drawn, size, dials, trust = values[:7]
-    saving, last = values[11:14], values[14]
-    if not source:
-        raise EditingError(say("no_picture", language_of(request)))
-    mask = mask_canvas.read(drawn, source["height"], source["width"])
-    fidelity, strength = _dial(dials, 0)
+    source, times, ways = results.given(source), _size(size), fields.read(SaveOptions, saving)
+    if results.stale(source, request):
+        return {}
+    mask = mask_canvas.read(drawn, source.height, source.width)
     options = _options(
-        *values[7:11], faces=tuple(sorted(ticks)) or "none", boxes=found.boxes, fidelity=fidelity, strength=strength
-    )
-    with job(request, progress) as work:
-        result = _run(source, options, found, mask, size, work, request)
-        outputs = _show(*result, found, ticks, dials, trust, saving, work.language)
-    if last:  # its place on the page is taken, and it is large
-        shutil.rmtree(last.folder, ignore_errors=True)
+        searching, faces=tuple(sorted(ticks)) or "none", boxes=found.boxes, **_dialled(dials, 0)
+    )  # fmt: skip
+    with job(request, progress, source.path) as work:
+        started = time.monotonic()
+        picture = read_picture(source.path)
+        result, recipe = _repair(picture, options, found.faces, mask, times, work)
+        if results.stale(source, request):
+            return {}
+        facts = Facts(found=found, size=times, filled_by=result.filled_by, recipe=recipe)
+        seconds = time.monotonic() - started
+        kept = results.keep_result(
+            source, picture, options, seconds, new_folder(request), facts, **_arrays(result, times)
+        )  # fmt: skip
+        outputs = _show(kept, result, found, ticks, dials, trust, ways, work.language)
+    results.forget(last)
     return outputs
 
 
-def _run(
-    source: Mapping[str, Any], options: RepairOptions, found: Found, mask: Mask | None, size: int, work: Job,
-    request: gr.Request,
-) -> tuple[Made, Repaired]:  # fmt: skip
-    started = time.monotonic()
-    picture = read_picture(source["path"])
-    result, recipe = _repair(picture, options, found.faces, mask, size, work)
-    folder = new_folder(request)
-    _keep(result, folder)
-    small = source["preview"] or picture.width * picture.height > PREVIEW_PIXELS
-    made = Made(
-        source=source, folder=str(folder), options=options, found=found, size=size,
-        seconds=time.monotonic() - started, filled_by=result.filled_by, recipe=recipe,
-        before=str(preview(picture, folder)) if small else source["path"],
-    )  # fmt: skip
-    return made, result
+def _size(given: object) -> int:
+    """How many times enlarged; raises OptionError."""
+    for size in SIZES:
+        if not isinstance(given, bool) and given in (size, float(size), str(size)):
+            return size
+    raise OptionError(messages.NOT_A_SIZE, value=str(given)[:40], choices=", ".join(map(str, SIZES)))
 
 
 def _repair(
     picture: Picture, options: RepairOptions, found: Sequence[Face] | None, mask: Mask | None, size: int, work: Job
 ) -> tuple[Repaired, dict[str, Any]]:
     """Repair, and enlarge what is round the faces; with the recipe of both."""
-    recipe = repair.recipe(options)
-    persons: list[Pixels] = []
-    if options.anonymise == "person":
-        drawing = GenerateOptions(seed=int(np.random.default_rng().integers(10**6)), count=8)
-        persons = [sample.picture.pixels for sample in generate.generate(drawing)]
-        recipe["persons"] = generate.recipe(drawing)
-    result = repair.repair(picture, options, mask, found=found, persons=persons, report=work.report())
+    result = repair.repair(picture, options, mask, found=found, report=work.report())
+    recipe = repair.recipe(result)
     if size > 1:
-        enlarging = _enlarging(size)
+        enlarging = UpscaleOptions(scale=size)
         base = upscale.upscale(replace(picture, pixels=result.base), enlarging, report=work.report())
         result = _at_size(result, base)
         recipe["then"] = upscale.recipe(enlarging)
     return result, recipe
-
-
-def _enlarging(size: int) -> UpscaleOptions:
-    if size not in SIZES:
-        raise OptionError(f"Size is {size}; choose 1, 2 or 4.")
-    return UpscaleOptions(scale=size)
 
 
 def _at_size(result: Repaired, base: Picture) -> Repaired:
@@ -526,42 +489,32 @@ def _at_size(result: Repaired, base: Picture) -> Repaired:
 _KEPT = ("transform", "before", "clean", "faithful", "outline", "hole", "anonymised")
 
 
-def _keep(result: Repaired, folder: Path) -> None:
-    """Write what compose() needs, uncompressed; of what is enlarged the original, too."""
-    arrays: dict[str, Any] = {"base": result.base, "original": result.original.pixels}
-    if result.mask is not None:
-        arrays["mask"] = result.mask
-    if result.original.alpha is not None:
-        arrays["alpha"] = result.original.alpha
+def _arrays(result: Repaired, size: int) -> dict[str, Any]:
+    """What compose() needs, for :func:`results.keep_result`, which keeps the original itself unless it is enlarged."""
+    arrays: dict[str, Any] = {"base": result.base, "mask": result.mask}
+    if size > 1:
+        arrays |= {"enlarged": result.original.pixels, "enlarged_alpha": result.original.alpha}
     for face in result.faces:
-        arrays |= {
-            f"{face.number}.{name}": getattr(face, name) for name in _KEPT if getattr(face, name) is not None
-        }  # fmt: skip
-    np.savez(folder / "repaired.npz", **arrays)
+        parts = {f"{face.number}.{name}": getattr(face, name) for name in _KEPT}
+        arrays |= {name: None if part is None else np.asarray(part) for name, part in parts.items()}
+    return arrays
 
 
-def _kept(made: Made) -> Repaired:
-    """What :func:`_keep` wrote; raises EditingError once it is gone."""
-    try:
-        with np.load(Path(made.folder) / "repaired.npz") as arrays:
-            numbers = sorted({int(name.split(".")[0]) for name in arrays.files if "." in name})
-            repaired = tuple(_kept_face(arrays, number, made) for number in numbers)
-            read = read_picture(made.source["path"])
-            original = replace(read, pixels=arrays["original"], alpha=arrays.get("alpha"))
-            return Repaired(
-                original=original, base=arrays["base"], mask=arrays.get("mask"), faces=repaired,
-                found=len(made.found.faces), options=made.options, filled_by=made.filled_by,
-            )  # fmt: skip
-    except FileNotFoundError as error:
-        raise EditingError("The result is no longer kept: press Run to make it again.") from error
-
-
-def _kept_face(arrays: Mapping[str, Any], number: int, made: Made) -> RepairedFace:
-    return RepairedFace(
-        number=number, face=made.found.faces[number - 1], transform=arrays[f"{number}.transform"],
-        before=arrays[f"{number}.before"], clean=arrays[f"{number}.clean"], faithful=arrays[f"{number}.faithful"],
-        outline=arrays[f"{number}.outline"], hole=arrays.get(f"{number}.hole"),
-        anonymised=str(arrays[f"{number}.anonymised"]),
+def _repaired(kept: Kept) -> Repaired:
+    """What the run made; raises EditingError once it is gone."""
+    arrays, facts = results.arrays_of(kept), kept.facts
+    original = results.original(kept, arrays)
+    if "enlarged" in arrays:
+        original = replace(original, pixels=arrays["enlarged"], alpha=arrays.get("enlarged_alpha"))
+    numbers = sorted({int(name.split(".")[0]) for name in arrays if "." in name})
+    faces = []
+    for number in numbers:
+        parts: dict[str, Any] = {name: arrays.get(f"{number}.{name}") for name in _KEPT}
+        parts["anonymised"] = str(parts["anonymised"])
+        faces.append(RepairedFace(number=number, face=facts.found.faces[number - 1], **parts))
+    return Repaired(
+        original=original, base=arrays["base"], mask=arrays.get("mask"), faces=tuple(faces),
+        found=len(facts.found.faces), options=kept.options, filled_by=facts.filled_by,
     )  # fmt: skip
 
 
@@ -573,105 +526,83 @@ def _dial(dials: Dials, number: int) -> tuple[float, float]:
     return dials.get(number) or dials.get(0) or (DEFAULTS.fidelity, DEFAULTS.strength)
 
 
+def _dialled(dials: Dials, number: int) -> dict[str, float]:
+    return dict(zip(("fidelity", "strength"), _dial(dials, number), strict=True))
+
+
 @guarded
 def turn(
-    request: gr.Request, whose: int | None, fidelity: float, strength: float, made: Made | None, found: Found,
-    ticks: list[int], dials: Dials, trust: bool, *saving: Any,
-) -> tuple[Any, ...]:  # fmt: skip
+    *, whose: int | None, fidelity: float, strength: float, dials: Dials, request: gr.Request, **choosing: Any
+) -> dict[str, Any]:
     """A dial was turned, for one face or for all of them; what was made follows."""
     turned = dict(dials) | {whose: (fidelity, strength)} if whose else {0: (fidelity, strength)}
-    if turned == dials:
-        return (gr.skip(),) * 7
-    return turned, *_remixed(made, found, ticks, turned, trust, saving, request)
+    return {} if turned == dials else {"dials": turned, **_remixed(dials=turned, request=request, **choosing)}
 
 
-def show_dials(whose: int | None, dials: Dials) -> tuple[float, float]:
+def show_dials(*, whose: int | None, dials: Dials) -> dict[str, Any]:
     """The dials of the face chosen in the list."""
-    return _dial(dials, whose or 0)
+    return _dialled(dials, whose or 0)
 
 
-def pick(dials: Dials, event: gr.SelectData) -> tuple[int, float, float]:
+def pick(*, dials: Dials, event: gr.SelectData) -> dict[str, Any]:
     """A face of the strip was clicked: the dials are now its own."""
     number = int(event.index) + 1
-    return number, *_dial(dials, number)
+    return {"whose": number, **_dialled(dials, number)}
 
 
 @guarded
-def remix(
-    request: gr.Request, made: Made | None, found: Found, ticks: list[int], dials: Dials, trust: bool, *saving: Any
-) -> tuple[Any, ...]:
+def remix(*, request: gr.Request, **choosing: Any) -> dict[str, Any]:
     """Other ticks, faces or ways of saving: put the last result together anew, without a network."""
-    return _remixed(made, found, ticks, dials, trust, saving, request)
+    return _remixed(request=request, **choosing)
 
 
 def _remixed(
-    made: Made | None, found: Found, ticks: Sequence[int], dials: Dials, trust: bool, saving: Sequence[Any],
+    *, kept: Kept | None, found: Found, ticks: Sequence[int], dials: Dials, trust: bool, saving: Mapping[str, Any],
     request: gr.Request,
-) -> tuple[Any, ...]:  # fmt: skip
-    if not made:
-        return (gr.skip(),) * 6
-    return _show(made, _kept(made), found, ticks, dials, trust, saving, language_of(request))
+) -> dict[str, Any]:  # fmt: skip
+    if not kept or not is_there(request, NAME, kept.source.given):  # another picture's faces are no ticks of this one
+        return {}
+    ways = fields.read(SaveOptions, saving)
+    return _show(kept, _repaired(kept), found, ticks, dials, trust, ways, language_of(request))
 
 
 def _show(
-    made: Made, result: Repaired, found: Found, ticks: Sequence[int], dials: Dials, trust: bool, saving: Sequence[Any],
+    kept: Kept, result: Repaired, found: Found, ticks: Sequence[int], dials: Dials, trust: bool, saving: SaveOptions,
     language: str,
-) -> tuple[Any, ...]:  # fmt: skip
-    """Save the result once and give that same file to the slider and the download; the one before it goes.
-
-    ``ticks`` and ``dials`` have the numbers of ``found``: a box drawn after the run may have moved them.
-    """
-    numbers = _numbers_now(made.found, found)
+) -> dict[str, Any]:  # fmt: skip
+    """``ticks`` and ``dials`` have the numbers of ``found``: a box drawn after the run may have moved them."""
+    facts: Facts = kept.facts
+    numbers = _numbers_now(facts.found, found)
     choices = []
     for face in result.faces:
         now = numbers.get(face.number, 0)
-        fidelity, strength = _dial(dials, now)
-        choices.append(Choice(accept=now in ticks, fidelity=fidelity, strength=strength))
+        choices.append(Choice(accept=now in ticks, **_dialled(dials, now)))
     picture = repair.compose(result, choices)
-    recipe = dict(made.recipe) | {
+    recipe = dict(facts.recipe) | {
         "choices": {
             str(face.number): asdict(choice) for face, choice in zip(result.faces, choices, strict=True)
         }
     }  # fmt: skip
-    # A folder for each version: a browser shows the file that it already has under an address.
-    folder = Path(tempfile.mkdtemp(dir=made.folder))
-    file, notices = _save(picture, made.source["path"], folder, made.size, saving, recipe)
-    after = file
-    if trust:
-        after = preview(_with_doubt(picture, repair.trust_map(result, choices)), folder)
-    elif saving[0] not in ("PNG", "JPEG", "WebP") or picture.width * picture.height > PREVIEW_PIXELS:
-        after = preview(picture, folder)
-    text = say(
-        "repair_done", language, faces=sum(choice.accept for choice in choices), found=len(found.faces),
-        width=picture.width, height=picture.height, seconds=duration(made.seconds),
-        size=size_text(file.stat().st_size), format=saving[0],
-    )  # fmt: skip
-    remarks = _remarks(made, result, choices, numbers, language)
+    remarks = _remarks(kept, result, choices, numbers, language)
     if missing := sorted(set(ticks) - {numbers.get(face.number) for face in result.faces}):
         remarks.append(say("repair_missing", language, numbers=", ".join(map(str, missing))))
-    remarks += [translate(str(notice), language) for notice in notices]
-    if after != file:
-        remarks.append(say("preview_note", language))
-    text += "".join(f"<br>{as_text(remark)}" for remark in remarks)
-    if made.version:
-        shutil.rmtree(made.version, ignore_errors=True)
-    return (
-        gr.update(value=(made.before, str(after))),
-        text,
-        gr.update(value=str(file), interactive=True),
-        recipe,
-        _strip(found, result, choices, numbers, folder),
-        replace(made, version=str(folder)),
-    )
+    accepted = sum(choice.accept for choice in choices)
+    outputs = results.show(
+        kept, picture, recipe, saving, language, ending=_ending(facts.size), remarks=remarks,
+        line=lambda words: say("repair_done", language, faces=accepted, found=len(found.faces), **words),
+        overlay=_with_doubt(picture, repair.trust_map(result, choices)) if trust else None,
+    )  # fmt: skip
+    folder = Path(outputs["kept"].file).parent
+    return outputs | {"strip": _strip(found, result, choices, numbers, folder)}
 
 
 def _remarks(
-    made: Made, result: Repaired, choices: Sequence[Choice], numbers: Mapping[int, int], language: str
+    kept: Kept, result: Repaired, choices: Sequence[Choice], numbers: Mapping[int, int], language: str
 ) -> list[str]:  # fmt: skip
     """What to know of the result: how masked parts were filled, who may be someone else now."""
     said = []
-    if made.filled_by:
-        said.append(say("repair_filled", language, name=made.filled_by))
+    if result.filled_by:
+        said.append(say("repair_filled", language, name=result.filled_by))
     for face, choice in zip(result.faces, choices, strict=True):
         if not choice.accept:
             continue
@@ -681,7 +612,7 @@ def _remarks(
                 "repair_unlike", language, number=numbers[face.number], likeness=f"{alike:.2f}",
                 bar=f"{likeness.ALIKE:.2f}",
             ))  # fmt: skip
-        if face.anonymised and face.anonymised != made.options.anonymise:
+        if face.anonymised and face.anonymised != kept.options.anonymise:
             said.append(say("repair_squares", language, number=numbers[face.number]))
     return said
 
@@ -715,22 +646,9 @@ def _with_doubt(picture: Picture, doubt: Mask) -> Picture:
     return replace(picture, pixels=from_float(gray + share * (red - gray), picture.depth))
 
 
-def _save(
-    picture: Picture, source: str, folder: Path, size: int, saving: Sequence[Any], recipe: dict[str, Any]
-) -> tuple[Path, tuple[Message, ...]]:
-    file_format, strip, keep_gps = saving
-    larger = f"-x{size}" if size > 1 else ""
-    file = folder / f"{Path(source).stem}-repaired{larger}{SUFFIXES[file_format]}"
-    return file, write_picture(picture, file, strip=strip, keep_gps=keep_gps, recipe=recipe)
-
-
-@guarded
-def send_to_upscale(made: Made | None, request: gr.Request) -> tuple[Any, Any]:
-    """Put the result into the Upscale tab, and go there."""
-    file = next((path for path in Path(made.version).glob("*-repaired*")), None) if made else None
-    if file is None:
-        raise EditingError("The result is no longer kept: press Run to make it again.")
-    return str(file), gr.update(selected="upscale")
+def _ending(size: int) -> str:
+    """For the result's name: what was done."""
+    return f"repaired-x{size}" if size > 1 else "repaired"
 
 
 # The API
@@ -738,19 +656,17 @@ def send_to_upscale(made: Made | None, request: gr.Request) -> tuple[Any, Any]:
 
 @guarded
 def detect_endpoint(
-    file: str | None, min_size: float, score: float, request: gr.Request, progress: gr.Progress = gr.Progress()
+    *, file: str | None, request: gr.Request, progress: gr.Progress = gr.Progress(), **given: Any
 ) -> dict[str, Any]:
     """Find the faces in a picture; returns its size and, for each from left to right, number, box, landmarks, score.
 
     Faces lower than ``min_size`` pixels are left out; 0: lower than a hundredth of the longer side.
     """
-    if not file:
-        raise EditingError("No picture was sent: give a file.")
-    options = RepairOptions(min_size=int(min_size or 0) or None, score=float(score))
-    with job(request, progress) as work:
-        picture = read_picture(file)
+    path, options = results.sent(file, request), fields.read(RepairOptions, given)
+    with job(request, progress, path) as work:
+        picture = read_picture(path)
         seen = repair.find(picture, options, report=work.report())
-    return {"width": picture.width, "height": picture.height, "faces": _facts_of(seen)}
+    return {"facts": {"width": picture.width, "height": picture.height, "faces": _facts_of(seen)}}
 
 
 def _facts_of(seen: Sequence[Face]) -> list[dict[str, Any]]:
@@ -765,52 +681,31 @@ def _facts_of(seen: Sequence[Face]) -> list[dict[str, Any]]:
 
 @guarded
 def repair_endpoint(
-    file: str | None, mask: str | None, which: str, boxes: list[list[float]] | None, fidelity: float,
-    strength: float, size: int, model: str | None, min_size: float, score: float, anonymise: str, file_format: str,
-    strip: bool, keep_gps: bool, request: gr.Request, progress: gr.Progress = gr.Progress(),
-) -> tuple[str, dict[str, Any]]:  # fmt: skip
+    *, file: str | None, mask: str | None, which: object, size: object, request: gr.Request,
+    progress: gr.Progress = gr.Progress(), **given: Any,
+) -> dict[str, Any]:  # fmt: skip
     """Repair faces and fill what ``mask`` (a picture, white: fill) covers; returns the file and the facts.
 
     ``which`` is all, none, or numbers such as 1,3, from left to right; ``boxes`` are further faces, [left, top, right,
     bottom] in pixels. ``size`` enlarges the picture round the faces 1, 2 or 4 times.
     """
-    if not file:
-        raise EditingError("No picture was sent: give a file.")
-    options = _options(
-        model, min_size, score, anonymise, faces=which, boxes=_boxes(boxes),
-        fidelity=float(fidelity), strength=float(strength),
-    )  # fmt: skip
+    path, saving, times = results.sent(file, request), results.saving_of(given), _size(size)
+    options = _options({**given, "faces": which})
+    over_file = owned(mask, Path(path).parent) if mask else None
     started = time.monotonic()
-    with job(request, progress) as work:
-        picture = read_picture(file)
-        over = masks.read(mask, picture.height, picture.width) if mask else None
+    with job(request, progress, path) as work:
+        picture = read_picture(path)
+        over = masks.read(over_file, picture.height, picture.width) if over_file else None
         seen = repair.find(picture, options, report=work.report()) if options.faces != "none" else []
-        result, recipe = _repair(picture, options, seen, over, int(size), work)
+        result, recipe = _repair(picture, options, seen, over, times, work)
         made = repair.compose(result)
-    saved, notices = _save(made, file, new_folder(request), int(size), (file_format, strip, keep_gps), recipe)
+    saved, notices = results.save(made, path, _ending(times), new_folder(request), saving, recipe)
     alike = {face.number: face.likeness(options.fidelity) for face in result.faces}
-    return str(saved), {
-        "width": made.width,
-        "height": made.height,
-        "seconds": round(time.monotonic() - started, 3),
-        "faces": _facts_of(seen),
-        "repaired": [
+    facts = results.facts_of(
+        made, started, notices, recipe, faces=_facts_of(seen), filled_by=result.filled_by,
+        repaired=[
             {"number": number, "likeness": None if value is None else round(value, 4)}
             for number, value in alike.items()
         ],
-        "filled_by": result.filled_by,
-        "notices": [str(notice) for notice in (*picture.notices, *notices)],
-        "recipe": recipe,
-    }
-
-
-def _boxes(boxes: object) -> tuple[Box, ...]:
-    if boxes in (None, {}):
-        return ()
-    try:
-        found = [tuple(float(side) for side in box) for box in boxes]  # type: ignore[attr-defined]
-    except (TypeError, ValueError):
-        found = [()]
-    if not all(len(box) == 4 and np.isfinite(box).all() for box in found):
-        raise OptionError("The boxes must be a list of [left, top, right, bottom] in pixels.")
-    return tuple((box[0], box[1], box[2], box[3]) for box in found)
+    )  # fmt: skip
+    return {"file": str(saved), "facts": facts}

@@ -16,8 +16,10 @@ from typing import Any
 
 import gradio as gr
 
+from editing import messages
 from editing.errors import EditingError
-from editing.ui.handlers import guarded, new_folder
+from editing.ui.gradio_hacks import by_name
+from editing.ui.handlers import HIDDEN, guarded, new_folder
 from editing.ui.translations import T, language_of, say
 
 GRIDS = 12  # sample grids shown, the newest ones
@@ -62,11 +64,10 @@ def build_view(choice: gr.Dropdown) -> None:
     curves = gr.Image(label=T("run_curves"), type="filepath", interactive=False, elem_id="run-curves")
     with gr.Accordion(T("run_options"), open=False):
         options = gr.JSON(show_label=False)
-    shown = [facts, grids, curves, options]
-    gr.on(None, _choices, None, choice, queue=False, api_visibility="private").then(
-        show, choice, shown, show_progress="hidden", api_visibility="private"
-    )
-    choice.change(show, choice, shown, api_visibility="private")
+    shown = {"facts": facts, "grids": grids, "curves": curves, "options": options}
+    showing = by_name(show, {"name": choice}, shown)
+    gr.on(None, _choices, None, choice, queue=False, **HIDDEN).then(**showing, show_progress="hidden", **HIDDEN)
+    choice.change(**showing, **HIDDEN)
 
 
 def _choices() -> Any:
@@ -75,12 +76,12 @@ def _choices() -> Any:
 
 
 @guarded
-def show(name: str | None, request: gr.Request) -> tuple[Any, ...]:
+def show(*, name: str | None, request: gr.Request) -> dict[str, Any]:
     """Facts, sample grids, curves and options of the training called ``name``, which must be one of :func:`names`."""
     if not name:
-        return None, None, None, None
+        return {"facts": None, "grids": None, "curves": None, "options": None}
     if name not in names():  # whatever a request says, no other folder is read
-        raise EditingError("There is no such training any more: open the page again.")
+        raise EditingError(messages.NO_TRAINING)
     run = folder() / name
     kept = new_folder(request)
     options = _read_options(run / "options.json")
@@ -89,7 +90,7 @@ def show(name: str | None, request: gr.Request) -> tuple[Any, ...]:
         if copy := _copied(path, kept):
             grids.append((copy, path.stem.lstrip("0") or "0"))
     facts = _facts(run / "log.csv", options, language_of(request))
-    return facts, grids, _copied(run / "curves.png", kept), options
+    return {"facts": facts, "grids": grids, "curves": _copied(run / "curves.png", kept), "options": options}
 
 
 def _is_ours(path: Path) -> bool:

@@ -1,14 +1,10 @@
-"""Headers that keep the page to itself, and the early script that settles its language."""
+"""Headers that keep the page to itself; the early script and the time of arrival of gradio_hacks.py come along."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
+from collections.abc import Awaitable, Callable
 
-Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
+from editing.ui.gradio_hacks import Message, Receive, Scope, Send, stamped, with_early_script
 
 # No other host is ever asked for anything. Gradio's page needs inline scripts and styles; Spaces show it in a frame.
 POLICY = (
@@ -17,20 +13,9 @@ POLICY = (
     "media-src 'self' blob:; frame-ancestors 'self' https://huggingface.co https://*.hf.space"
 )
 
-# Gradio picks its language from navigator.language and knows zh-CN and zh-TW, not zh or zh-HK. ?lang= or the choice
-# kept from before comes first; the cookie tells the server, which writes the toasts.
-EARLY_SCRIPT = b"""<script>(function(){try{
-var asked=new URLSearchParams(location.search).get("lang");if(asked)localStorage.setItem("atelier-lang",asked);
-var lang=localStorage.getItem("atelier-lang")||navigator.language;
-if(/^zh/i.test(lang))lang=/tw|hk|mo|hant/i.test(lang)?"zh-TW":"zh-CN";
-else if(localStorage.getItem("atelier-lang"))lang="en";
-Object.defineProperty(navigator,"language",{get:function(){return lang},configurable:true});
-document.cookie="atelier_lang="+lang+";path=/;SameSite=Lax";document.documentElement.lang=lang;
-}catch(error){}})();</script>"""
-
 
 class SecurityHeaders:
-    """ASGI middleware: adds the headers to every answer and the early script to the page."""
+    """ASGI middleware: headers to every answer, the early script to the page, its time to every request."""
 
     def __init__(self, app: Callable[[Scope, Receive, Send], Awaitable[None]]) -> None:
         self.app = app
@@ -39,6 +24,7 @@ class SecurityHeaders:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
+        scope = stamped(scope)
         page = scope["path"] in ("/", "")
         if page:  # uncompressed, so that the script can be put in
             scope = {**scope, "headers": [pair for pair in scope["headers"] if pair[0] != b"accept-encoding"]}
@@ -53,7 +39,7 @@ class SecurityHeaders:
                 ]
                 message = {**message, "headers": headers}
             elif message["type"] == "http.response.body" and page:
-                message = {**message, "body": message.get("body", b"").replace(b"<head>", b"<head>" + EARLY_SCRIPT, 1)}
+                message = {**message, "body": with_early_script(message.get("body", b""))}
             await send(message)
 
         await self.app(scope, receive, send_with_headers)

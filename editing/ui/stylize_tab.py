@@ -4,52 +4,54 @@ from __future__ import annotations
 
 import itertools
 import logging
-import shutil
-import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, fields, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 import numpy as np
 
-from editing import runtime
-from editing.errors import EditingError, ImageError, OptionError, Stopped, WeightError
-from editing.messages import Message
-from editing.options import MOST_STEPS, StylizeOptions
+from editing import messages, options, runtime
+from editing.errors import EditingError, OptionError, Stopped, WeightError
+from editing.options import SaveOptions, StylizeOptions
 from editing.pictures import masks, tiling
 from editing.pictures.masks import Mask
-from editing.pictures.picture import Floats, Picture, from_float
-from editing.pictures.read import probe_picture, read_picture
+from editing.pictures.picture import Picture, from_float
+from editing.pictures.read import read_picture
 from editing.pictures.write import write_picture
 from editing.pipelines import stylize
 from editing.pipelines.stylize import Style
-from editing.ui import mask_canvas
+from editing.ui import fields, mask_canvas, results
+from editing.ui.gradio_hacks import AnyImage, by_name
 from editing.ui.handlers import (
     COMPUTE,
+    HIDDEN,
+    MIXING,
     QUICK,
-    AnyImage,
     as_text,
     duration,
     explain,
     guarded,
+    is_there,
     job,
+    known,
     memory_warning,
     new_folder,
-    preview,
+    owned,
     request_stop,
     size_text,
     stoppable,
 )
 from editing.ui.mask_canvas import MaskedTab
-from editing.ui.translations import T, language_of, say, translate
-from editing.ui.upscale_tab import EXAMPLES, FORMATS, PREVIEW_PIXELS, SHOWN_BY_BROWSERS, SUFFIXES
+from editing.ui.results import Kept, Source
+from editing.ui.translations import T, language_of, say
 from editing.weights.files import path_of
 from editing.weights.find import find_weight, weights_for
 
 log = logging.getLogger(__name__)
+NAME = "stylize"  # of its mask canvas, and of its recipes
 THUMBNAILS = Path(__file__).parent / "styles"
 SHEET_SIDE = 384  # longest side at which "Try all styles" paints, in pixels
 
@@ -80,49 +82,36 @@ def build(tabs: gr.Tabs, upscale_picture: gr.Image, *, send_mask: bool = False) 
     pictured = [style for style in gallery if _thumbnail(style).exists()]
     with gr.Tab(T("tab_stylize"), id="stylize"), gr.Row():
         with gr.Column(min_width=320):
-            picture = AnyImage(
-                label=T("stylize_input"), type="filepath", image_mode=None, height=280, elem_id="stylize-input",
-                sources=["upload", "clipboard", "webcam"],
-            )  # fmt: skip
+            picture = results.picture_input(AnyImage, "stylize-input", label=T("stylize_input"), height=280)
             use_recipe = gr.Button(T("recipe_use"), visible=False, size="sm", elem_id="stylize-use-recipe")
-            gr.Examples(
-                sorted(str(path) for path in EXAMPLES.glob("*.*") if path.suffix != ".md"),
-                picture, label=T("examples"), cache_examples=False,
+            results.examples(picture)
+            model = fields.field(
+                StylizeOptions, "model", choices=models, value=models[0], info=None, visible=len(models) > 1,
+                elem_id="stylize-model",
             )  # fmt: skip
-            model = gr.Dropdown(
-                models, value=models[0], label=T("model"), visible=len(models) > 1, elem_id="stylize-model"
-            )
             thumbnails = gr.Gallery(
                 [(str(_thumbnail(style)), _short(style)) for style in pictured], label=T("style_gallery"), columns=4,
                 object_fit="cover", height="auto", allow_preview=False, interactive=False, buttons=[],
                 visible=bool(pictured), selected_index=0 if pictured else None, elem_id="stylize-gallery",
                 elem_classes="drawn",
             )  # fmt: skip
-            style = gr.Dropdown(choices, value=first, label=T("style"), elem_id="stylize-style")
+            style = fields.field(
+                StylizeOptions, "style", choices=choices, value=first, info=None, elem_id="stylize-style"
+            )
             with gr.Accordion(T("style_own"), open=not gallery):
                 own = _style_image("stylize-own")
             with gr.Accordion(T("style_second"), open=False):
-                second = gr.Dropdown(
-                    [(T("style_none"), ""), *choices], value="", label=T("style_second_name"), elem_id="stylize-second"
-                )
+                second = fields.field(
+                    StylizeOptions, "second", choices=[(T("style_none"), ""), *choices], value="", info=None,
+                    elem_id="stylize-second",
+                )  # fmt: skip
                 own_second = _style_image("stylize-own-second")
-                share = gr.Slider(
-                    0, 1, 0.5, step=0.01, label=T("style_mix"), info=T("style_mix_info"), elem_id="stylize-mix"
-                )
-            style_scale = gr.Slider(
-                0.1, 4, 1, step=0.05, label=T("style_scale"), info=T("style_scale_info"),
-                elem_id="stylize-scale",
-            )  # fmt: skip
+                share = fields.field(StylizeOptions, "mix", elem_id="stylize-mix")
+            style_scale = fields.field(StylizeOptions, "style_scale", elem_id="stylize-scale")
             with gr.Accordion(T("advanced"), open=False):
-                precision = gr.Radio(
-                    list(runtime.PRECISIONS), value="auto", label=T("precision"), info=T("precision_info")
-                )
-                tile = gr.Number(
-                    0, label=T("tile"), info=T("tile_info"), precision=0, minimum=0, elem_id="stylize-tile"
-                )
-                file_format = gr.Radio(list(FORMATS), value="PNG", label=T("format"), elem_id="stylize-format")
-                strip = gr.Checkbox(False, label=T("strip"))
-                keep_gps = gr.Checkbox(False, label=T("keep_gps"))
+                precision = fields.field(StylizeOptions, "precision")
+                tile = fields.field(StylizeOptions, "tile", elem_id="stylize-tile")
+                saving = results.saving_controls(NAME)
             cost = gr.Markdown(T("waiting"), elem_id="stylize-estimate")
             with gr.Row():
                 run = gr.Button(T("run"), variant="primary", elem_id="stylize-run")
@@ -135,25 +124,28 @@ def build(tabs: gr.Tabs, upscale_picture: gr.Image, *, send_mask: bool = False) 
                 if not fetched:
                     gr.Markdown(T("optimise_missing"), elem_id="stylize-optimise-missing")
                 steps = gr.Slider(
-                    10, MOST_STEPS, 300, step=10, label=T("optimise_steps"), interactive=fetched,
-                    elem_id="stylize-steps",
+                    10, options.spec_of(StylizeOptions, "optimise").high, 300, step=10, label=T("optimise_steps"),
+                    interactive=fetched, elem_id="stylize-steps",
                 )  # fmt: skip
                 optimise = gr.Button(T("optimise_run"), interactive=fetched, elem_id="stylize-optimise")
             # The API's own ends: the page's are made for looking at.
             api_file, api_own, api_own_second, api_mask = (gr.File(visible=False, type="filepath") for _ in range(4))
             api_result, api_facts = gr.File(visible=False), gr.JSON(visible=False)
-            api_style, api_second = gr.Textbox(first, visible=False), gr.Textbox("", visible=False)
+            names = ("mix", "style_scale", "strength", "keep_colors", "precision", "tile")
+            api_settings = {
+                "style": fields.parameter(StylizeOptions, "style", value=first),
+                "second": fields.parameter(StylizeOptions, "second", value=""),
+                **fields.parameters(StylizeOptions, *names),
+                "model": fields.parameter(StylizeOptions, "model", choices=models, value=models[0]),
+                **results.saving_parameters(), "style_file": api_own, "second_file": api_own_second,
+                "mask_file": api_mask,
+            }  # fmt: skip
             api_stylize, api_styles = gr.Button(visible=False), gr.Button(visible=False)
         with gr.Column(min_width=320, scale=2, elem_classes="staying"):
             slider = gr.ImageSlider(label=T("result"), type="filepath", interactive=False, elem_id="stylize-slider")
             gr.Markdown(T("stylize_live"), elem_classes="hint")
-            strength = gr.Slider(
-                0, 1, value=1, step=0.01, label=T("strength"), info=T("stylize_strength_info"),
-                elem_id="stylize-strength",
-            )  # fmt: skip
-            keep_colors = gr.Checkbox(
-                False, label=T("keep_colors"), info=T("keep_colors_info"), elem_id="stylize-keep-colors"
-            )
+            strength = fields.field(StylizeOptions, "strength", elem_id="stylize-strength")
+            keep_colors = fields.field(StylizeOptions, "keep_colors", elem_id="stylize-keep-colors")
             with gr.Accordion(T("stylize_mask"), open=False) as masking:
                 gr.Markdown(T("stylize_mask_info"), elem_classes="hint")
                 canvas = mask_canvas.build("stylize", send=T("mask_to_repair") if send_mask else "")
@@ -168,81 +160,96 @@ def build(tabs: gr.Tabs, upscale_picture: gr.Image, *, send_mask: bool = False) 
                 interactive=False, buttons=[], visible=False, elem_id="stylize-sheet", elem_classes="drawn",
             )  # fmt: skip
             # In here, since Gradio takes what lies beside a tab for a tab.
-            source = gr.State()  # the file that was given, and the preview shown where browsers can't show it
-            work = gr.State()  # what the live dials need of the last run
-            names = gr.State([entry.name for entry in pictured])
-            sheet_names = gr.State([entry.name for entry in gallery])
+            source = gr.State()  # a Source
+            kept = gr.State()  # the last run, a Kept
+            names_shown = gr.State([entry.name for entry in pictured])
+            names_of_sheet = gr.State([entry.name for entry in gallery])
 
-    chosen = [style, own, second, own_second, share]
-    settings = [*chosen, style_scale, precision, tile, model]
-    live = [strength, keep_colors, canvas.value]
-    saving = [file_format, strip, keep_gps]
-    hidden: dict[str, Any] = {"api_visibility": "private"}
+    settings = {
+        "style": style, "own": own, "second": second, "own_second": own_second, "mix": share,
+        "style_scale": style_scale, "precision": precision, "tile": tile, "model": model,
+    }  # fmt: skip
+    live = {"strength": strength, "keep_colors": keep_colors, "drawn": canvas.value}
+    result = {"slider": slider, "info": info, "download": download, "recipe": recipe, "kept": kept, "send": send}
     estimating: dict[str, Any] = {
-        "fn": show_estimate, "inputs": [source, *settings], "outputs": cost, "show_progress": "minimal", **hidden
+        **by_name(show_estimate, {"source": source, "settings": settings}, {"cost": cost}),
+        "show_progress": "minimal", "concurrency_limit": None, **HIDDEN,
     }  # fmt: skip
 
     picture.change(
-        inspect, [picture, source, canvas.sent],
-        [source, picture, use_recipe, canvas.orders, canvas.value, canvas.sent, masking],
-        show_progress="hidden", **hidden,
+        **by_name(
+            inspect, {"path": picture, "source": source, "sent": canvas.sent},
+            {"source": source, "picture": picture, "use_recipe": use_recipe, "orders": canvas.orders,
+             "drawn": canvas.value, "sent": canvas.sent, "masking": masking},
+        ),
+        show_progress="hidden", **HIDDEN,
     ).then(**estimating)  # fmt: skip
     gr.on([part.change for part in (style_scale, precision, tile)], **estimating)
     # One after the other: the server would take the style that is still on the page for one of the new model's.
     model.input(
-        show_styles, model, [thumbnails, names, style, own, second, own_second, sheet, sheet_names], **QUICK
-    ).then(**estimating)
+        **by_name(
+            show_styles, {"model": model},
+            {"thumbnails": thumbnails, "names": names_shown, "style": style, "own": own, "second": second,
+             "own_second": own_second, "sheet": sheet, "names_of_sheet": names_of_sheet},
+        ),
+        **QUICK,
+    ).then(**estimating)  # fmt: skip
     # A style of the gallery, however it is chosen, takes the place of an own picture, and the other way round.
-    for view, listed in ((thumbnails, names), (sheet, sheet_names)):
-        view.select(choose, listed, [style, own], **QUICK)
+    for view, listed in ((thumbnails, names_shown), (sheet, names_of_sheet)):
+        view.select(**by_name(choose, {"listed": listed}, {"style": style, "own": own}), **QUICK)
     style.change(
         lambda name, listed: gr.update(selected_index=listed.index(name) if name in listed else None),
-        [style, names], thumbnails, **QUICK,
+        [style, names_shown], thumbnails, **QUICK,
     )  # fmt: skip
     for listing, mine, usual in ((style, own, first), (second, own_second, "")):
         listing.input(lambda: None, None, mine, **QUICK)
         mine.upload(lambda: None, None, listing, **QUICK)
         mine.clear(lambda usual=usual: usual, None, listing, **QUICK)
-    canvas.load.upload(load_mask, [canvas.load, source], canvas.orders, **QUICK)
-    use_recipe.click(
-        settings_of_recipe,
-        [source, model],
-        [style, own, second, own_second, share, style_scale, strength, keep_colors],
-        **QUICK,
+    canvas.load.upload(
+        **by_name(mask_canvas.load_mask, {"file": canvas.load, "source": source}, {"orders": canvas.orders}), **QUICK
     )
-
-    shown = [slider, info, download, send, recipe, work]
-    run.click(
-        run_page, [source, *settings, *live, *saving, work], [*shown, recipe_box], show_progress_on=slider,
-        **COMPUTE, **hidden,
+    use_recipe.click(
+        **by_name(
+            settings_of_recipe, {"source": source, "model": model},
+            {"style": style, "own": own, "second": second, "own_second": own_second, "mix": share,
+             "style_scale": style_scale, "strength": strength, "keep_colors": keep_colors},
+        ),
+        **QUICK,
     )  # fmt: skip
+
+    running = {"source": source, "settings": settings, "live": live, "saving": saving, "last": kept}
+    run.click(
+        **by_name(run_page, running, {**result, "recipe_box": recipe_box}), show_progress_on=slider, **COMPUTE, **HIDDEN
+    )
     optimise.click(
-        run_optimise, [source, *settings, steps, *live, *saving, work], [*shown, recipe_box], show_progress="minimal",
-        show_progress_on=slider, **COMPUTE, **hidden,
+        **by_name(run_optimise, {**running, "steps": steps}, {**result, "recipe_box": recipe_box}),
+        show_progress="minimal", show_progress_on=slider, **COMPUTE, **HIDDEN,
     )  # fmt: skip
     sheet_button.click(
-        run_sheet, [source, keep_colors, model], [sheet, sheet_names], show_progress="minimal", show_progress_on=sheet,
-        **COMPUTE, **hidden,
+        **by_name(
+            run_sheet, {"source": source, "keep_colors": keep_colors, "model": model},
+            {"sheet": sheet, "names_of_sheet": names_of_sheet},
+        ),
+        show_progress="minimal", show_progress_on=sheet, **COMPUTE, **HIDDEN,
     )  # fmt: skip
     # Strength, kept colours, the mask and the ways of saving need no second run.
     gr.on(
-        [strength.change, keep_colors.change, canvas.value.change, file_format.change, strip.change, keep_gps.change],
-        remix, [work, *live, *saving], shown,
-        show_progress="minimal", trigger_mode="always_last", concurrency_id="mix", concurrency_limit=2, **hidden,
+        [part.change for part in (*live.values(), *saving.values())],
+        **by_name(remix, {"kept": kept, "live": live, "saving": saving}, result), **MIXING,
     )  # fmt: skip
-    stop.click(request_stop, None, None, queue=False, show_progress="hidden", **hidden)
-    send.click(send_to_upscale, work, [upscale_picture, tabs], **QUICK)
+    stop.click(request_stop, None, None, queue=False, show_progress="hidden", **HIDDEN)
+    send.click(
+        **by_name(results.send, {"kept": kept}, {"picture": upscale_picture, "tabs": tabs}), **QUICK
+    )  # fmt: skip
 
     api_stylize.click(
-        stylize_endpoint,
-        [
-            api_file, api_style, api_second, share, style_scale, strength, keep_colors, precision, tile, model, *saving,
-            api_own, api_own_second, api_mask,
-        ],
-        [api_result, api_facts], api_name="stylize", **COMPUTE,
+        **by_name(stylize_endpoint, {"file": api_file, **api_settings}, {"file": api_result, "facts": api_facts}),
+        api_name="stylize", **COMPUTE,
     )  # fmt: skip
-    api_styles.click(styles_endpoint, model, api_facts, api_name="styles")
-    return MaskedTab(id="stylize", picture=picture, source=source, canvas=canvas)
+    api_styles.click(
+        **by_name(styles_endpoint, {"model": api_settings["model"]}, {"styles": api_facts}), api_name="styles"
+    )
+    return MaskedTab(id=NAME, picture=picture, source=source, canvas=canvas)
 
 
 def _style_image(name: str) -> gr.Image:
@@ -269,294 +276,233 @@ def _caption(style: Style) -> str:
     return f"{style.title} · {style.artist}, {style.year}"
 
 
-def _options(
-    style: str | None, own: str | None, second: str | None, own_second: str | None, share: float, style_scale: float,
-    precision: str, tile: float, model: str, strength: float = 1, keep_colors: bool = False,
-) -> StylizeOptions:  # fmt: skip
-    """The page's values as options; an own picture comes before the gallery.
+def _options(given: Mapping[str, Any], **more: Any) -> StylizeOptions:
+    """What the page's components or an API's call hold, as options; an own picture comes before the gallery.
 
     Names from a request are looked for in the gallery alone: it must not choose which of the machine's files is opened.
     """
-    known = [entry.name for entry in _gallery(model)]
-    for name in ([] if own else [style or ""]) + ([] if own_second or not second else [second]):
-        if name not in known:
-            raise OptionError(f"There is no style called '{name[:60]}'. Choices: {', '.join(known) or 'none'}.")
-    return StylizeOptions(
-        model=model, style=own or style or "", second=own_second or second or None, mix=float(share),
-        style_scale=float(style_scale), precision=precision, tile=int(tile or 0) or None, strength=float(strength),
-        keep_colors=bool(keep_colors),
-    )  # fmt: skip
+    own, own_second = given.get("own"), given.get("own_second")
+    asked = fields.read(
+        StylizeOptions, given, style=own or given["style"] or "", second=own_second or given["second"] or None, **more
+    )
+    listed = [entry.name for entry in _gallery(asked.model)]
+    for name in ([] if own else [asked.style]) + ([] if own_second or not asked.second else [asked.second]):
+        if name not in listed:
+            choices = ", ".join(listed) or messages.NOTHING_GIVEN
+            raise OptionError(messages.NOT_IN_GALLERY, name=name[:60], choices=choices)
+    return asked
 
 
 def _gallery(model: str) -> tuple[Style, ...]:
     """The styles of a model that a request names."""
-    find_weight(model, "stylize", paths=False)  # a request must not choose which of the machine's files is opened
-    return stylize.styles(model)
+    return stylize.styles(known(model, "stylize").name)
 
 
 # Looking at what was given
 
 
 @guarded
-def show_styles(model: str, request: gr.Request) -> tuple[Any, ...]:
+def show_styles(*, model: str, request: gr.Request) -> dict[str, Any]:
     """Another model was chosen: its gallery takes the place of the one before."""
     gallery = _gallery(model)
     pictured = [style for style in gallery if _thumbnail(style).exists()]
-    first = gallery[0].name if gallery else None
-    return (
-        gr.update(value=[(str(_thumbnail(style)), _short(style)) for style in pictured], visible=bool(pictured)),
-        [style.name for style in pictured],
-        gr.update(choices=_choices(gallery), value=first),
-        None,
-        gr.update(choices=[(T("style_none"), ""), *_choices(gallery)], value=""),
-        None,
-        gr.update(visible=False),
-        [style.name for style in gallery],
-    )
-
-
-@guarded
-def inspect(
-    path: str | None, source: dict[str, Any] | None, sent: Mask | None, request: gr.Request
-) -> tuple[Any, ...]:  # fmt: skip
-    """Look at a new picture: refuse it with a reason, or remember it and show a preview where browsers can't."""
-    if path and source and (path == source["path"] or Path(path).name == source["preview"]):
-        # Told again, as Gradio does when a tab is shown for the first time; or our own preview, put there below.
-        return (gr.skip(),) * 7
-    none: tuple[Any, ...] = (gr.update(visible=False), mask_canvas.show("stylize", None, "", request))
-    settled: tuple[Any, ...] = ("", None, gr.skip() if sent is None else gr.update(open=True))
-    if not path:
-        return None, gr.skip(), *none, *settled
-    language = language_of(request)
-    try:
-        picture = read_picture(path)
-    except ImageError as error:
-        gr.Warning(as_text(explain(error, language)), title=say("error_title", language))
-        return None, None, *none, *settled
-    for notice in picture.notices:
-        gr.Info(as_text(translate(str(notice), language)))
-    source = {
-        "path": path,
-        "preview": None,
-        "width": picture.width,
-        "height": picture.height,
-        "recipe": picture.recipe if picture.recipe and picture.recipe.get("task") == "stylize" else None,
+    views = [(str(_thumbnail(style)), _short(style)) for style in pictured]
+    return {
+        "thumbnails": gr.update(value=views, visible=bool(pictured)),
+        "names": [style.name for style in pictured],
+        "style": gr.update(choices=_choices(gallery), value=gallery[0].name if gallery else None),
+        "own": None,
+        "second": gr.update(choices=[(T("style_none"), ""), *_choices(gallery)], value=""),
+        "own_second": None,
+        "sheet": gr.update(visible=False),
+        "names_of_sheet": [style.name for style in gallery],
     }
-    shown: Any = gr.skip()
-    if probe_picture(path).format not in SHOWN_BY_BROWSERS:
-        small = preview(picture, new_folder(request))
-        source["preview"] = small.name
-        shown = str(small)
-    order = mask_canvas.show("stylize", picture, path, request, sent)
-    return source, shown, gr.update(visible=source["recipe"] is not None), order, *settled
 
 
 @guarded
-def load_mask(path: str | None, source: dict[str, Any] | None, request: gr.Request) -> str:
-    """A mask file was chosen: show it on the canvas."""
-    if not source:
-        raise EditingError(say("no_picture", language_of(request)))
-    return mask_canvas.load("stylize", path or "", source["height"], source["width"], request)
+def inspect(*, path: str | None, source: Source | None, sent: Mask | None, request: gr.Request) -> dict[str, Any]:
+    """Look at a new picture: refuse it with a reason, or remember it and show a preview where browsers can't."""
+    if results.told_again(path, source):
+        return {}
+    source, picture, changes = results.look(path, NAME, request)
+    changes |= {"drawn": "", "sent": None}
+    if sent is not None:
+        changes["masking"] = gr.update(open=True)
+    return changes | {"orders": mask_canvas.show(NAME, picture, path or "", request, sent if picture else None)}
 
 
 @guarded
-def choose(listed: list[str], event: gr.SelectData, request: gr.Request) -> tuple[Any, Any]:
+def choose(*, listed: Sequence[str], event: gr.SelectData, request: gr.Request) -> dict[str, Any]:
     """A thumbnail was clicked: its style, and no own picture in its way."""
     index = event.index if isinstance(event.index, int) else -1
-    return (listed[index], None) if 0 <= index < len(listed) else (gr.skip(), gr.skip())
+    return {"style": listed[index], "own": None} if 0 <= index < len(listed) else {}
 
 
 @guarded
-def settings_of_recipe(source: dict[str, Any] | None, model: str, request: gr.Request) -> list[Any]:
+def settings_of_recipe(*, source: Source | None, model: str, request: gr.Request) -> dict[str, Any]:
     """The settings with which the given picture was made; styles that were own pictures have to be given again."""
-    if not source or not source["recipe"]:
-        raise EditingError(say("no_picture", language_of(request)))
-    known = {field.name for field in fields(StylizeOptions)}
-    kept = {name: value for name, value in source["recipe"].get("options", {}).items() if name in known}
-    try:
-        made = StylizeOptions(**kept)
-    except TypeError as error:
-        raise EditingError("The recipe in this picture is damaged: choose the settings by hand.") from error
-    gallery = {entry.name for entry in stylize.styles(model)}
+    made = results.options_of_recipe(source, StylizeOptions)
+    listed = {entry.name for entry in _gallery(model)}
     for name in (made.style, made.second):
-        if name is not None and name not in gallery:
+        if name is not None and name not in listed:
             gr.Info(as_text(say("style_missing", language_of(request), name=name)))
-    style = made.style if made.style in gallery else gr.skip()
-    second = made.second if made.second in gallery else ""
-    return [style, None, second, None, made.mix, made.style_scale, made.strength, made.keep_colors]
+    values = {name: getattr(made, name) for name in ("mix", "style_scale", "strength", "keep_colors")}
+    values |= {"own": None, "own_second": None, "second": made.second if made.second in listed else ""}
+    return values | ({"style": made.style} if made.style in listed else {})
 
 
-def show_estimate(request: gr.Request, source: dict[str, Any] | None, *settings: Any) -> Any:
+@guarded
+def show_estimate(*, source: Source | None, settings: Mapping[str, Any], request: gr.Request) -> dict[str, Any]:
     """Seconds and peak memory for what is given now; a problem with the settings stands in the same place."""
-    language = language_of(request)
     if not source:
-        return T("waiting")
+        return {"cost": T("waiting")}
+    language = language_of(request)
     try:
-        result = stylize.estimate(source["width"], source["height"], _options(*settings))
+        result = stylize.estimate(source.width, source.height, _options(settings))
     except Exception as error:
-        return "⚠ " + as_text(explain(error, language))
-    return say(
-        "stylize_estimate", language, width=source["width"], height=source["height"], seconds=duration(result.seconds),
+        return {"cost": "⚠ " + as_text(explain(error, language))}
+    line = say(
+        "stylize_estimate", language, width=source.width, height=source.height, seconds=duration(result.seconds),
         memory=size_text(result.memory), free=size_text(result.free), tiles=result.tiles,
-    ) + memory_warning(result, language)  # fmt: skip
+    )  # fmt: skip
+    return {"cost": line + memory_warning(result, language)}
 
 
 # Running
 
 
+def _owned(settings: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """The settings with links in ``folder`` to own style pictures: recipes read them as long as the result is kept."""
+    own = {name: settings[name] for name in ("own", "own_second") if settings[name]}
+    for name, upload in own.items():
+        (folder / name).mkdir()
+        own[name] = owned(upload, folder / name)
+    return {**settings, **own}
+
+
 @guarded
-def run_page(request: gr.Request, progress: gr.Progress = gr.Progress(), *values: Any) -> tuple[Any, ...]:
+def run_page(
+    *, source: Source | None, settings: Mapping[str, Any], live: Mapping[str, Any], saving: Mapping[str, Any],
+    last: Kept | None, request: gr.Request, progress: gr.Progress = gr.Progress(),
+) -> dict[str, Any]:  # fmt: skip
     """The Run button."""
-    source, settings, live, saving, last = values[0], values[1:10], values[10:13], values[13:16], values[16]
-    if not source:
-        raise EditingError(say("no_picture", language_of(request)))
-    options = _options(*settings)
-    with job(request, progress) as work:
+    source, ways, folder = results.given(source), fields.read(SaveOptions, saving), new_folder(request)
+    if results.stale(source, request):
+        return {}
+    asked = _options(_owned(settings, folder))
+    with job(request, progress, source.path) as work:
         started = time.monotonic()
-        picture = read_picture(source["path"])
-        painted = stylize.paint(picture, options, report=work.report())
-        made = _kept(painted, source, options, time.monotonic() - started, new_folder(request))
-        outputs = _show(picture, painted, made, live, saving, work.language)
-    _forget(last)
-    return *outputs, gr.update(visible=True)
+        picture = read_picture(source.path)
+        painted = stylize.paint(picture, asked, report=work.report())
+        if results.stale(source, request):
+            return {}
+        kept = results.keep_result(
+            source, picture, asked, time.monotonic() - started, folder, painted=painted.pixels
+        )  # fmt: skip
+        outputs = _show(kept, picture, painted, live, ways, work.language)
+    results.forget(last)
+    return outputs | {"recipe_box": gr.update(visible=True)}
 
 
 @guarded
-def run_optimise(request: gr.Request, progress: gr.Progress = gr.Progress(), *values: Any) -> Iterator[tuple[Any, ...]]:
+def run_optimise(
+    *, source: Source | None, settings: Mapping[str, Any], steps: int, live: Mapping[str, Any],
+    saving: Mapping[str, Any], last: Kept | None, request: gr.Request, progress: gr.Progress = gr.Progress(),
+) -> Iterator[dict[str, Any]]:  # fmt: skip
     """The Optimise button: shows what there is every few steps; Stop keeps it."""
-    source, settings, steps, live, saving, last = (
-        values[0], values[1:10], values[10], values[11:14], values[14:17], values[17]
-    )  # fmt: skip
-    if not source:
-        raise EditingError(say("no_picture", language_of(request)))
-    if not settings[1]:
-        raise EditingError("Optimising looks at the style picture itself: give one of your own.")
-    options = replace(_options(*settings), second=None, optimise=int(steps))
-    with stoppable(request, progress) as work:
+    source, ways = results.given(source), fields.read(SaveOptions, saving)
+    if not settings["own"]:
+        raise EditingError(messages.OWN_STYLE_WANTED)
+    if results.stale(source, request):
+        return
+    asked = _options({**settings, "second": "", "own_second": None}, optimise=steps)
+    with stoppable(request, progress, source.path, settings["own"]) as work:
         started = time.monotonic()
-        picture = read_picture(source["path"])
-        pictures = stylize.optimise(picture, options, report=work.report(steps=True))
+        picture = read_picture(source.path)
+        pictures = stylize.optimise(picture, asked, report=work.report(counting="steps"))
         for done in itertools.count(stylize.SHOWN_STEPS, stylize.SHOWN_STEPS):
             with runtime.job():  # given back between two pictures: nobody else can wait for minutes
                 painted = next(pictures, None)
-                if painted is None:
+                if painted is None or results.stale(source, request):
                     return
-                made = _kept(painted, source, options, time.monotonic() - started, new_folder(request))
-                slider, info, *outputs = _show(picture, painted, made, live, saving, work.language)
-            _forget(last)
-            last = made
-            progressed = say("progress_steps", work.language, done=min(done, options.optimise), total=options.optimise)
-            yield slider, f"{progressed}<br>{info}", *outputs, gr.update(visible=True)
-
-
-def _kept(
-    painted: Picture, source: dict[str, Any], options: StylizeOptions, seconds: float, folder: Path
-) -> dict[str, Any]:
-    """Keep a whole painting at full strength, uncompressed: the live dials mix from it without another run."""
-    np.save(folder / "painted.npy", painted.pixels)
-    return {
-        "path": source["path"], "preview": source["preview"], "folder": str(folder), "settings": options,
-        "seconds": seconds,
-    }  # fmt: skip
-
-
-def _forget(last: dict[str, Any] | None) -> None:
-    """Delete a result whose place on the page is taken: it is large."""
-    if last:
-        shutil.rmtree(last["folder"], ignore_errors=True)
+                folder = new_folder(request)
+                shown = _options(_owned({**settings, "second": "", "own_second": None}, folder), optimise=steps)
+                kept = results.keep_result(
+                    source, picture, shown, time.monotonic() - started, folder, painted=painted.pixels
+                )  # fmt: skip
+                outputs = _show(kept, picture, painted, live, ways, work.language)
+            results.forget(last)
+            last = outputs["kept"]
+            progressed = say("progress_steps", work.language, done=min(done, asked.optimise), total=asked.optimise)
+            yield outputs | {"info": f"{progressed}<br>{outputs['info']}", "recipe_box": gr.update(visible=True)}
 
 
 @guarded
-def remix(request: gr.Request, made: dict[str, Any] | None, *values: Any) -> tuple[Any, ...]:
+def remix(
+    *, kept: Kept | None, live: Mapping[str, Any], saving: Mapping[str, Any], request: gr.Request
+) -> dict[str, Any]:
     """The live dials and the ways of saving: mix the last result anew, without the network."""
-    if not made:
-        return (gr.skip(),) * 6
-    kept = Path(made["folder"], "painted.npy")
-    if not kept.exists():
-        raise EditingError("The result is no longer kept: press Run to make it again.")
-    picture = read_picture(made["path"])
-    painted = replace(picture, pixels=np.load(kept))
-    return _show(picture, painted, made, values[:3], values[3:], language_of(request))
+    if not kept or not is_there(request, NAME, kept.source.given):  # another picture's mask is none for this one
+        return {}
+    arrays, ways = results.arrays_of(kept), fields.read(SaveOptions, saving)
+    picture = results.original(kept, arrays)
+    painted = replace(picture, pixels=arrays["painted"])
+    return _show(kept, picture, painted, live, ways, language_of(request))
 
 
 def _show(
-    picture: Picture, painted: Picture, made: dict[str, Any], live: Sequence[Any], saving: Sequence[Any], language: str
-) -> tuple[Any, ...]:
-    """Save the result once and give that same file to the slider and the download; the one before it goes."""
-    strength, keep_colors, drawn = live
-    options = replace(made["settings"], strength=float(strength), keep_colors=bool(keep_colors))
-    mask = mask_canvas.read(drawn, picture.height, picture.width)
-    result = stylize.mix(picture, painted, options, mask=mask)
-    recipe = stylize.recipe(options, masked=mask is not None)
-    # A folder for each version: a browser shows the file that it already has under an address.
-    folder = Path(tempfile.mkdtemp(dir=made["folder"]))
-    file, notices = _save(result, made["path"], folder, options, saving, recipe)
-    before = made.get("before")
-    if before is None:
-        plain = not made["preview"] and picture.width * picture.height <= PREVIEW_PIXELS
-        before = made["path"] if plain else str(preview(picture, Path(made["folder"])))
-    after = file
-    if saving[0] == "TIFF" or result.width * result.height > PREVIEW_PIXELS:
-        after = preview(result, folder)
-    info = say(
-        "stylize_done", language, width=result.width, height=result.height, seconds=duration(made["seconds"]),
-        size=size_text(file.stat().st_size), format=saving[0],
+    kept: Kept, picture: Picture, painted: Picture, live: Mapping[str, Any], saving: SaveOptions, language: str
+) -> dict[str, Any]:
+    asked = fields.read(
+        StylizeOptions, {**asdict(kept.options), "strength": live["strength"], "keep_colors": live["keep_colors"]}
+    )
+    mask = mask_canvas.read(live["drawn"], picture.height, picture.width)
+    outputs = results.show(
+        kept, stylize.mix(picture, painted, asked, mask=mask), stylize.recipe(asked, masked=mask is not None), saving,
+        language, ending=_ending(asked), line=lambda facts: say("stylize_done", language, **facts),
     )  # fmt: skip
-    remarks = [translate(str(notice), language) for notice in (*result.notices[len(picture.notices) :], *notices)]
-    if after != file:
-        remarks.append(say("preview_note", language))
-    info += "".join(f"<br>{as_text(remark)}" for remark in remarks)
-    if "version" in made:
-        shutil.rmtree(made["version"], ignore_errors=True)
-    slider = gr.update(value=(before, str(after)), label=T("result"))
-    made = made | {"before": before, "version": str(folder), "file": str(file)}
-    return slider, info, gr.update(value=str(file), interactive=True), gr.update(interactive=True), recipe, made
+    return outputs | {"send": gr.update(interactive=True)}
 
 
-def _save(
-    result: Picture, source: str, folder: Path, options: StylizeOptions, saving: Sequence[Any], recipe: dict[str, Any]
-) -> tuple[Path, tuple[Message, ...]]:
-    """Write the result beside a name that says what was done to which picture."""
-    file_format, strip, keep_gps = saving
-    names = "-".join(Path(name).stem for name in (options.style, options.second) if name)
-    dial = "" if options.strength == 1 else f"-s{round(options.strength * 100)}"
-    file = folder / f"{Path(source).stem[:80]}-{names[:80]}{dial}{SUFFIXES[file_format]}"
-    return file, write_picture(result, file, strip=strip, keep_gps=keep_gps, recipe=recipe)
+def _ending(asked: StylizeOptions) -> str:
+    """For the result's name: what was done."""
+    names = "-".join(Path(name).stem for name in (asked.style, asked.second) if name)
+    return names[:80] + ("" if asked.strength == 1 else f"-s{round(asked.strength * 100)}")
 
 
 @guarded
 def run_sheet(
-    source: dict[str, Any] | None,
-    keep_colors: bool,
-    model: str,
-    request: gr.Request,
+    *, source: Source | None, keep_colors: bool, model: str, request: gr.Request,
     progress: gr.Progress = gr.Progress(),
-) -> Iterator[tuple[Any, ...]]:
+) -> Iterator[dict[str, Any]]:  # fmt: skip
     """Paint a small copy of the picture in every style of the gallery, one after the other; a click chooses one."""
-    language = language_of(request)
-    if not source:
-        raise EditingError(say("no_picture", language))
-    gallery = _gallery(model)
-    small = _small(read_picture(source["path"]))
+    source, gallery = results.given(source), _gallery(model)
+    if results.stale(source, request):
+        return
     folder = new_folder(request)
     shown: list[tuple[str, str]] = []
-    with stoppable(request, progress) as work:
-        report = work.report(pictures=True)
+    with stoppable(request, progress, source.path) as work:
+        small = _small(read_picture(source.path))
+        report = work.report(counting="pictures")
         for done, style in enumerate(gallery):
             try:
                 report(done, len(gallery))
             except Stopped:
                 break
-            options = StylizeOptions(
-                model=model, style=style.name, style_scale=stylize.BASE / SHEET_SIDE, keep_colors=bool(keep_colors)
-            )
+            if results.stale(source, request):
+                return
+            asked = fields.read(
+                StylizeOptions, {"model": model, "style": style.name, "keep_colors": keep_colors},
+                style_scale=stylize.BASE / SHEET_SIDE,
+            )  # fmt: skip
             file = folder / f"{style.name}.png"
             with runtime.job():
-                write_picture(stylize.stylize(small, options), file, recipe=stylize.recipe(options))
+                write_picture(stylize.stylize(small, asked), file, recipe=stylize.recipe(asked))
             shown.append((str(file), _short(style)))
-            yield gr.update(value=shown, visible=True), [entry.name for entry in gallery[: len(shown)]]
+            names = [entry.name for entry in gallery[: len(shown)]]
+            yield {"sheet": gr.update(value=shown, visible=True), "names_of_sheet": names}
     if not shown:
-        raise Stopped("Stopped.")
+        raise Stopped(messages.STOPPED)
 
 
 def _small(picture: Picture) -> Picture:
@@ -572,50 +518,33 @@ def _small(picture: Picture) -> Picture:
     return replace(picture, pixels=reduced(picture.pixels), alpha=alpha)
 
 
-@guarded
-def send_to_upscale(made: dict[str, Any] | None, request: gr.Request) -> tuple[Any, Any]:
-    """Put the result into the Upscale tab, and go there."""
-    if not made or not Path(made["file"]).exists():
-        raise EditingError("The result is no longer kept: press Run to make it again.")
-    return made["file"], gr.update(selected="upscale")
-
-
 # The API
 
 
 @guarded
 def stylize_endpoint(
-    file: str | None, style: str, second: str, mix: float, style_scale: float, strength: float, keep_colors: bool,
-    precision: str, tile: float, model: str, file_format: str, strip: bool, keep_gps: bool, request: gr.Request,
-    style_file: str | None = None, second_file: str | None = None, mask_file: str | None = None,
-    progress: gr.Progress = gr.Progress(),
-) -> tuple[str, dict[str, Any]]:  # fmt: skip
+    *, file: str | None, style_file: str | None = None, second_file: str | None = None, mask_file: str | None = None,
+    request: gr.Request, progress: gr.Progress = gr.Progress(), **given: Any,
+) -> dict[str, Any]:  # fmt: skip
     """Repaint one picture; returns the file and the facts: size, seconds, recipe.
 
     ``style_file`` and ``second_file``, pictures of one's own, come before ``style`` and ``second``, names of /styles.
     """
-    if not file:
-        raise EditingError("No picture was sent: give a file.")
-    options = _options(
-        style, style_file, second, second_file, mix, style_scale, precision, tile, model, strength, keep_colors
-    )
+    path, saving = results.sent(file, request), results.saving_of(given)
+    folder = Path(path).parent
+    asked = _options(_owned({**given, "own": style_file, "own_second": second_file}, folder))
+    mask_path = owned(mask_file, new_folder(request)) if mask_file else None
     started = time.monotonic()
-    with job(request, progress) as work:
-        picture = read_picture(file)
-        mask: Floats | None = masks.read(mask_file, picture.height, picture.width) if mask_file else None
-        result = stylize.stylize(picture, options, mask=mask, report=work.report())
-    recipe = stylize.recipe(options, masked=mask is not None)
-    saved, notices = _save(result, file, new_folder(request), options, (file_format, strip, keep_gps), recipe)
-    return str(saved), {
-        "width": result.width,
-        "height": result.height,
-        "seconds": round(time.monotonic() - started, 3),
-        "notices": [str(notice) for notice in (*result.notices, *notices)],
-        "recipe": recipe,
-    }
+    with job(request, progress, path) as work:
+        picture = read_picture(path)
+        mask = masks.read(mask_path, picture.height, picture.width) if mask_path else None
+        result = stylize.stylize(picture, asked, mask=mask, report=work.report())
+    recipe = stylize.recipe(asked, masked=mask is not None)
+    saved, notices = results.save(result, path, _ending(asked), new_folder(request), saving, recipe)
+    return {"file": str(saved), "facts": results.facts_of(result, started, notices, recipe)}
 
 
 @guarded
-def styles_endpoint(model: str, request: gr.Request) -> list[dict[str, str]]:
+def styles_endpoint(*, model: str, request: gr.Request) -> dict[str, Any]:
     """The styles of a model's gallery: name, title, artist, year of each."""
-    return [asdict(style) for style in _gallery(model)]
+    return {"styles": [asdict(style) for style in _gallery(model)]}

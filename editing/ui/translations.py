@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
-import functools
-import re
 from typing import Any
 
 import gradio as gr
 
-from editing.ui.messages import MESSAGES
+from editing import options
+from editing.options import (
+    ClipOptions,
+    ClipSaveOptions,
+    DrawnSaveOptions,
+    GenerateOptions,
+    RepairOptions,
+    SaveOptions,
+    StylizeOptions,
+    UpscaleOptions,
+    WalkOptions,
+)
+
+# Whose titles, help and choices are words of the page, too.
+KINDS = (
+    UpscaleOptions, ClipOptions, RepairOptions, StylizeOptions, GenerateOptions, WalkOptions, SaveOptions,
+    ClipSaveOptions, DrawnSaveOptions,
+)  # fmt: skip
 
 # key: (English, 中文)
 TEXTS: dict[str, tuple[str, str]] = {
@@ -25,17 +40,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "clip_input": ("A video, or an animated GIF, WebP or PNG", "视频，或 GIF、WebP、PNG 动图"),
     "clip_result": ("Result", "结果"),
     "clip_format_same": ("as the clip", "与原文件相同"),
-    "clip_format_info": (
-        "A video of another kind becomes MP4; GIF, WebP and APNG have no sound",
-        "其他类型的视频会存为 MP4；GIF、WebP、APNG 没有声音",
-    ),
-    "steady": ("Steady", "防闪烁"),
-    "steady_info": (
-        "Averages up to 16 frames where nothing moves, so that noise does not flicker; 0 does each frame by itself",
-        "静止区域最多平均 16 帧，使噪点不再闪烁；0 表示每帧独立处理",
-    ),
     "waiting_clip": ("Drop a clip to see what it will take.", "放入动图或视频后，这里会显示所需时间。"),
-    "no_clip": ("There is no clip yet: drop one first.", "还没有动图或视频：请先放入一个。"),
     "estimate_clip": (
         "**{width} × {height} → {out_width} × {out_height}** · {frames} frames · about **{seconds}** · peak memory "
         "{memory} ({free} free)",
@@ -56,42 +61,20 @@ TEXTS: dict[str, tuple[str, str]] = {
         "这张图片是动图：“动图和视频”页会处理它的所有帧。",
     ),
     "examples": ("Examples", "示例"),
-    "model": ("Model", "模型"),
-    "scale": ("Scale", "放大倍数"),
     "scale_info": (
         "1 keeps the size and cleans noise and JPEG blocks",
         "选 1 保持尺寸，只去除噪点和 JPEG 块",
     ),
-    "strength": ("Strength", "强度"),
-    "strength_info": (
-        "0 plain enlargement, 1 the network's; changes the result without another run",
-        "0 为普通放大，1 为网络结果；调整后无需重新运行",
-    ),
-    "strength_info_many": ("0 plain enlargement, 1 the network's", "0 为普通放大，1 为网络结果"),
     "sigma_auto": ("Noise level from the picture", "自动估计噪声强度"),
     "sigma_auto_info": (
         "Measured over the whole picture, and shown before and after the run",
         "根据整张图片测得，运行前后都会显示",
     ),
-    "sigma": ("Noise level (sigma, of 255)", "噪声强度（标准差，0–255 标度）"),
     "sigma_info": (
         "0 changes nothing, 5 to 15 is a photo at high ISO, 25 and more plainly grainy",
         "0 不作任何改变，5 到 15 相当于高感光度照片，25 以上颗粒明显",
     ),
     "advanced": ("Advanced", "高级选项"),
-    "longest": ("Longest side (pixels)", "最长边（像素）"),
-    "longest_info": ("Overrides the scale; 0 leaves it to the scale", "优先于放大倍数；0 表示按倍数"),
-    "precision": ("Precision", "精度"),
-    "precision_info": (
-        "auto: bf16 where the hardware is fast at it, fp32 elsewhere",
-        "auto：硬件支持时用 bf16，否则用 fp32",
-    ),
-    "tile": ("Tile (pixels)", "分块大小（像素）"),
-    "tile_info": ("0 chooses it from the free memory", "0 表示按可用内存自动选择"),
-    "color_lock": ("Colour lock: keep the picture's own colours", "颜色锁定：保持原图颜色"),
-    "format": ("File format", "文件格式"),
-    "strip": ("Remove all metadata", "删除所有元数据"),
-    "keep_gps": ("Keep the GPS position", "保留 GPS 位置"),
     "run": ("Run", "运行"),
     "stop": ("Stop", "停止"),
     "patch": ("Preview a patch", "预览局部"),
@@ -113,28 +96,16 @@ TEXTS: dict[str, tuple[str, str]] = {
     "tab_stylize": ("Stylize", "风格化"),
     "stylize_input": ("Photo", "照片"),
     "style_gallery": ("Styles", "风格"),
-    "style": ("Style", "风格"),
     "style_own": ("Or a style picture of your own", "或使用自己的风格图片"),
     "style_picture": ("Style picture: takes the place of the gallery's", "风格图片：代替图库中的风格"),
     "style_second": ("Mix with a second style", "与第二种风格混合"),
-    "style_second_name": ("Second style", "第二种风格"),
     "style_none": ("none", "无"),
-    "style_mix": ("Share of the second style", "第二种风格的比例"),
-    "style_mix_info": ("0 is the first style alone, 1 the second", "0 只用第一种风格，1 只用第二种"),
-    "style_scale": ("Size of the strokes", "笔触大小"),
-    "style_scale_info": (
-        "Against the picture, whatever its resolution: 2 is twice as large",
-        "相对于画面，与分辨率无关：2 为两倍大",
-    ),
     "stylize_mask": ("Mask: paint only here", "蒙版：只绘制此处"),
     "stylize_mask_info": (
         "Brush over what shall be painted; without a mask it is everything.",
         "涂抹要风格化的部分；没有蒙版则为全图。",
     ),
     "stylize_live": ("These change the result without another run:", "调整以下各项无需重新运行："),
-    "stylize_strength_info": ("0 the photo itself, 1 the painting", "0 为原照片，1 为绘画"),
-    "keep_colors": ("Keep the photo's colours", "保留照片的颜色"),
-    "keep_colors_info": ("Takes only light and shade from the painting", "只采用绘画的明暗"),
     "sheet": ("Try all styles", "试用所有风格"),
     "sheet_info": (
         "Small and quick, so strokes look coarser than in the result; a click chooses the style.",
@@ -164,37 +135,19 @@ TEXTS: dict[str, tuple[str, str]] = {
     "generate_grid": ("Grid", "网格"),
     "generate_mix": ("Mix", "混合"),
     "generate_walk": ("Walk", "漫步"),
-    "seed": ("Seed", "种子"),
     "seed_info": (
         "A whole number from 0 to 4294967295: the same seed always gives the same picture; the grid goes on from it",
         "0 到 4294967295 的整数：同一种子总得到同一张图片；网格从它开始依次往后",
     ),
-    "generate_count": ("Pictures", "张数"),
     "generate_dice": ("⚄ Another seed", "⚄ 换个种子"),
     "generate_dice_pair": ("⚄ Two other seeds", "⚄ 换两个种子"),
     "generate_dice_walk": ("⚄ Other seeds", "⚄ 换一组种子"),
     "seed_first": ("First seed", "第一个种子"),
     "seed_second": ("Second seed", "第二个种子"),
-    "mix_amount": ("Mix", "混合比例"),
     "mix_info": ("0 is the first seed's picture, 1 the second's", "0 为第一个种子的图片，1 为第二个的"),
-    "walk_seeds": ("Seeds", "种子"),
-    "walk_seeds_info": (
-        "Two to eight, with commas; the walk passes through each",
-        "二到八个，用逗号隔开；漫步依次经过它们",
-    ),
-    "walk_frames": ("Frames", "帧数"),
-    "walk_fps": ("Frames a second", "每秒帧数"),
-    "walk_loop": ("Loop", "循环"),
-    "walk_loop_info": ("Goes back to the first seed at the end", "最后回到第一个种子"),
     "walk_frame": ("Frame", "帧"),
     "download_webp": ("Download WebP", "下载 WebP"),
     "download_mp4": ("Download MP4", "下载 MP4"),
-    "generator": ("Generator", "生成器"),
-    "truncation": ("Truncation", "截断"),
-    "truncation_info": (
-        "1 draws the full variety; less keeps closer to the mean picture, with fewer failures",
-        "1 为完整的多样性；越小越接近平均图像，失败也越少",
-    ),
     "directions": ("Directions", "方向"),
     "directions_info": (
         "The main ways in which this generator's pictures differ, as found by statistics and not chosen by anybody. "
@@ -210,7 +163,6 @@ TEXTS: dict[str, tuple[str, str]] = {
     "direction_7": ("Direction 7", "方向 7"),
     "direction_8": ("Direction 8", "方向 8"),
     "directions_level": ("All to 0", "全部归零"),
-    "size": ("Size", "尺寸"),
     "size_native": ("as drawn", "原始尺寸"),
     "size_large": ("256 pixels", "256 像素"),
     "size_info": (
@@ -315,19 +267,6 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Enlarges what is round the faces by the Upscale tab's photo model",
         "用“放大”页的 photo 模型放大人脸以外的部分",
     ),
-    "repair_min_size": ("Smallest face (pixels)", "最小人脸（像素）"),
-    "repair_min_size_info": ("0 is a hundredth of the longer side", "0 表示长边的百分之一"),
-    "repair_score": ("How sure it must be to be a face", "判定为人脸的把握"),
-    "repair_score_info": ("Less finds more, mistakes too", "越小找到的越多，误认也越多"),
-    "anonymise": ("Anonymise", "匿名化"),
-    "anonymise_info": (
-        "Replaces the ticked faces instead of repairing them",
-        "替换勾选的人脸，而不是修复它们",
-    ),
-    "anonymise_no": ("no", "否"),
-    "anonymise_blur": ("blur", "模糊"),
-    "anonymise_pixels": ("squares", "马赛克"),
-    "anonymise_person": ("someone who does not exist", "换成不存在的人"),
     "trust": ("Show what to trust", "显示可信程度"),
     "trust_info": (
         "Red is where the result departs from what the picture can say; the download stays as it is",
@@ -341,15 +280,6 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "repair_whose": ("Fidelity and strength of", "保真度和强度的对象"),
     "repair_everyone": ("all faces", "所有人脸"),
-    "fidelity": ("Fidelity", "保真度"),
-    "fidelity_info": (
-        "1 as close to the picture as it can, 0 as clean as it can; follows without another run",
-        "1 尽量接近原图，0 尽量干净；调整后无需重新运行",
-    ),
-    "repair_strength_info": (
-        "0 leaves a face as it was, 1 repairs it fully; follows without another run",
-        "0 保持原样，1 完全修复；调整后无需重新运行",
-    ),
     # Filled in on the server, by the visitor's language.
     "repair_none_found": (
         "No face was found. Draw a box round one with “Box a face”, or brush over what shall be filled.",
@@ -433,7 +363,10 @@ TEXTS: dict[str, tuple[str, str]] = {
     "file_part": ("stopped: what is done is in the zip", "已停止：已完成的部分在 zip 中"),
     "file_stopped": ("not done: stopped", "未处理：已停止"),
     "stopped": ("Stopped.", "已停止。"),
-    "no_picture": ("There is no picture yet: drop one first.", "还没有图片：请先放入一张。"),
+    "dropped": (
+        "Another picture was given meanwhile: what was made of the one before was left out.",
+        "期间放入了另一张图片：前一张的结果已略去。",
+    ),
     "error_title": ("That did not work", "未能完成"),
     "error_internal": (
         "Something went wrong inside Atelier. The log has the details under the id {id}.",
@@ -443,7 +376,26 @@ TEXTS: dict[str, tuple[str, str]] = {
 
 
 def _interface(column: int) -> dict[str, str]:
-    return {key: texts[column] for key, texts in TEXTS.items()}
+    return {key: texts[column] for key, texts in (TEXTS | _option_texts()).items()}
+
+
+def _option_texts() -> dict[str, tuple[str, str]]:
+    """Of each option ``KIND_NAME``, its title; ``..._about``, its help; ``..._live``, that with what live dials do; and
+    ``..._VALUE``, the word for a choice."""
+    found: dict[str, tuple[str, str]] = {}
+    for kind in KINDS:
+        for name, spec in options.specs(kind).items():
+            key = f"{kind.__name__}_{name}"
+            english, chinese = spec.about
+            if not english.startswith((*map(str, spec.choices), "auto")):  # names, which are written small
+                english = english[:1].upper() + english[1:]
+            found |= {key: (spec.title.en, spec.title.zh), f"{key}_about": (english, chinese)}
+            found[f"{key}_live"] = f"{english}; follows without another run", f"{chinese}；调整后无需重新运行"
+            found |= {
+                f"{key}_{value}": (word.en, word.zh)
+                for value, word in zip(spec.choices, spec.words, strict=bool(spec.words))
+            }
+    return found
 
 
 # Any: Gradio takes these wherever it takes a str, and its annotations do not all say so.
@@ -461,23 +413,3 @@ def language_of(request: gr.Request | None) -> str:
 def say(key: str, language: str, **values: Any) -> str:
     """The text ``key`` in "en" or "zh", filled in; raises KeyError for an unknown key or a missing value."""
     return TEXTS[key][1 if language == "zh" else 0].format(**values)
-
-
-def translate(message: str, language: str) -> str:
-    """A pipeline's English sentence in the visitor's language, with the phrases in it; unknown ones stay English."""
-    if language == "zh":
-        for pattern, chinese in _patterns():
-            match = pattern.fullmatch(message)
-            if match:
-                return chinese.format(*(translate(value, language) for value in match.groups()))
-    return message
-
-
-@functools.cache
-def _patterns() -> list[tuple[re.Pattern[str], str]]:
-    # Those with the most words first: a template that is mostly {} would match anything.
-    templates = sorted(MESSAGES.items(), key=lambda item: -len(item[0].replace("{}", "")))
-    return [
-        (re.compile("(.*?)".join(re.escape(piece) for piece in english.split("{}")), re.DOTALL), chinese)
-        for english, chinese in templates
-    ]

@@ -3,54 +3,66 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
-from editing import runtime
-from editing.clips.read import VIDEO_SUFFIXES, is_clip, probe_clip
+from editing import messages, runtime
+from editing.clips.read import VIDEO_SUFFIXES, ClipHeader, is_clip, probe_clip
 from editing.clips.write import VIDEOS, format_of, usual_suffix
 from editing.costs import Estimate
 from editing.errors import EditingError, ImageError, Stopped
-from editing.options import ClipOptions, UpscaleOptions
+from editing.options import ClipOptions, ClipSaveOptions, UpscaleOptions
 from editing.pipelines import clips, upscale
 from editing.pipelines.clips import ClipResult
 from editing.report import Report
-from editing.ui.handlers import as_text, duration, explain, guarded, job, lasting_folder, size_text
-from editing.ui.translations import language_of, say, translate
+from editing.ui.handlers import as_text, duration, guarded, job, lasting_folder, owned, size_text, tell, warn
+from editing.ui.translations import language_of, say
 
-FORMATS = {"MP4": ".mp4", "WebM": ".webm", "WebP": ".webp", "GIF": ".gif", "APNG": ".apng"}
 ACCEPTED = [*VIDEO_SUFFIXES, ".gif", ".webp", ".png", ".apng", ".avif"]
 SHOWN_BYTES = 60_000_000  # larger results are not shown, only given for download
 
 
+@dataclass(frozen=True, kw_only=True)
+class ClipSource:
+    """The clip in the tab."""
+
+    path: str  # of the visitor's own
+    header: ClipHeader
+
+
 @guarded
-def look(path: str | None, request: gr.Request) -> Any:
+def look(*, path: str | None, request: gr.Request) -> dict[str, Any]:
     """Look at a new clip: refuse it with a reason, or remember its header."""
     if not path:
-        return None, gr.skip()
-    language = language_of(request)
+        return {"source": None}
+    own = _owned(path, request)
     try:
-        if not is_clip(path):
-            raise EditingError("This is a still picture, or no picture at all: give a video or an animated picture.")
-        header = probe_clip(path)
+        if not is_clip(own):
+            raise EditingError(messages.STILL_PICTURE)
+        header = probe_clip(own)
     except EditingError as error:
-        gr.Warning(as_text(explain(error, language)), title=say("error_title", language))
-        return None, None
-    for notice in header.notices:
-        gr.Info(as_text(translate(str(notice), language)))
-    return {"path": path, "header": header}, gr.skip()
+        warn(error, language_of(request))
+        return {"source": None, "clip": None}
+    tell(header.notices, language_of(request))
+    return {"source": ClipSource(path=own, header=header)}
 
 
-def estimate(source: dict[str, Any], options: UpscaleOptions, language: str) -> tuple[str, Estimate]:
+def _owned(upload: str, request: gr.Request | None) -> str:
+    """A link to the clip in a folder that is the same for the same upload: an interrupted run is found again there."""
+    folder = lasting_folder(request, "clip-" + hashlib.sha256(upload.encode()).hexdigest()[:16]) / "given"
+    folder.mkdir(exist_ok=True)
+    return owned(upload, folder)
+
+
+def estimate(source: ClipSource, options: UpscaleOptions, language: str) -> tuple[str, Estimate]:
     """The line under the settings, and what it was made of."""
-    header = source["header"]
+    header = source.header
     result = clips.estimate(header, ClipOptions(upscale=options))
     line = say(
         "estimate_clip", language, width=header.width, height=header.height, out_width=result.width,
@@ -60,30 +72,20 @@ def estimate(source: dict[str, Any], options: UpscaleOptions, language: str) -> 
     return line, result
 
 
-def suffix_for(path: str, file_format: str) -> str:
-    """The suffix of a format, or what the clip is saved as where nobody says."""
-    if file_format in FORMATS:
-        return FORMATS[file_format]
-    return usual_suffix(Path(path)) or ".mp4"
-
-
 def run(
-    path: str, options: ClipOptions, file_format: str, strip: bool, keep_gps: bool, request: gr.Request | None,
-    progress: gr.Progress,
-) -> tuple[Path, ClipResult | None, float]:  # fmt: skip
-    """Enlarge a clip; gives the file, what is said of it (None: stopped, the file is a part), and the seconds it took.
-
-    One clip of one visitor has one folder, in which an interrupted run is found again.
-    """
+    path: str, options: ClipOptions, saving: ClipSaveOptions, request: gr.Request | None, progress: gr.Progress
+) -> tuple[Path, ClipResult | None, float]:
+    """Enlarge the clip that :func:`look` has linked; gives the file, what is said of it (None: stopped, the file is a
+    part), and the seconds it took."""
     started = time.monotonic()
-    folder = lasting_folder(request, "clip-" + hashlib.sha256(path.encode()).hexdigest()[:16])
-    target = folder / _name(path, options, file_format)
+    folder = Path(path).parent.parent
+    target = folder / _name(path, options, saving)
     result: ClipResult | None = None
-    with job(request, progress) as work:
+    with job(request, progress, path, folder / "given") as work:
         try:
             result = clips.upscale_clip(
-                Path(path), target, options, report=_keeping(folder, work.report(frames=True)), strip=bool(strip),
-                keep_gps=bool(keep_gps),
+                Path(path), target, options, report=work.report(counting="frames"), strip=saving.strip,
+                keep_gps=saving.keep_gps,
             )  # fmt: skip
         except Stopped:
             if not clips.partial(target).exists():
@@ -96,56 +98,42 @@ def run(
         file = Path(tempfile.mkdtemp(prefix="version-", dir=folder)) / target.name
         target.rename(file)
     except FileNotFoundError as error:  # the visitor has gone, and with them their folder
-        raise Stopped("Stopped.") from error
+        raise Stopped(messages.STOPPED) from error
     return file, result, time.monotonic() - started
 
 
 def run_in(
-    folder: Path, path: str, options: ClipOptions, saving: tuple[Any, ...], report: Report
+    folder: Path, path: str, options: ClipOptions, saving: ClipSaveOptions, report: Report
 ) -> tuple[Path, ClipResult]:
-    """One clip of several files, into ``folder``; ``saving`` says whether to strip metadata and to keep the place."""
-    target = folder / _name(path, options, "")
-    strip, keep_gps = saving
+    """One clip of several files, into ``folder``."""
+    target = folder / _name(path, options, saving)
     with runtime.job():
         result = clips.upscale_clip(
-            Path(path), target, options, report=_keeping(folder.parent, report), strip=strip, keep_gps=keep_gps
+            Path(path), target, options, report=report, strip=saving.strip, keep_gps=saving.keep_gps
         )
     return target, result
 
 
-def _name(path: str, options: ClipOptions, file_format: str) -> str:
-    """A name that says what was done to which clip."""
+def _name(path: str, options: ClipOptions, saving: ClipSaveOptions) -> str:
+    """A name that says what was done to which clip; without a format the suffix is the clip's own, or .mp4."""
     asked = upscale.settle(options.upscale)
     amount = f"{asked.longest}px" if asked.longest else f"x{asked.scale}"
-    return f"{Path(path).stem}-{asked.model}-{amount}{suffix_for(path, file_format)}"
-
-
-def _keeping(folder: Path, report: Report) -> Report:
-    """A report that keeps the visitor's folder from being taken for an old one; clips may take hours."""
-
-    def keep(done: int, total: int, note: str = "") -> None:
-        try:
-            os.utime(folder)
-        except FileNotFoundError as error:  # the visitor has gone, and with them their folder
-            raise Stopped("Stopped.") from error
-        report(done, total, note)
-
-    return keep
+    suffix = f".{saving.format}" if saving.format else usual_suffix(Path(path)) or ".mp4"
+    return f"{Path(path).stem}-{asked.model}-{amount}{suffix}"
 
 
 def run_page(
-    source: dict[str, Any] | None, options: ClipOptions, file_format: str, strip: bool, keep_gps: bool,
-    request: gr.Request, progress: gr.Progress,
-) -> tuple[Any, ...]:  # fmt: skip
-    """Values for video, animated picture, words and download."""
+    source: ClipSource | None, options: ClipOptions, saving: ClipSaveOptions, request: gr.Request,
+    progress: gr.Progress,
+) -> dict[str, Any]:  # fmt: skip
+    """What video, animated picture, words and download show after a run."""
     language = language_of(request)
     if not source:
-        raise EditingError(say("no_clip", language))
-    file, result, seconds = run(source["path"], options, file_format, strip, keep_gps, request, progress)
+        raise EditingError(messages.NO_CLIP)
+    file, result, seconds = run(source.path, options, saving, request, progress)
     size = file.stat().st_size
     if result is None:
-        header = probe_clip(file)
-        info = say("clip_stopped", language, frames=header.frames, total=source["header"].frames)
+        info = say("clip_stopped", language, frames=probe_clip(file).frames, total=source.header.frames)
     else:
         info = say(
             "clip_done", language, width=result.width, height=result.height, frames=result.frames,
@@ -153,35 +141,26 @@ def run_page(
         )  # fmt: skip
         if result.sigma is not None:
             info += say("noise_level", language, sigma=f"{result.sigma:.1f}")
-        info += "".join("<br>" + as_text(translate(str(notice), language)) for notice in result.notices)
+        info += "".join("<br>" + as_text(notice.to(language)) for notice in result.notices)
     video = file.suffix in VIDEOS
     shown = str(file) if size <= SHOWN_BYTES else None
-    return (
-        gr.update(value=shown if video else None, visible=video),
-        gr.update(value=None if video else shown, visible=not video),
-        info,
-        gr.update(value=str(file), interactive=True),
-    )
+    return {
+        "video": gr.update(value=shown if video else None, visible=video),
+        "moving": gr.update(value=None if video else shown, visible=not video),
+        "info": info,
+        "download": gr.update(value=str(file), interactive=True),
+    }
 
 
 def endpoint(
-    file: str | None, options: Callable[[], ClipOptions], file_format: str, strip: bool, keep_gps: bool,
-    request: gr.Request, progress: gr.Progress,
-) -> tuple[str, dict[str, Any]]:  # fmt: skip
+    file: str, options: ClipOptions, saving: ClipSaveOptions, request: gr.Request, progress: gr.Progress
+) -> dict[str, Any]:
     """The API's answer: the file, and the facts."""
-    if not file:
-        raise EditingError("No clip was sent: give a file.")
-    if file_format not in ("", *FORMATS):
-        raise EditingError(f"The format is '{file_format}'; choose one of {', '.join(FORMATS)}, or none.")
-    saved, result, seconds = run(file, options(), file_format, strip, keep_gps, request, progress)
+    saved, result, seconds = run(_owned(file, request), options, saving, request, progress)
     if result is None:
-        raise ImageError("The clip was stopped before its end: send it again to go on.")
-    return str(saved), {
-        "width": result.width,
-        "height": result.height,
-        "frames": result.frames,
-        "length": result.seconds,
-        "seconds": round(seconds, 3),
-        "notices": [str(notice) for notice in result.notices],
-        "recipe": result.recipe,
-    }
+        raise ImageError(messages.CLIP_CUT_SHORT)
+    facts = {
+        "width": result.width, "height": result.height, "frames": result.frames, "length": result.seconds,
+        "seconds": round(seconds, 3), "notices": [str(notice) for notice in result.notices], "recipe": result.recipe,
+    }  # fmt: skip
+    return {"file": str(saved), "facts": facts}

@@ -18,7 +18,6 @@ import torch
 from editing.faces import align, detect, restore
 from editing.faces.align import Face
 from editing.faces.restore import Restorer
-from editing.pipelines import repair
 from editing.runtime import Backend
 from editing.ui import page, repair_tab
 
@@ -45,13 +44,9 @@ def stand_in() -> None:
         name="repairer", sha256="0" * 64, licence="none", backend=Backend("cpu", "fp32"), side=64, fills=True, run=run
     )
     restore.load_restorer = lambda *_: restorer
-    repair.recipe = lambda options: {"task": "repair", "options": {"fidelity": options.fidelity}}
     detect.detect_faces = lambda *_, **__: list(FACES)
     detect.face_in = lambda picture, box, **_: face_at((box[0] + box[2]) / 2, (box[1] + box[3]) / 2)
     restore.load_parser = lambda: None
-    repair_tab.models = lambda: [("repairer", "repairer")]
-    found = repair_tab.find_weight
-    repair_tab.find_weight = lambda name, task=None, **more: None if task == "restore" else found(name, task, **more)
 
 
 def build() -> gr.Blocks:

@@ -230,6 +230,91 @@ def test_what_is_drawn_outside_the_picture_is_cut_off(ready: Page) -> None:
     assert len(page.locator("mask-canvas .state").inner_text()) > 5
 
 
+SHOWN = """() => {
+  const board = document.querySelector("mask-canvas").firstChild.shadowRoot, canvas = board.querySelector("canvas");
+  const pixels = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
+  let sum = 0;
+  for (let i = 3; i < pixels.length; i += 4) sum += pixels[i];
+  return sum / 255 / (canvas.width * canvas.height);
+}"""
+
+
+# As the server writes it: a mask in the picture's upper half.
+ORDER = """() => {
+  const mask = document.createElement("canvas");
+  [mask.width, mask.height] = [640, 480];
+  mask.getContext("2d").fillRect(0, 0, 640, 240);
+  const order = document.createElement("mask-order");
+  for (const [key, value] of [["for", "try"], ["number", "by hand"], ["mask", mask.toDataURL()]])
+    order.setAttribute(key, value);
+  document.body.append(order);
+}"""
+
+
+@pytest.mark.parametrize("command", ["i", "Delete", "face", "load"])
+def test_a_command_in_the_middle_of_a_stroke_sends_what_is_seen(ready: Page, command: str) -> None:
+    page = ready
+    page.locator("#faces").click()
+    expect(page.get_by_role("button", name="Mask face 2")).to_be_visible()
+    page.evaluate(AT_REST)
+    stroke(page, (60, 440), (100, 440))
+    page.mouse.move(*place(page, 200, 100))
+    page.mouse.down()
+    page.mouse.move(*place(page, 320, 100), steps=4)
+    # What another hand does meanwhile, or the server.
+    if command == "face":
+        page.get_by_role("button", name="Mask face 2").dispatch_event("click")
+    elif command == "load":
+        page.evaluate(ORDER)
+        expect(page.locator("mask-canvas .live")).to_have_text("The mask is loaded.")
+    else:
+        page.keyboard.press(command)
+    page.mouse.move(*place(page, 420, 200), steps=4)
+    page.mouse.up()
+    assert mean(page) == pytest.approx(page.evaluate(SHOWN), abs=1e-3)
+    share = mean(page)
+    do(page, "undo").click()
+    assert mean(page) != pytest.approx(share, abs=1e-3)
+    assert mean(page) == pytest.approx(page.evaluate(SHOWN), abs=1e-3)
+
+
+def test_what_was_begun_on_one_picture_is_none_of_the_next(ready: Page, tmp_path: Path) -> None:
+    page = ready
+    do(page, "box").click()
+    view(page).focus()
+    page.keyboard.press("Enter")  # a corner
+    give_another(page, tmp_path, 500)
+    view(page).focus()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowDown")
+    assert page.locator("mask-canvas svg rect").count() == 0
+    page.keyboard.press("Enter")  # the first corner here, and no box yet
+    expect(page.locator("mask-canvas .live")).not_to_have_text("The box is drawn.")
+    assert page.locator("#box textarea").input_value() == ""
+
+    do(page, "brush").click()
+    page.mouse.move(*place(page, 100, 100))
+    page.mouse.down()
+    page.mouse.move(*place(page, 200, 100), steps=3)
+    give_another(page, tmp_path, 560)
+    page.mouse.move(*place(page, 300, 200), steps=3)
+    page.mouse.up()
+    assert page.evaluate(SHOWN) == 0
+    assert bounds(page) == []
+
+
+def give_another(page: Page, folder: Path, width: int) -> None:
+    """A picture after the first: nothing is masked on it, and the canvas has its size."""
+    page.locator("#picture").get_by_label("Remove Image").dispatch_event("click")
+    expect(page.locator("#picture input[type=file]")).to_have_count(1)
+    page.locator("#picture input[type=file]").set_input_files(picture(folder, width, 400))
+    page.wait_for_function(
+        "width => document.querySelector('mask-canvas').firstChild.shadowRoot.querySelector('canvas').width === width",
+        arg=width,
+    )
+    page.evaluate(AT_REST)
+
+
 # ---- zoom ------------------------------------------------------------------------------------------------------------
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -99,6 +100,11 @@ def test_weights_that_do_not_fit_their_configuration_are_refused(folder: Path) -
         save_file(state, folder / "weights" / "other.safetensors", metadata=texts)
         with pytest.raises(WeightError, match=f"other.safetensors can't be used: {words}"):
             upscale.load("other.safetensors")
+
+
+def test_of_two_files_alike_each_keeps_its_name(folder: Path) -> None:
+    shutil.copy(folder / "weights" / NAME, folder / "weights" / "copy.safetensors")
+    assert [upscale.load(name).name for name in (NAME, "copy.safetensors", NAME)] == [NAME, "copy.safetensors", NAME]
 
 
 def test_both_kinds_of_noise_are_told_apart(folder: Path) -> None:

@@ -28,7 +28,7 @@ from editing.weights.files import verify
 from editing.weights.find import find_weight, problems, rows
 from editing.weights.load import metadata_of
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parent.parent.parent
 CONFIG = GeneratorConfig(size=16, latent=8, style=8, capacity=512, max_channels=32)
 
 
@@ -100,7 +100,8 @@ def test_latents_are_numpys_frozen_stream(small: LoadedGenerator) -> None:
 
 DRAW = """
 import sys, numpy as np
-from editing import generate
+from editing.options import GenerateOptions
+from editing.pipelines import generate
 network = generate.load(sys.argv[1])
 options = GenerateOptions(model=sys.argv[1], count=8, truncation=1)
 np.save(sys.argv[2], np.stack([s.picture.pixels for s in generate.generate(options, network=network)]))

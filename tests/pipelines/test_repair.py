@@ -630,7 +630,7 @@ def test_the_choices_name_the_licence() -> None:
 
 def test_the_estimate_grows_with_faces_and_mask(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(restore, "load_restorer", lambda model, precision: fake())
-    monkeypatch.setattr(Restorer, "seconds", lambda self: 0.5)
+    monkeypatch.setattr(Restorer, "seconds", lambda self, wait: 0.5)
     one = repair.estimate(4000, 3000, count=1)
     ten = repair.estimate(4000, 3000, count=10, masked=10_000)
     assert one.seconds > 0.5

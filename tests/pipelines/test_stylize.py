@@ -65,7 +65,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def small(folder: Path, monkeypatch: pytest.MonkeyPatch) -> LoadedStylizer:
     """That stylizer in float32; what it costs isn't measured, which would take longer than all the rest."""
-    monkeypatch.setattr(LoadedStylizer, "cost", lambda self: Cost(seconds=1e-6, bytes=1000.0))
+    monkeypatch.setattr(LoadedStylizer, "cost", lambda self, wait=True: Cost(seconds=1e-6, bytes=1000.0))
     return stylize.load("small.safetensors", "fp32")
 
 

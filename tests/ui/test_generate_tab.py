@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -26,8 +22,8 @@ from editing.pictures.write import write_picture
 from editing.pipelines import generate
 from editing.ui import generate_tab, handlers
 from editing.ui.generate_tab import DIRECTIONS
+from ui.visitor import Visitor, built_page
 
-ROOT = Path(__file__).parent.parent.parent
 MODEL = "small.safetensors"
 LEVEL = [0.0] * DIRECTIONS
 
@@ -47,7 +43,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def request_() -> gr.Request:
-    return gr.Request(session_hash="somebody", headers={}, cookies={})
+    return Visitor("somebody")
 
 
 @pytest.fixture(autouse=True)
@@ -56,18 +52,27 @@ def quiet(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(handlers.JobReport, "__call__", lambda self, done, total, note="": None)
 
 
-def asked(mode: str, **changed: Any) -> list[Any]:
-    """The page's values for run_page: its first ones, with some changed."""
-    values: dict[str, Any] = {
-        "chosen": {}, "mode": mode, "seed": 0, "count": 3, "first": 1, "second": 2, "amount": 0.5, "seeds": "1, 2",
-        "frames": 4, "fps": 10, "loop": True, "model": MODEL, "size": "native", "truncation": 0.7,
+def asked(mode: str, **changed: Any) -> dict[str, Any]:
+    """The page's values: its first ones, with some changed."""
+    own: dict[str, Any] = {
+        "seed": 0, "count": 3, "first": 1, "second": 2, "mix": 0.5, "seeds": "1, 2", "frames": 4, "fps": 10,
+        "loop": True,
     }  # fmt: skip
-    directions = changed.pop("directions", LEVEL)
-    return [*(values | changed).values(), *directions]
+    settings: dict[str, Any] = {"model": MODEL, "size": "native", "truncation": 0.7, "directions": LEVEL}
+    return {
+        "mode": mode, "chosen": changed.get("chosen", {}), "progress": gr.Progress(),
+        "own": own | {name: value for name, value in changed.items() if name in own},
+        "settings": settings | {name: value for name, value in changed.items() if name in settings},
+    }  # fmt: skip
 
 
-def run(request: gr.Request, mode: str, **changed: Any) -> tuple[Any, ...]:
-    return tuple(generate_tab.run_page(request, gr.Progress(), *asked(mode, **changed)))
+def run(request: gr.Request, mode: str, **changed: Any) -> dict[str, Any]:
+    return generate_tab.run_page(request=request, **asked(mode, **changed))
+
+
+def panel_of(call: Any, request: gr.Request, chosen: Any, size: str = "native", **more: Any) -> dict[str, Any]:
+    """What a handler of the panel changes, called in the grid unless ``more`` says otherwise."""
+    return call(**{"mode": "grid", "chosen": chosen, "size": size, "request": request, **more})
 
 
 def pixels(path: str) -> np.ndarray[Any, Any]:
@@ -75,7 +80,8 @@ def pixels(path: str) -> np.ndarray[Any, Any]:
 
 
 def test_the_grid_shows_each_seed_and_the_first_is_chosen(request_: gr.Request) -> None:
-    gallery, drawn, *rest = run(request_, "grid", seed=7.0, count=5)
+    outputs = run(request_, "grid", seed=7.0, count=5)
+    gallery, drawn = outputs["gallery"], outputs["drawn"]
     assert [caption for _, caption in gallery["value"]] == ["7", "8", "9", "10", "11"]
     assert gallery["columns"] == 3
     assert [one.options.seed for one in drawn] == [7, 8, 9, 10, 11]
@@ -84,111 +90,116 @@ def test_the_grid_shows_each_seed_and_the_first_is_chosen(request_: gr.Request) 
         assert np.array_equal(pixels(one.path), wanted.picture.pixels)
         assert one.novelty == wanted.novelty is not None
         assert generate.options_of(read_picture(one.path).recipe or {}) == one.options
-    visible, picture, text, button, recipe, chosen = rest[-6:]
-    assert visible["visible"]
-    assert picture == button["value"] == drawn[0].path
-    assert "Seed 7" in text
-    assert "64 × 64" in text
-    assert "Novelty" in text
-    assert recipe["options"]["seed"] == 7
-    assert chosen == {"grid": drawn[0]}
+    assert outputs["panel"]["visible"]
+    assert outputs["picture"] == outputs["download"]["value"] == drawn[0].path
+    for words in ("Seed 7", "64 × 64", "Novelty"):
+        assert words in outputs["info"]
+    assert outputs["recipe"]["options"]["seed"] == 7
+    assert outputs["chosen"] == {"grid": drawn[0]}
 
 
 def test_after_another_draw_the_same_seed_stays_chosen(request_: gr.Request) -> None:
-    drawn = run(request_, "grid")[1]
-    again = generate_tab.redraw(request_, gr.Progress(), *asked("grid", chosen={"grid": drawn[2]}, truncation=0.2))
-    assert again[-1]["grid"].options == replace(drawn[2].options, truncation=0.2)
-    assert again[0]["selected_index"] == 2
+    drawn = run(request_, "grid")["drawn"]
+    values = asked("grid", chosen={"grid": drawn[2]}, truncation=0.2)
+    again = generate_tab.redraw(request=request_, **values)
+    assert again["chosen"]["grid"].options == replace(drawn[2].options, truncation=0.2)
+    assert again["gallery"]["selected_index"] == 2
     # Nothing was drawn yet, or it is a walk: nothing changes.
     for mode, chosen in (("grid", {}), ("walk", {"walk": drawn[0]})):
-        outputs = generate_tab.redraw(request_, gr.Progress(), *asked(mode, chosen=chosen))
-        assert outputs == (gr.skip(),) * 15
+        assert generate_tab.redraw(request=request_, **asked(mode, chosen=chosen)) == {}
 
 
 def test_a_picture_is_chosen_by_a_click(request_: gr.Request) -> None:
-    drawn = run(request_, "grid")[1]
+    drawn = run(request_, "grid")["drawn"]
     event = gr.SelectData(None, {"index": 1, "value": None})
-    panel = generate_tab.choose(drawn, "grid", {}, "native", event, request_)
-    assert panel[1] == drawn[1].path
-    assert panel[-1] == {"grid": drawn[1]}
+    panel = panel_of(generate_tab.choose, request_, {}, drawn=drawn, event=event)
+    assert panel["picture"] == drawn[1].path
+    assert panel["chosen"] == {"grid": drawn[1]}
     outside = gr.SelectData(None, {"index": 3, "value": None})
-    assert generate_tab.choose(drawn, "grid", {}, "native", outside, request_) == (gr.skip(),) * 6
+    assert panel_of(generate_tab.choose, request_, {}, drawn=drawn, event=outside) == {}
 
 
 def test_256_is_made_once_and_sent_on(request_: gr.Request) -> None:
-    drawn = run(request_, "grid")[1]
+    drawn = run(request_, "grid")["drawn"]
     chosen = {"grid": drawn[0]}
-    assert generate_tab.enlarge_chosen("grid", chosen, "native", request_) == (gr.skip(),) * 6
-    assert generate_tab.show_chosen("grid", chosen, "256", request_)[1] == drawn[0].path  # not enlarged yet
-    panel = generate_tab.enlarge_chosen("grid", chosen, "256", request_, gr.Progress())
-    assert pixels(panel[1]).shape == (256, 256, 3)
-    assert "256 × 256" in panel[2]
-    assert read_picture(panel[1]).recipe == panel[4]
-    assert panel[4]["then"]["task"] == "upscale"
-    assert generate_tab.enlarge_chosen("grid", chosen, "256", request_) == (gr.skip(),) * 6  # done before
-    assert generate_tab.show_chosen("grid", chosen, "256", request_)[1] == panel[1]
-    assert generate_tab.send_to_upscale("grid", chosen, "256", request_)[0] == panel[1]
-    path, tabs = generate_tab.send_to_upscale("grid", chosen, "native", request_)
-    assert path == drawn[0].path
-    assert tabs["selected"] == "upscale"
+    enlarge, show, send = generate_tab.enlarge_chosen, generate_tab.show_chosen, generate_tab.send_to_upscale
+    assert panel_of(enlarge, request_, chosen) == {}
+    assert panel_of(show, request_, chosen, "256")["picture"] == drawn[0].path  # not enlarged yet
+    panel = panel_of(enlarge, request_, chosen, "256", progress=gr.Progress())
+    assert pixels(panel["picture"]).shape == (256, 256, 3)
+    assert "256 × 256" in panel["info"]
+    assert read_picture(panel["picture"]).recipe == panel["recipe"]
+    assert panel["recipe"]["then"]["task"] == "upscale"
+    assert panel_of(enlarge, request_, chosen, "256") == {}  # done before
+    assert panel_of(show, request_, chosen, "256")["picture"] == panel["picture"]
+    assert panel_of(send, request_, chosen, "256")["picture"] == panel["picture"]
+    sent = panel_of(send, request_, chosen)
+    assert sent["picture"] == drawn[0].path
+    assert sent["tabs"]["selected"] == "upscale"
 
 
 def test_a_mix_lies_between_its_seeds(request_: gr.Request) -> None:
-    outputs = run(request_, "mix", amount=0.25, directions=[0, 0.5, *LEVEL[2:]])
-    trio, mixed = outputs[2:4]
-    assert [caption for _, caption in trio["value"]] == ["1", "1 → 2: 0.25", "2"]
+    outputs = run(request_, "mix", mix=0.25, directions=[0, 0.5, *LEVEL[2:]])
+    mixed = outputs["mixed"]
+    assert [caption for _, caption in outputs["trio"]["value"]] == ["1", "1 → 2: 0.25", "2"]
     assert [one.options.seed for one in mixed] == [1, 1, 2]
     assert mixed[1].options == GenerateOptions(model=MODEL, seed=1, mix_seed=2, mix=0.25, directions=(0, 0.5))
-    assert outputs[-1] == {"mix": mixed[1]}
-    assert "Seed 1 with 25 % of seed 2" in outputs[-4]
+    assert outputs["chosen"] == {"mix": mixed[1]}
+    assert "Seed 1 with 25 % of seed 2" in outputs["info"]
+
+
+def scrubbed(request: gr.Request, walked: list[Any], frame: float, size: str = "native") -> dict[str, Any]:
+    return generate_tab.scrub(walked=walked, frame=frame, chosen={}, size=size, request=request)
 
 
 def test_a_walk_gives_both_clips_and_its_frames(request_: gr.Request) -> None:
     outputs = run(request_, "walk", seeds="3，1、2", frames=6, fps=12)
-    player, webp, mp4, scrubber, walked = outputs[4:9]
-    assert player == webp["value"]
+    webp, mp4, walked = outputs["webp"], outputs["mp4"], outputs["walked"]
+    assert outputs["player"] == webp["value"]
     assert len(read_webp(Path(webp["value"]))[0]) == len(read_mp4(Path(mp4["value"]))[0]) == len(walked) == 6
-    assert scrubber["maximum"] == 6
-    options = generate.options_of(read_picture(player).recipe or {})
+    assert outputs["scrubber"]["maximum"] == 6
+    options = generate.options_of(read_picture(webp["value"]).recipe or {})
     assert options == WalkOptions(model=MODEL, seeds=(3, 1, 2), frames=6)
-    panel = generate_tab.scrub(walked, 4, {}, "native", request_)
-    assert panel[1] == walked[3].path
-    assert panel[-1]["walk"].options == GenerateOptions(model=MODEL, seed=1, mix_seed=2, mix=0.5)
-    assert generate_tab.scrub([], 4, {}, "native", request_) == (gr.skip(),) * 6
-    assert generate_tab.scrub(walked, 99, {}, "native", request_)[1] == walked[5].path
+    panel = scrubbed(request_, walked, 4)
+    assert panel["picture"] == walked[3].path
+    assert panel["chosen"]["walk"].options == GenerateOptions(model=MODEL, seed=1, mix_seed=2, mix=0.5)
+    assert scrubbed(request_, [], 4) == {}
+    assert scrubbed(request_, walked, 99)["picture"] == walked[5].path
 
 
 def test_a_large_walk_has_large_frames(request_: gr.Request) -> None:
     outputs = run(request_, "walk", frames=2, size="256")
-    assert read_webp(Path(outputs[4]))[0][0].shape == (256, 256, 3)
-    assert (read_picture(outputs[4]).recipe or {})["then"]["options"]["longest"] == 256
-    assert pixels(generate_tab.scrub(outputs[8], 2, {}, "256", request_)[1]).shape == (256, 256, 3)
+    assert read_webp(Path(outputs["player"]))[0][0].shape == (256, 256, 3)
+    assert (read_picture(outputs["player"]).recipe or {})["then"]["options"]["longest"] == 256
+    assert pixels(scrubbed(request_, outputs["walked"], 2, "256")["picture"]).shape == (256, 256, 3)
 
 
 def test_directions_beyond_the_generators_are_left_out(request_: gr.Request) -> None:
     """A slider that is hidden for this generator may still stand where it was set for another."""
     outputs = run(request_, "grid", model="gray.safetensors", directions=[1.5] * DIRECTIONS)
-    assert outputs[1][0].options.directions == ()
-    assert outputs[1][0].novelty is None
-    assert "Novelty" not in outputs[-4]
-    shown = generate_tab.show_model(MODEL, request_)[1:]
-    assert [update["visible"] for update in shown] == [True] * 3 + [False] * 5
+    assert outputs["drawn"][0].options.directions == ()
+    assert outputs["drawn"][0].novelty is None
+    assert "Novelty" not in outputs["info"]
+    shown = generate_tab.show_model(model=MODEL, request=request_)
+    assert [shown[f"direction_{number}"]["visible"] for number in range(1, DIRECTIONS + 1)] == [True] * 3 + [False] * 5
 
 
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
-        ({"seed": None}, "Seed (nothing) is not offered"),
-        ({"seed": 1.5}, "Seed 1.5 is not offered"),
-        ({"seed": float("nan")}, "Seed nan"),
-        ({"seed": -1}, "Seed -1"),
+        ({"seed": None}, "Seed is '(nothing)'"),
+        ({"seed": 1.5}, "Seed is '1.5'"),
+        ({"seed": float("nan")}, "Seed is 'nan'"),
+        ({"seed": -1}, "Seed is -1"),
+        ({"count": 37}, "37 pictures were asked for; 1 to 36"),
         ({"model": "/etc/passwd"}, "There is no weight"),
-        ({"mode": "mix", "second": 2**32}, "Seed 4294967296"),
-        ({"mode": "mix", "second": None}, "Seed (nothing)"),
-        ({"mode": "mix", "amount": float("nan")}, "The mix is nan"),
+        ({"mode": "mix", "second": 2**32}, "Seed is 4294967296"),
+        ({"mode": "mix", "second": None}, "Seed is '(nothing)'"),
+        ({"mode": "mix", "mix": float("nan")}, "Mix is nan"),
         ({"mode": "walk", "seeds": "one"}, "The seeds are"),
         ({"mode": "walk", "seeds": ""}, "two to eight seeds; 0"),
-        ({"mode": "walk", "size": "512"}, "The size is"),
+        ({"mode": "walk", "size": "512"}, "Size is '512'"),
+        ({"mode": "walk", "fps": [1]}, "Frames a second is"),
     ],
 )
 def test_mistakes_become_toasts(request_: gr.Request, changed: dict[str, Any], said: str) -> None:
@@ -198,40 +209,34 @@ def test_mistakes_become_toasts(request_: gr.Request, changed: dict[str, Any], s
 
 
 def test_files_that_are_gone_are_told(request_: gr.Request) -> None:
-    drawn = run(request_, "grid")[1]
+    drawn = run(request_, "grid")["drawn"]
     Path(drawn[0].path).unlink()
     for call in (generate_tab.send_to_upscale, generate_tab.show_chosen):
         with pytest.raises(gr.Error, match="no longer kept"):
-            call("grid", {"grid": drawn[0]}, "native", request_)
-    shown = generate_tab.show_way("grid", {"grid": drawn[0]}, "native", request_)  # a click on a tab is no mistake
-    assert shown[0] == "grid"
-    assert not shown[6]["visible"]
-
-
-def values(outputs: tuple[Any, ...]) -> dict[str, Any]:
-    names = ["tab", "seed", "count", "first", "second", "amount", "seeds", "frames", "fps", "loop"]
-    names += ["model", "size", "truncation", *[f"d{number}" for number in range(1, DIRECTIONS + 1)]]
-    given = dict(zip(names, outputs, strict=True))
-    given["tab"] = given["tab"]["selected"]
-    return {name: value for name, value in given.items() if value != gr.skip()}
+            panel_of(call, request_, {"grid": drawn[0]})
+    shown = panel_of(generate_tab.show_way, request_, {"grid": drawn[0]})  # a click on a tab is no mistake
+    assert shown["mode"] == "grid"
+    assert not shown["panel"]["visible"]
 
 
 def test_a_drawn_picture_restores_the_tab(request_: gr.Request, tmp_path: Path) -> None:
-    drawn = run(request_, "grid", seed=5, truncation=0.4, directions=[0, 1, *LEVEL[2:]])[1]
-    found = values(generate_tab.restore_settings(drawn[1].path, request_))
-    level = {f"d{number}": 0.0 for number in range(1, DIRECTIONS + 1)}
-    style = {"model": MODEL, "size": "native", "truncation": 0.4} | level | {"d2": 1.0}
-    assert found == {"tab": "grid", "seed": 6, "count": 1} | style
-    mixed = run(request_, "mix", truncation=0.4, directions=[0, 1, *LEVEL[2:]])[3]
-    found = values(generate_tab.restore_settings(mixed[1].path, request_))
-    assert found == {"tab": "mix", "first": 1, "second": 2, "amount": 0.5} | style
-    clip = run(request_, "walk", truncation=0.4, loop=False)[4]
-    found = values(generate_tab.restore_settings(clip, request_))
-    walk = {"tab": "walk", "seeds": "1, 2", "frames": 4, "loop": False}
-    assert found == walk | style | {"d2": 0.0}
+    def restored(path: str) -> dict[str, Any]:
+        return generate_tab.restore_settings(path=path, request=request_)
+
+    style = {"truncation": 0.4, "directions": [0, 1, *LEVEL[2:]]}
+    level = {f"direction_{number}": 0.0 for number in range(1, DIRECTIONS + 1)}
+    wanted = {"model": MODEL, "size": "native", "truncation": 0.4} | level | {"direction_2": 1.0}
+    drawn = run(request_, "grid", seed=5, **style)["drawn"]
+    assert restored(drawn[1].path) == {"ways": gr.update(selected="grid"), "seed": 6, "count": 1} | wanted
+    mixed = run(request_, "mix", **style)["mixed"]
+    found = restored(mixed[1].path)
+    assert found == {"ways": gr.update(selected="mix"), "first": 1, "second": 2, "mix": 0.5} | wanted
+    clip = run(request_, "walk", truncation=0.4, loop=False)["player"]
+    walk = {"ways": gr.update(selected="walk"), "seeds": "1, 2", "frames": 4, "loop": False}
+    assert restored(clip) == walk | wanted | {"direction_2": 0.0}
     write_picture(read_picture(drawn[0].path), tmp_path / "plain.png")
     with pytest.raises(gr.Error, match="no recipe"):
-        generate_tab.restore_settings(str(tmp_path / "plain.png"), request_)
+        restored(str(tmp_path / "plain.png"))
 
 
 @pytest.mark.parametrize(
@@ -249,7 +254,7 @@ def test_what_the_page_cannot_show_is_not_restored(
     picture = generate.generate(GenerateOptions(model=MODEL))[0].picture
     write_picture(picture, tmp_path / "far.png", recipe=generate.recipe(options))
     with pytest.raises(gr.Error, match="more than the page offers"):
-        generate_tab.restore_settings(str(tmp_path / "far.png"), request_)
+        generate_tab.restore_settings(path=str(tmp_path / "far.png"), request=request_)
 
 
 def test_without_mp4_there_is_still_the_webp(request_: gr.Request, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -261,51 +266,59 @@ def test_without_mp4_there_is_still_the_webp(request_: gr.Request, monkeypatch: 
         whole(frames, path, **options)
 
     monkeypatch.setattr(generate_tab, "write_walk", lacking)
-    monkeypatch.setattr(gr, "Warning", warned.append)
+    monkeypatch.setattr(gr, "Warning", lambda text, **_: warned.append(text))
     outputs = run(request_, "walk")
-    assert Path(outputs[5]["value"]).exists()
-    assert outputs[6] == gr.update(value=None, interactive=False)
-    assert warned == ["The clip can&#x27;t be saved as MP4 here (&lt;b&gt;no&lt;/b&gt;). Save it as WebP."]
+    assert Path(outputs["webp"]["value"]).exists()
+    assert outputs["mp4"] == gr.update(value=None, interactive=False)
+    assert warned == ["The clip can't be saved as MP4 here (&lt;b&gt;no&lt;/b&gt;). Save it as WebP."]
+
+
+SENT: dict[str, Any] = {
+    "seed": 3, "count": 2, "truncation": 0.5, "model": MODEL, "size": "native", "directions": [0.5], "mix_seed": 9,
+    "mix": 0.25,
+}  # fmt: skip
+SENT_WALK: dict[str, Any] = {
+    "seeds": "1, 2", "frames": 3, "fps": 10, "loop": False, "truncation": 0.5, "model": MODEL, "size": "native",
+    "directions": [], "file_format": "mp4",
+}  # fmt: skip
+
+
+def drawn_for(request: gr.Request, **more: Any) -> dict[str, Any]:
+    return generate_tab.generate_endpoint(request=request, progress=gr.Progress(), **SENT | more)
+
+
+def walked_for(request: gr.Request, **more: Any) -> dict[str, Any]:
+    return generate_tab.walk_endpoint(request=request, progress=gr.Progress(), **SENT_WALK | more)
 
 
 def test_the_endpoints_give_files_and_facts(request_: gr.Request) -> None:
-    files, facts = generate_tab.generate_endpoint(
-        3, 2, 0.5, MODEL, "native", [0.5], 9, 0.25, request_, gr.Progress()
-    )  # fmt: skip
-    assert [one["seed"] for one in facts["pictures"]] == [3, 4]
-    for file, one in zip(files, facts["pictures"], strict=True):
+    answer = drawn_for(request_)
+    assert [one["seed"] for one in answer["facts"]["pictures"]] == [3, 4]
+    for file, one in zip(answer["files"], answer["facts"]["pictures"], strict=True):
         assert read_picture(file).recipe == one["recipe"]
         assert one["recipe"]["options"]["mix_seed"] == 9
-    clip, facts = generate_tab.walk_endpoint(
-        "1, 2", 3, 10, False, 0.5, MODEL, "native", None, "mp4", request_, gr.Progress()
-    )  # fmt: skip
-    assert len(read_mp4(Path(clip))[0]) == len(facts["frames"]) == 3
-    assert facts["frames"][-1] == {"from": 1, "to": 2, "amount": 1.0}
+    alone = drawn_for(request_, mix=0, mix_seed=0, count=1)
+    assert alone["facts"]["pictures"][0]["recipe"]["options"]["mix_seed"] is None
+    answer = walked_for(request_)
+    assert len(read_mp4(Path(answer["clip"]))[0]) == len(answer["facts"]["frames"]) == 3
+    assert answer["facts"]["frames"][-1] == {"from": 1, "to": 2, "amount": 1.0}
 
 
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        (0, 37, 0.5, MODEL, "native", [], 0, 0),
-        (0, 1.5, 0.5, MODEL, "native", [], 0, 0),
-        (0, 1, float("nan"), MODEL, "native", [], 0, 0),
-        (0, 1, 0.5, MODEL, "native", "abc", 0, 0),
-        (0, 1, 0.5, MODEL, "native", [None], 0, 0),
-        (0, 1, 0.5, MODEL, "512", [], 0, 0),
-        (0, 1, 0.5, "../small.safetensors", "native", [], 0, 0),
-        (0, 1, 0.5, MODEL, "native", [], -1, 0.5),
-        (0, 1, 0.5, MODEL, "native", [], None, 0.5),
-    ],
-)
-def test_the_endpoint_refuses_what_the_page_never_sends(request_: gr.Request, arguments: tuple[Any, ...]) -> None:
-    with pytest.raises(gr.Error) as caught:
-        generate_tab.generate_endpoint(*arguments, request_, gr.Progress())
-    assert "inside Atelier" not in str(caught.value)  # told as the sender's mistake, not as a bug
+@pytest.mark.parametrize("value", [[None], {"a": 1}, 7.5, float("nan"), -1, 37, "../small.safetensors", None], ids=str)
+def test_the_endpoints_refuse_what_the_page_never_sends(request_: gr.Request, value: Any) -> None:
+    fitting = {("directions", None), ("mix_seed", None), ("mix_seed", 37), ("seed", 37), ("fps", 37), ("fps", 7.5)}
+    fitting |= {("frames", 37)}
+    for call, sent in ((drawn_for, SENT), (walked_for, SENT_WALK)):
+        for name in sent:
+            if isinstance(value, (list, dict)) or (name, value) not in fitting:
+                with pytest.raises(gr.Error) as caught:
+                    call(request_, **{name: value})
+                assert "inside Atelier" not in str(caught.value), name  # the sender's mistake, not a bug
 
 
 def test_a_format_cannot_name_a_path(request_: gr.Request) -> None:
     with pytest.raises(gr.Error, match="choose webp or mp4"):
-        generate_tab.walk_endpoint("1, 2", 3, 10, True, 0.5, MODEL, "native", [], "x/../../../a.webp", request_)
+        walked_for(request_, file_format="x/../../../a.webp")
 
 
 def test_the_dice_give_short_seeds() -> None:
@@ -320,31 +333,9 @@ def test_the_grid_is_about_square(count: int, columns: int) -> None:
     assert generate_tab._columns(count) == columns
 
 
-BUILD = """
-import json, sys
-from pathlib import Path
-import gradio as gr
-from editing import weights
-from editing.ui import page
-weights.SHIPPED = Path(sys.argv[1])
-built = page.build()
-blocks = built.blocks.values()
-print(json.dumps({
-    "tabs": [block.id for block in blocks if isinstance(block, gr.Tab)],
-    "public": [fn.api_name for fn in built.fns.values() if fn.api_visibility == "public"],
-    "strays": [str(c) for b in blocks if isinstance(b, gr.Tabs) for c in b.children if not isinstance(c, gr.Tab)],
-}))
-"""
-
-
 @pytest.mark.parametrize("there", [True, False])
 def test_the_tab_is_there_only_with_a_generator(tmp_path: Path, folder: Path, there: bool) -> None:
-    # In a process of its own, since Gradio leaves event loops unclosed.
-    environment = os.environ | {"ATELIER_WEIGHTS": str(folder if there else tmp_path / "none")}
-    command = [sys.executable, "-c", BUILD, str(tmp_path / "none")]
-    ran = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, timeout=120, check=True)
-    built = json.loads(ran.stdout.splitlines()[-1])
+    built = built_page(folder if there else tmp_path / "none", tmp_path / "none")
     assert ("generate" in built["tabs"]) == there
     assert ({"generate", "walk"} <= set(built["public"])) == there
-    # Gradio takes whatever lies beside tabs for a tab too, and then shows one of them twice.
-    assert built["strays"] == []
+    assert built["strays"] == []  # Gradio takes whatever lies beside tabs for a tab too, and shows one of them twice

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import html
-import io
 import json
 import re
 from pathlib import Path
@@ -17,25 +16,15 @@ from editing.errors import ImageError
 from editing.pictures.picture import Picture
 from editing.pictures.read import probe_picture
 from editing.ui import mask_canvas
+from ui.visitor import Visitor, sent
 
 SCRIPT = (Path(mask_canvas.__file__).with_suffix(".js")).read_text(encoding="utf-8")
-
-
-class Visitor:
-    session_hash, cookies, headers = "one", {"atelier_lang": "en"}, {}
 
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
     return tmp_path
-
-
-def sent(pixels: np.ndarray, kind: str = "PNG") -> str:
-    """As the canvas sends a mask: white on black, opaque."""
-    file = io.BytesIO()
-    Image.fromarray(pixels).convert("RGBA").save(file, kind)
-    return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
 
 
 def attributes(order: str) -> dict[str, str]:
@@ -115,7 +104,7 @@ def test_a_wrong_box_is_refused(value: str | None) -> None:
 
 def test_a_picture_is_shown_small_under_a_harmless_name(cache: Path) -> None:
     picture = Picture(pixels=np.full((300, 3000, 3), 90, np.uint8))
-    order = attributes(mask_canvas.show("repair", picture, 'C/a "b" <i>$$.jpg', Visitor()))  # type: ignore[arg-type]
+    order = attributes(mask_canvas.show("repair", picture, 'C/a "b" <i>$$.jpg', Visitor()))
     assert order["for"] == "repair"
     assert order["stem"] == "a_b_i_"
     file = Path(order["image"].removeprefix("gradio_api/file="))
@@ -125,7 +114,7 @@ def test_a_picture_is_shown_small_under_a_harmless_name(cache: Path) -> None:
 
 
 def test_no_picture_closes_the_canvas() -> None:
-    assert attributes(mask_canvas.show("repair", None, "", Visitor()))["image"] == ""  # type: ignore[arg-type]
+    assert attributes(mask_canvas.show("repair", None, "", Visitor()))["image"] == ""
 
 
 def test_faces_are_sent_as_fractions() -> None:
@@ -136,7 +125,7 @@ def test_faces_are_sent_as_fractions() -> None:
 def test_a_mask_is_sent_as_alpha_no_larger_than_the_preview() -> None:
     mask = np.zeros((500, 2048), np.float32)
     mask[:250] = 0.5
-    order = attributes(mask_canvas.show_mask("repair", mask, Visitor()))  # type: ignore[arg-type]
+    order = attributes(mask_canvas.show_mask("repair", mask, Visitor()))
     alpha = np.asarray(Image.open(order["mask"].removeprefix("gradio_api/file=")).getchannel("A"))
     assert alpha.shape == (250, 1024)
     assert (alpha[:124] == 128).all()
@@ -173,11 +162,11 @@ def test_a_mask_sent_from_another_tab_comes_with_its_picture() -> None:
     picture = Picture(pixels=np.zeros((500, 2000, 3), np.uint8))
     mask = np.zeros((256, 1024), np.float32)
     mask[:, :512] = 1
-    order = attributes(mask_canvas.show("one", picture, "photo.png", Visitor(), mask))  # type: ignore[arg-type]
+    order = attributes(mask_canvas.show("one", picture, "photo.png", Visitor(), mask))
     assert order["image"].endswith(".jpg")
     with Image.open(order["mask"].removeprefix("gradio_api/file=")) as found:
         alpha = np.asarray(found.getchannel("A"))
     assert alpha.shape == (256, 1024)
     assert alpha[:, :500].min() == 255
     assert alpha[:, 524:].max() == 0
-    assert "mask" not in attributes(mask_canvas.show("one", picture, "photo.png", Visitor()))  # type: ignore[arg-type]
+    assert "mask" not in attributes(mask_canvas.show("one", picture, "photo.png", Visitor()))

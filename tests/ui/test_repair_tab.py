@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ import numpy as np
 import pytest
 
 from editing import runtime
-from editing.errors import OptionError
+from editing.errors import EditingError
 from editing.faces import align, detect, restore
 from editing.faces.align import Face
 from editing.faces.restore import Restorer
@@ -24,13 +25,16 @@ from editing.pictures.read import probe_picture, read_picture
 from editing.pictures.write import write_picture
 from editing.pipelines import repair, upscale
 from editing.runtime import Backend
-from editing.ui import handlers, repair_tab
-from editing.ui.repair_tab import Found, Made
+from editing.ui import handlers, mask_canvas, repair_tab, results
+from editing.ui.repair_tab import Found
+from editing.ui.results import Kept, Source
+from editing.weights.files import digest
 from editing.weights.find import find_weight
-from ui.test_mask_canvas import Visitor, attributes, sent
+from ui.test_mask_canvas import attributes
+from ui.visitor import Visitor, sent
 
-SEARCHING = ("repairer", 0, 0.8, "no")
-SAVING = ("PNG", False, False)
+SEARCHING: dict[str, Any] = {"model": "repairer", "min_size": None, "score": 0.8, "anonymise": "no"}
+SAVING: dict[str, Any] = {"format": "png", "strip": False, "keep_gps": False}
 FLAT = {0: (0.0, 1.0)}  # dials: fidelity 0
 CLEAN = 0.25  # what the stand-in takes for a clean face, in every pixel
 
@@ -56,14 +60,10 @@ def stand_ins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "gradio"))
     monkeypatch.setattr(runtime, "_job_lock", threading.RLock())
     monkeypatch.setattr(restore, "load_restorer", lambda *_: restorer)
-    monkeypatch.setattr(repair, "recipe", lambda options: {"task": "repair", "options": {"fidelity": options.fidelity}})
     monkeypatch.setattr(detect, "detect_faces", lambda *_, **__: list(FACES))
     monkeypatch.setattr(detect, "face_in", lambda picture, box, **_: face_at((box[0] + box[2]) / 2, 150))
     monkeypatch.setattr(restore, "load_parser", lambda: None)
-    find = find_weight
-    monkeypatch.setattr(
-        repair_tab, "find_weight", lambda name, task, **more: None if task == "restore" else find(name, task, **more)
-    )
+    monkeypatch.setattr(gr, "Info", lambda *_, **__: None)
 
 
 @pytest.fixture
@@ -74,42 +74,51 @@ def photo(tmp_path: Path) -> Path:
     return tmp_path / "group.png"
 
 
-def given(photo: Path, visitor: Any = None) -> dict[str, Any]:
-    source = repair_tab.inspect(str(photo), None, {}, None, None, visitor or Visitor())[0]
-    assert isinstance(source, dict)
+def given(photo: Path, visitor: Any = None) -> Source:
+    source = inspected(photo, visitor)["source"]
+    assert isinstance(source, Source)
     return source
 
 
-def found_in(source: dict[str, Any]) -> Found:
-    found = repair_tab.find(source, Found(), [], {}, *SEARCHING, Visitor(), gr.Progress())[0]  # type: ignore[arg-type]
+def inspected(photo: Path, visitor: Any = None, **more: Any) -> dict[str, Any]:
+    values: dict[str, Any] = {"source": None, "dials": {}, "kept": None, "sent": None, **more}
+    return repair_tab.inspect(path=str(photo), request=visitor or Visitor(), **values)
+
+
+def sought(source: Source, found: Found | None = None, **more: Any) -> dict[str, Any]:
+    values: dict[str, Any] = {"found": found or Found(), "ticks": [], "dials": {}, "searching": SEARCHING, **more}
+    call = repair_tab.add_box if "box" in more else repair_tab.find
+    return call(source=source, request=Visitor(), progress=gr.Progress(), **values)
+
+
+def found_in(source: Source) -> Found:
+    found = sought(source)["found"]
     assert isinstance(found, Found)
     return found
 
 
-def run(
-    source: dict[str, Any], found: Found, ticks: list[int], *, drawn: str = "", size: int = 1, dials: Any = None,
-    trust: bool = False, searching: tuple[Any, ...] = SEARCHING, saving: tuple[Any, ...] = SAVING, last: Any = None,
-) -> tuple[Any, ...]:  # fmt: skip
-    values = (source, found, ticks, drawn, size, dials or {}, trust, *searching, *saving, last)
-    outputs = repair_tab.run_page(Visitor(), gr.Progress(), *values)  # type: ignore[arg-type]
-    assert isinstance(outputs, tuple)
-    return outputs
+def run(source: Source | None, found: Found, ticks: list[int], **more: Any) -> dict[str, Any]:
+    values: dict[str, Any] = {
+        "drawn": "", "size": 1, "dials": {}, "trust": False, "searching": SEARCHING, "saving": SAVING, "last": None,
+        "request": Visitor(), **more,
+    }  # fmt: skip
+    return repair_tab.run_page(source=source, found=found, ticks=ticks, progress=gr.Progress(), **values)
 
 
 def remixed(
-    made: Made, ticks: list[int], dials: Any = None, trust: bool = False, found: Found | None = None
-) -> tuple[Any, ...]:
-    values = (made, found or made.found, ticks, dials or {}, trust)
-    outputs = repair_tab.remix(Visitor(), *values, *SAVING)  # type: ignore[arg-type]
-    assert isinstance(outputs, tuple)
-    return outputs
+    kept: Kept, ticks: list[int], dials: Any = None, trust: bool = False, found: Found | None = None
+) -> dict[str, Any]:
+    return repair_tab.remix(
+        kept=kept, found=found or kept.facts.found, ticks=ticks, dials=dials or {}, trust=trust, saving=SAVING,
+        request=Visitor(),
+    )  # fmt: skip
 
 
-def saved(outputs: tuple[Any, ...]) -> Picture:
-    return read_picture(outputs[2]["value"])
+def saved(outputs: dict[str, Any]) -> Picture:
+    return read_picture(outputs["download"]["value"])
 
 
-def changed_columns(outputs: tuple[Any, ...], photo: Path) -> set[int]:
+def changed_columns(outputs: dict[str, Any], photo: Path) -> set[int]:
     """Which of the three faces' places differ from the picture, and 0 for anywhere else."""
     apart = (saved(outputs).pixels != read_picture(photo).pixels).any(2)
     where = {0}
@@ -124,117 +133,181 @@ def changed_columns(outputs: tuple[Any, ...], photo: Path) -> set[int]:
 
 
 def test_a_picture_is_laid_under_the_canvas_and_its_faces_are_numbered(photo: Path) -> None:
-    outputs = repair_tab.inspect(str(photo), None, {0: (0.9, 1.0), 2: (0.1, 1.0)}, None, None, Visitor())  # type: ignore[arg-type]
-    assert len(outputs) == 16
-    assert outputs[15] == {0: (0.9, 1.0)}, "what was chosen for all stays, another picture's faces are gone"
-    assert attributes(outputs[2])["stem"] == "group"
-    assert outputs[3] == ""
-    source = outputs[0]
-    seen = repair_tab.find(source, Found(), [], {}, *SEARCHING, Visitor(), gr.Progress())  # type: ignore[arg-type]
-    found, gallery, ticks, whose, order = seen[:5]
-    assert [caption for _, caption in gallery] == ["1", "2", "3"]
-    assert all(probe_picture(file).width == repair_tab.THUMB for file, _ in gallery)
-    assert ticks["value"] == [1, 2, 3]
-    assert [number for _, number in whose["choices"]] == [0, 1, 2, 3]
-    assert len(found.faces) == 3
-    assert attributes(order)["faces"].count("number") == 3
+    outputs = inspected(photo, dials={0: (0.9, 1.0), 2: (0.1, 1.0)})
+    assert outputs["dials"] == {0: (0.9, 1.0)}, "what was chosen for all stays, another picture's faces are gone"
+    assert attributes(outputs["orders"])["stem"] == "group"
+    assert outputs["drawn"] == ""
+    seen = sought(outputs["source"])
+    assert [caption for _, caption in seen["strip"]] == ["1", "2", "3"]
+    assert all(probe_picture(file).width == repair_tab.THUMB for file, _ in seen["strip"])
+    assert seen["ticks"]["value"] == [1, 2, 3]
+    assert [number for _, number in seen["whose"]["choices"]] == [0, 1, 2, 3]
+    assert len(seen["found"].faces) == 3
+    assert attributes(seen["orders"])["faces"].count("number") == 3
 
 
 def test_a_face_drawn_by_hand_gets_a_number_and_the_others_keep_their_ticks(photo: Path) -> None:
     source = given(photo)
-    found = found_in(source)
-    box = "[0.3, 0.6, 0.4, 0.9]"  # its middle between the first and the second
     dials = {0: (0.2, 1.0), 2: (0.7, 1.0), 3: (0.9, 0.5)}
-    outputs = repair_tab.add_box(box, source, found, [1, 3], dials, *SEARCHING, Visitor(), gr.Progress())  # type: ignore[arg-type]
-    text, more, gallery, ticks, _, _, dials, *shown = outputs
-    assert text == ""
-    assert more.boxes == ((108, 120, 144, 180),)
-    assert len(gallery) == 4
-    assert ticks["value"] == [1, 2, 4]  # the newcomer is second; who was third is fourth, and second had no tick
-    assert dials == {0: (0.2, 1.0), 3: (0.7, 1.0), 4: (0.9, 0.5)}, "so do their dials"
-    assert shown == [0.2, 1.0], "the dials shown are those of all"
-    again = repair_tab.find(source, more, [1, 2, 4], dials, *SEARCHING, Visitor(), gr.Progress())  # type: ignore[arg-type]
-    assert len(again[0].faces) == 4, "a drawn box outlives a new search"
+    # Its middle is between the first and the second.
+    seen = sought(source, found_in(source), box="[0.3, 0.6, 0.4, 0.9]", ticks=[1, 3], dials=dials)
+    assert seen["box"] == ""
+    assert seen["found"].boxes == ((108, 120, 144, 180),)
+    assert len(seen["strip"]) == 4
+    # The newcomer is second; who was third is fourth, and second had no tick.
+    assert seen["ticks"]["value"] == [1, 2, 4]
+    assert seen["dials"] == {0: (0.2, 1.0), 3: (0.7, 1.0), 4: (0.9, 0.5)}, "so do their dials"
+    assert (seen["fidelity"], seen["strength"]) == (0.2, 1.0), "the dials shown are those of all"
+    again = sought(source, seen["found"], ticks=[1, 2, 4], dials=seen["dials"])
+    assert len(again["found"].faces) == 4, "a drawn box outlives a new search"
 
 
 def test_only_the_ticked_faces_change_and_everything_else_keeps_its_bits(photo: Path) -> None:
     source = given(photo)
     outputs = run(source, found_in(source), [1, 3], dials=FLAT)
     assert changed_columns(outputs, photo) == {1, 3}
-    slider, info, download, recipe, strip, made = outputs
-    assert slider["value"] == (str(photo), download["value"])
+    download, recipe, kept = outputs["download"], outputs["recipe"], outputs["kept"]
+    assert outputs["slider"]["value"] == (source.path, download["value"])
     assert Path(download["value"]).name == "group-repaired.png"
-    assert info.startswith("**Faces: 2 of 3** · 360 × 200")
+    assert outputs["info"].startswith("**Faces: 2 of 3** · 360 × 200")
     assert saved(outputs).recipe == recipe
     assert recipe["choices"]["1"] == {"accept": True, "strength": 1.0, "fidelity": 0.0}
-    assert [probe_picture(file).width // repair_tab.THUMB for file, _ in strip] == [2, 1, 2]
+    assert [probe_picture(file).width // repair_tab.THUMB for file, _ in outputs["strip"]] == [2, 1, 2]
     # A face taken for a flat one is no likeness.
-    assert "⚠ Face 1 may look like someone else" in info
-    assert re.fullmatch(r"1 · -?\d\.\d\d ⚠", strip[0][1])
+    assert "⚠ Face 1 may look like someone else" in outputs["info"]
+    assert re.fullmatch(r"1 · -?\d\.\d\d ⚠", outputs["strip"][0][1])
 
     # Rejecting and taking back needs no network.
-    rejected = remixed(made, [3], FLAT)
+    rejected = remixed(kept, [3], FLAT)
     assert changed_columns(rejected, photo) == {3}
     assert not Path(download["value"]).exists(), "the version before goes"
-    taken = remixed(rejected[5], [1, 3], FLAT)
+    taken = remixed(rejected["kept"], [1, 3], FLAT)
     assert changed_columns(taken, photo) == {1, 3}
-    missing = remixed(taken[5], [1, 2, 3], FLAT)
-    assert "Not repaired in this run: 2." in missing[1]
+    missing = remixed(taken["kept"], [1, 2, 3], FLAT)
+    assert "Not repaired in this run: 2." in missing["info"]
     assert changed_columns(missing, photo) == {1, 3}
-    assert changed_columns(remixed(missing[5], []), photo) == set()
+    assert changed_columns(remixed(missing["kept"], []), photo) == set()
+
+
+def test_a_tick_decodes_nothing_again(photo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = given(photo)
+    kept = run(source, found_in(source), [1, 3])["kept"]
+
+    def refuse(path: object) -> None:
+        raise AssertionError(f"{path} was decoded again")
+
+    for module in (repair_tab, results):
+        monkeypatch.setattr(module, "read_picture", refuse)
+    Path(source.path).unlink()
+    assert remixed(kept, [1])["info"].startswith("**Faces: 1 of 3**")
+
+
+@pytest.mark.parametrize(
+    ("ticks", "drawn", "way"), [([1, 3], False, "no"), ([2], True, "pixels"), ([], True, "no"), ([2], False, "blur")]
+)
+def test_the_recipe_says_what_was_done(photo: Path, ticks: list[int], drawn: bool, way: str) -> None:
+    source = given(photo)
+    mask = sent(np.pad(np.full((20, 20), 255, np.uint8), ((150, 30), (100, 240)))) if drawn else ""
+    found = sought(source, box="[0.3, 0.6, 0.4, 0.9]")["found"]
+    searching = SEARCHING | {"anonymise": way, "score": 0.7, "min_size": 24}
+    outputs = run(source, found, ticks, drawn=mask, searching=searching, dials={0: (0.25, 0.75)})
+    recipe = saved(outputs).recipe or {}
+    assert recipe == outputs["recipe"]
+    assert recipe["task"] == "repair"
+    wanted = {
+        "model": "repairer", "faces": ticks or "none", "boxes": [[108, 120, 144, 180]], "strength": 0.75,
+        "fidelity": 0.25, "score": 0.7, "min_size": 24, "anonymise": way,
+    }  # fmt: skip
+    assert {name: recipe["options"][name] for name in wanted} == wanted
+    used = {weight["name"]: weight["sha256"] for weight in recipe["weights"]}
+    assert used == {name: digest(find_weight(name)) for name in used}
+    assert ("repairer" in used) == (bool(ticks) and way == "no")
+    assert (detect.best_detector().name in used) == bool(ticks)
+    # It gives the same settings back.
+    again = repair_tab.settings_of_recipe(source=given(Path(outputs["download"]["value"])), request=Visitor())
+    assert again == {
+        "model": "repairer", "fidelity": 0.25, "strength": 0.75, "min_size": 24, "score": 0.7, "anonymise": way,
+        "dials": {0: (0.25, 0.75)},
+    }  # fmt: skip
+
+
+def test_another_pictures_ticks_and_result_are_none_of_this_one(photo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """B was dropped while A ran: A's result arrived under B, and the next tick mixed A with B's faces."""
+    first = given(photo)
+    found = found_in(first)
+    kept = run(first, found, [1, 3])["kept"]
+    other = Path(shutil.copy(photo, photo.with_name("other.png")))
+    repairing = repair.repair
+
+    def meanwhile(*arguments: Any, **more: Any) -> Any:
+        given(other)
+        return repairing(*arguments, **more)
+
+    monkeypatch.setattr(repair, "repair", meanwhile)
+    assert run(first, found, [1]) == {}
+    assert remixed(kept, [1]) == {}
+    turned = repair_tab.turn(
+        whose=0, fidelity=0.1, strength=1.0, kept=kept, found=found, ticks=[1], dials={}, trust=False, saving=SAVING,
+        request=Visitor(),
+    )  # fmt: skip
+    assert turned == {"dials": {0: (0.1, 1.0)}}
+    # Run was pressed over A, and waited; when its turn comes B is there.
+    second = given(other)
+    assert run(second, found, [1], request=Visitor(arrived=first.given)) == {}
 
 
 def test_dials_for_all_and_for_one(photo: Path) -> None:
-    visitor: Any = Visitor()
     source = given(photo)
-    made = run(source, found_in(source), [1, 2, 3])[5]
+    made = run(source, found_in(source), [1, 2, 3])["kept"]
 
-    def turned(whose: int, fidelity: float, strength: float, dials: Any, made: Made | None = None) -> tuple[Any, ...]:
-        found = made.found if made else Found()
-        outputs = repair_tab.turn(visitor, whose, fidelity, strength, made, found, [1, 2, 3], dials, False, *SAVING)
-        assert isinstance(outputs, tuple)
-        return outputs
+    def turned(whose: int, fidelity: float, strength: float, dials: Any, kept: Kept | None = None) -> dict[str, Any]:
+        return repair_tab.turn(
+            whose=whose, fidelity=fidelity, strength=strength, kept=kept,
+            found=kept.facts.found if kept else Found(), ticks=[1, 2, 3], dials=dials, trust=False, saving=SAVING,
+            request=Visitor(),
+        )  # fmt: skip
 
-    dials = turned(0, 1.0, 1.0, {})[0]
-    dials = turned(2, 0.0, 1.0, dials)[0]
-    dials, *outputs = turned(3, 0.5, 0.0, dials, made)
+    dials = turned(0, 1.0, 1.0, {})["dials"]
+    dials = turned(2, 0.0, 1.0, dials)["dials"]
+    outputs = turned(3, 0.5, 0.0, dials, made)
+    dials = outputs["dials"]
     assert [repair_tab._dial(dials, number) for number in (1, 2, 3)] == [(1, 1), (0, 1), (0.5, 0)]
-    assert repair_tab.show_dials(2, dials) == (0, 1)
-    picture, original = saved(tuple(outputs)).pixels.astype(float), read_picture(photo).pixels.astype(float)
+    assert repair_tab.show_dials(whose=2, dials=dials) == {"fidelity": 0, "strength": 1}
+    picture, original = saved(outputs).pixels.astype(float), read_picture(photo).pixels.astype(float)
     off = [np.abs(picture - original)[50:70, x - 10 : x + 10].mean() for x in (60, 200, 300)]
     assert off[2] == 0
     assert off[0] < 0.1 * off[1], "faithful is what the stand-in gives back, clean is flat"
-    assert turned(0, 0.3, 1.0, dials)[0] == {0: (0.3, 1.0)}, "for all: nobody keeps a dial of their own"
-    assert turned(3, 0.5, 0.0, dials, made) == (gr.skip(),) * 7, "where it was already: nothing is saved again"
+    assert turned(0, 0.3, 1.0, dials)["dials"] == {0: (0.3, 1.0)}, "for all: nobody keeps a dial of their own"
+    assert turned(3, 0.5, 0.0, dials, made) == {}, "where it was already: nothing is saved again"
 
 
 def test_a_face_drawn_after_the_run_moves_the_numbers_and_nothing_else(photo: Path) -> None:
     source = given(photo)
     found = found_in(source)
-    made = run(source, found, [1, 2, 3], dials=FLAT)[5]
-    box = "[0.3, 0.6, 0.4, 0.9]"  # its middle between the first and the second
-    more = repair_tab.add_box(box, source, found, [1, 3], FLAT, *SEARCHING, Visitor(), gr.Progress())  # type: ignore[arg-type]
-    outputs = remixed(made, more[3]["value"], more[6], found=more[1])
+    made = run(source, found, [1, 2, 3], dials=FLAT)["kept"]
+    # Its middle is between the first and the second.
+    more = sought(source, found, box="[0.3, 0.6, 0.4, 0.9]", ticks=[1, 3], dials=FLAT)
+    outputs = remixed(made, more["ticks"]["value"], more["dials"], found=more["found"])
     assert changed_columns(outputs, photo) == {1, 3}
-    assert [probe_picture(file).width // repair_tab.THUMB for file, _ in outputs[4]] == [2, 1, 2, 2]
-    assert [caption.split()[0] for _, caption in outputs[4]] == ["1", "2", "3", "4"]
-    assert "Not repaired in this run: 2." in outputs[1]
-    assert "⚠ Face 4 may" in outputs[1]
+    assert [probe_picture(file).width // repair_tab.THUMB for file, _ in outputs["strip"]] == [2, 1, 2, 2]
+    assert [caption.split()[0] for _, caption in outputs["strip"]] == ["1", "2", "3", "4"]
+    assert "Not repaired in this run: 2." in outputs["info"]
+    assert "⚠ Face 4 may" in outputs["info"]
     # Told of the same picture again: nothing changes. Another picture: nothing of this one is left.
-    again = repair_tab.inspect(str(photo), source, {}, outputs[5], None, Visitor())  # type: ignore[arg-type]
-    assert all(value == gr.skip() for value in again)
-    other = shutil.copy(photo, photo.with_name("other.png"))
-    again = repair_tab.inspect(str(other), source, {}, outputs[5], None, Visitor())  # type: ignore[arg-type]
-    assert again[10:15] == (None, "", gr.update(value=None, interactive=False), None, None)
-    assert not Path(made.folder).exists()
+    assert inspected(photo, source=source, kept=outputs["kept"]) == {}
+    other = Path(shutil.copy(photo, photo.with_name("other.png")))
+    again = inspected(other, source=source, kept=outputs["kept"])
+    assert again["download"] == gr.update(value=None, interactive=False)
+    assert (again["slider"], again["info"], again["recipe"], again["kept"]) == (None, "", None, None)
+    assert not made.folder.exists()
 
 
 def test_the_overlay_is_only_shown(photo: Path) -> None:
     source = given(photo)
-    outputs = run(source, found_in(source), [1], searching=("repairer", 0, 0.8, "pixels"))
-    overlaid = remixed(outputs[5], [1], trust=True)
-    shown = read_picture(overlaid[0]["value"][1]).pixels
-    assert overlaid[0]["value"][1] != overlaid[2]["value"]
+    outputs = run(source, found_in(source), [1], searching=SEARCHING | {"anonymise": "pixels"})
+    overlaid = remixed(outputs["kept"], [1], trust=True)
+    shown = read_picture(overlaid["slider"]["value"][1]).pixels
+    assert overlaid["slider"]["value"][1] != overlaid["download"]["value"]
     assert changed_columns(overlaid, photo) == {1}
     assert (shown[60, 60].astype(int) - shown[60, 60][1])[0] > 50, "red where the face was replaced"
     assert np.ptp(shown[10, 100].astype(int)) == 0, "gray elsewhere"
@@ -249,7 +322,7 @@ def test_a_mask_alone_is_filled(photo: Path) -> None:
     assert apart[152:158, 102:108].mean() > 0.8
     apart[148:162, 98:112] = False
     assert not apart.any()
-    assert "filled by “patches”" in outputs[1]
+    assert "filled by “patches”" in outputs["info"]
 
 
 def test_nothing_to_do_is_said(photo: Path) -> None:
@@ -257,10 +330,10 @@ def test_nothing_to_do_is_said(photo: Path) -> None:
     with pytest.raises(gr.Error, match="no face was chosen and no mask"):
         run(source, found_in(source), [])
     with pytest.raises(gr.Error, match="no picture yet"):
-        repair_tab.run_page(Visitor(), gr.Progress(), None, Found(), [], "", 1, {}, False, *SEARCHING, *SAVING, None)  # type: ignore[arg-type]
+        run(None, Found(), [])
     with pytest.raises(gr.Error, match="can't be read"):
         run(source, found_in(source), [1], drawn="nonsense")
-    with pytest.raises(gr.Error, match="choose 1, 2 or 4"):
+    with pytest.raises(gr.Error, match="choose one of 1, 2, 4"):
         run(source, found_in(source), [1], size=3)
 
 
@@ -275,17 +348,17 @@ def test_what_is_round_the_faces_can_be_enlarged(photo: Path, monkeypatch: pytes
     outputs = run(source, found_in(source), [2], size=2, dials={0: (0.0, 1.0)})
     picture, original = saved(outputs), read_picture(photo).pixels
     assert (picture.width, picture.height) == (720, 400)
-    assert Path(outputs[2]["value"]).name == "group-repaired-x2.png"
+    assert Path(outputs["download"]["value"]).name == "group-repaired-x2.png"
     doubled = np.repeat(np.repeat(original, 2, 0), 2, 1)
     apart = (picture.pixels != doubled).any(2)
     assert apart[110:130, 390:410].mean() > 0.9
     assert not apart[:, :300].any()
-    assert outputs[3]["then"] == {"task": "upscale"}
-    assert changed_size(remixed(outputs[5], [])) == (720, 400)
-    assert np.array_equal(saved(remixed(outputs[5], [])).pixels, doubled)
+    assert outputs["recipe"]["then"] == {"task": "upscale"}
+    assert changed_size(remixed(outputs["kept"], [])) == (720, 400)
+    assert np.array_equal(saved(remixed(outputs["kept"], [])).pixels, doubled)
 
 
-def changed_size(outputs: tuple[Any, ...]) -> tuple[int, int]:
+def changed_size(outputs: dict[str, Any]) -> tuple[int, int]:
     picture = saved(outputs)
     return picture.width, picture.height
 
@@ -293,26 +366,26 @@ def changed_size(outputs: tuple[Any, ...]) -> tuple[int, int]:
 @pytest.mark.parametrize("way", ["blur", "pixels"])
 def test_anonymised_faces_have_no_likeness(photo: Path, way: str) -> None:
     source = given(photo)
-    outputs = run(source, found_in(source), [1, 2], searching=("repairer", 0, 0.8, way))
+    outputs = run(source, found_in(source), [1, 2], searching=SEARCHING | {"anonymise": way})
     assert changed_columns(outputs, photo) == {1, 2}
-    assert outputs[4][0][1] == "1"
-    assert "⚠" not in outputs[1]
-    assert changed_columns(remixed(outputs[5], [2]), photo) == {2}
+    assert outputs["strip"][0][1] == "1"
+    assert "⚠" not in outputs["info"]
+    assert changed_columns(remixed(outputs["kept"], [2]), photo) == {2}
 
 
 def test_a_result_that_is_gone_is_said_to_be(photo: Path) -> None:
     source = given(photo)
-    made = run(source, found_in(source), [1])[5]
-    (Path(made.folder) / "repaired.npz").unlink()
+    made = run(source, found_in(source), [1])["kept"]
+    (made.folder / "kept.npz").unlink()
     with pytest.raises(gr.Error, match="no longer kept"):
         remixed(made, [])
 
 
 def test_the_run_before_goes(photo: Path) -> None:
     source = given(photo)
-    first = run(source, found_in(source), [1])[5]
+    first = run(source, found_in(source), [1])["kept"]
     run(source, found_in(source), [1], last=first)
-    assert not Path(first.folder).exists()
+    assert not first.folder.exists()
 
 
 def test_stop_leaves_everything_as_it_was(photo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -321,60 +394,76 @@ def test_stop_leaves_everything_as_it_was(photo: Path, monkeypatch: pytest.Monke
     one = repair._one
 
     def stopping(*arguments: Any) -> Any:
-        handlers.request_stop(Visitor())  # type: ignore[arg-type]
+        handlers.request_stop(Visitor())
         return one(*arguments)
 
     monkeypatch.setattr(repair, "_one", stopping)
-    values = (source, found, [1, 2, 3], "", 1, {}, False, *SEARCHING, *SAVING, None)
-    assert repair_tab.run_page(Visitor(), gr.Progress(), *values) == gr.skip()  # type: ignore[arg-type]
-    assert not handlers._stops
+    visitor = Visitor(arrived=time.perf_counter())
+    assert run(source, found, [1, 2, 3], request=visitor) == gr.skip()
 
 
 def test_a_broken_picture_is_refused_and_the_canvas_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "broken.png").write_bytes(b"no picture")
     said: list[str] = []
     monkeypatch.setattr(gr, "Warning", lambda text, **_: said.append(text))
-    outputs = repair_tab.inspect(str(tmp_path / "broken.png"), None, {}, None, None, Visitor())  # type: ignore[arg-type]
+    outputs = inspected(tmp_path / "broken.png")
     assert "not a picture of a known kind" in said[0]
-    assert outputs[:2] == (None, None)
-    assert attributes(outputs[2])["image"] == ""
+    assert (outputs["source"], outputs["picture"]) == (None, None)
+    assert attributes(outputs["orders"])["image"] == ""
 
 
 def test_a_mask_file_is_laid_on_the_canvas(photo: Path, tmp_path: Path) -> None:
     write_picture(Picture(pixels=np.full((100, 180, 1), 255, np.uint8)), tmp_path / "mask.png")
-    order = repair_tab.load_mask(str(tmp_path / "mask.png"), given(photo), Visitor())  # type: ignore[arg-type]
+    source = given(photo)
+    load = mask_canvas.load_mask
+    order = load(file=str(tmp_path / "mask.png"), source=source, request=Visitor())["orders"]
+    assert attributes(order)["for"] == "repair"
     assert attributes(order)["mask"].startswith("gradio_api/file=")
     with pytest.raises(gr.Error, match="another shape"):
-        repair_tab.load_mask(str(photo), given(photo) | {"height": 360}, Visitor())  # type: ignore[arg-type]
+        load(file=str(photo), source=replace(source, height=360), request=Visitor())
 
 
 def test_the_estimate_counts_faces_and_masked_pixels(photo: Path) -> None:
     source = given(photo)
-    assert repair_tab.announce(source, Visitor()) == "Looking for faces…"  # type: ignore[arg-type]
+    assert repair_tab.announce(source=source, request=Visitor()) == {"cost": "Looking for faces…"}
     found = found_in(source)
-    values = (source, found, [1, 2], sent(np.full((200, 360), 255, np.uint8)), 1, *SEARCHING)
-    text = repair_tab.show_estimate(Visitor(), *values)  # type: ignore[arg-type]
-    assert text.startswith("**Faces: 2** · masked: 100.0 % · about **")
-    assert "Tick a face" in repair_tab.show_estimate(Visitor(), source, found, [], "", 1, *SEARCHING)  # type: ignore[arg-type]
-    wrong = repair_tab.show_estimate(Visitor(), source, found, [1], "", 1, "repairer", 3, 0.8, "no")  # type: ignore[arg-type]
-    assert wrong.startswith("⚠ The smallest face is 3 pixels")
+
+    def shown(ticks: list[int], drawn: str = "", **more: Any) -> str:
+        return repair_tab.show_estimate(
+            source=source, found=found, ticks=ticks, drawn=drawn, size=1, searching=SEARCHING | more, request=Visitor()
+        )["cost"]
+
+    everything = sent(np.full((200, 360), 255, np.uint8))
+    assert shown([1, 2], everything).startswith("**Faces: 2** · masked: 100.0 % · about **")
+    assert "Tick a face" in shown([])
+    assert shown([1], min_size=3).startswith("⚠ Smallest face (pixels) is 3")
+
+
+def asked(photo: Path | None, **more: Any) -> dict[str, Any]:
+    """What the API answers to its defaults, with some changed."""
+    values: dict[str, Any] = {
+        "mask": None, "which": "all", "boxes": [], "fidelity": 0.5, "strength": 1, "size": 1, "model": "repairer",
+        "min_size": 0, "score": 0.8, "anonymise": "no", "file_format": "PNG", "strip": False, "keep_gps": False, **more,
+    }  # fmt: skip
+    file = str(photo) if photo else None
+    return repair_tab.repair_endpoint(file=file, request=Visitor(), progress=gr.Progress(), **values)
 
 
 def test_the_api_finds_and_repairs(photo: Path, tmp_path: Path) -> None:
-    visitor: Any = Visitor()
-    seen = repair_tab.detect_endpoint(str(photo), 0, 0.8, visitor, gr.Progress())
+    seen = repair_tab.detect_endpoint(
+        file=str(photo), min_size=0, score=0.8, request=Visitor(), progress=gr.Progress()
+    )["facts"]
     assert [face["number"] for face in seen["faces"]] == [1, 2, 3]
     assert (seen["width"], seen["height"]) == (360, 200)
-    rest = (0.5, 1.0, 1, *SEARCHING, *SAVING, visitor, gr.Progress())
-    file, facts = repair_tab.repair_endpoint(str(photo), None, "2", None, *rest)
-    assert changed_columns((None, None, {"value": file}), photo) == {2}
-    assert [face["number"] for face in facts["repaired"]] == [2]
-    _, facts = repair_tab.repair_endpoint(str(photo), None, "all", [[100, 120, 140, 170]], *rest)
-    assert len(facts["faces"]) == 4
+    answer = asked(photo, which="2")
+    assert changed_columns({"download": {"value": answer["file"]}}, photo) == {2}
+    assert [face["number"] for face in answer["facts"]["repaired"]] == [2]
+    assert read_picture(answer["file"]).recipe == answer["facts"]["recipe"]
+    assert len(asked(photo, boxes=[[100, 120, 140, 170]])["facts"]["faces"]) == 4
     mask = np.zeros((200, 360, 1), np.uint8)
     mask[150:160, 100:110] = 255
     write_picture(Picture(pixels=mask), tmp_path / "mask.png")
-    _, facts = repair_tab.repair_endpoint(str(photo), str(tmp_path / "mask.png"), "none", None, *rest)
+    facts = asked(photo, mask=str(tmp_path / "mask.png"), which="none")["facts"]
     assert (facts["filled_by"], facts["repaired"]) == ("patches", [])
     for which, words in (
         ("7", "Face 7 was asked for"),
@@ -382,33 +471,40 @@ def test_the_api_finds_and_repairs(photo: Path, tmp_path: Path) -> None:
         ("none", "nothing to repair"),
     ):
         with pytest.raises(gr.Error, match=words):
-            repair_tab.repair_endpoint(str(photo), None, which, None, *rest)
+            asked(photo, which=which)
     with pytest.raises(gr.Error, match="No picture was sent"):
-        repair_tab.repair_endpoint(None, None, "all", None, *rest)
+        asked(None)
 
 
 @pytest.mark.parametrize("boxes", [[[1, 2, 3]], "text", [1], [["a", 1, 2, 3]], [[0, 0, float("nan"), 4]]])
-def test_wrong_boxes_are_refused(boxes: Any) -> None:
-    with pytest.raises(OptionError, match="list of"):
-        repair_tab._boxes(boxes)
+def test_wrong_boxes_are_refused(photo: Path, boxes: Any) -> None:
+    with pytest.raises(gr.Error, match="four numbers"):
+        asked(photo, boxes=boxes)
+
+
+@pytest.mark.parametrize("value", [[1, [2]], {"a": 1}, 9.5, "nonsense", None], ids=str)
+def test_a_wrong_value_is_answered_with_what_is_wrong(photo: Path, value: object) -> None:
+    names = ["which", "fidelity", "strength", "size", "score", "anonymise", "file_format", "strip"]
+    names += [] if value is None else ["model", "min_size"]  # nothing said: the default
+    for name in names:
+        with pytest.raises(gr.Error) as caught:
+            asked(photo, **{name: value})
+        assert "inside Atelier" not in str(caught.value.message), name
 
 
 def test_another_visitors_files_are_elsewhere(photo: Path) -> None:
-    one, other = Visitor(), Visitor()
-    other.session_hash = "two"
-    first = attributes(repair_tab.inspect(str(photo), None, {}, None, None, one)[2])["image"]  # type: ignore[arg-type]
-    second = attributes(repair_tab.inspect(str(photo), None, {}, None, None, other)[2])["image"]  # type: ignore[arg-type]
+    first, second = (attributes(inspected(photo, Visitor(session))["orders"])["image"] for session in ("one", "two"))
     assert Path(first).parts[-3] != Path(second).parts[-3]
 
 
 def test_a_result_can_be_sent_on(photo: Path) -> None:
     source = given(photo)
     outputs = run(source, found_in(source), [1])
-    file, tabs = repair_tab.send_to_upscale(outputs[5], Visitor())  # type: ignore[arg-type]
-    assert file == outputs[2]["value"]
-    assert tabs["selected"] == "upscale"
-    with pytest.raises(gr.Error, match="no longer kept"):
-        repair_tab.send_to_upscale(None, Visitor())  # type: ignore[arg-type]
+    assert results.send(outputs["kept"]) == {
+        "picture": outputs["download"]["value"], "tabs": gr.update(selected="upscale")
+    }  # fmt: skip
+    with pytest.raises(EditingError, match="no longer kept"):
+        results.send(None)
 
 
 def test_settings_come_back_from_a_recipe(photo: Path, tmp_path: Path) -> None:
@@ -422,8 +518,10 @@ def test_settings_come_back_from_a_recipe(photo: Path, tmp_path: Path) -> None:
         "new": 1,
     }
     write_picture(read_picture(photo), tmp_path / "made.png", recipe={"task": "repair", "options": options})
-    source = given(tmp_path / "made.png")
-    wanted = ["repairer", 0.8, 0.5, 30, 0.6, "no", {0: (0.8, 0.5)}]
-    assert repair_tab.settings_of_recipe(source, Visitor()) == wanted  # type: ignore[arg-type]
+    wanted = {
+        "model": "repairer", "fidelity": 0.8, "strength": 0.5, "min_size": 30, "score": 0.6, "anonymise": "no",
+        "dials": {0: (0.8, 0.5)},
+    }  # fmt: skip
+    assert repair_tab.settings_of_recipe(source=given(tmp_path / "made.png"), request=Visitor()) == wanted
     with pytest.raises(gr.Error):
-        repair_tab.settings_of_recipe(given(photo), Visitor())  # type: ignore[arg-type]
+        repair_tab.settings_of_recipe(source=given(photo), request=Visitor())

@@ -63,7 +63,8 @@ def test_only_trainings_are_listed_the_newest_first(runs: Path, monkeypatch: pyt
 
 
 def test_a_training_is_shown_from_copies(runs: Path, request_: gr.Request) -> None:
-    facts, grids, curves, options = run_viewer.show("old", request_)
+    shown = run_viewer.show(name="old", request=request_)
+    facts, grids, curves, options = shown.values()
     assert "Step 75 of 1000" in facts
     assert "2.0 h" in facts
     assert "61.2" in facts
@@ -78,7 +79,7 @@ def test_a_training_is_shown_from_copies(runs: Path, request_: gr.Request) -> No
 @pytest.mark.parametrize("name", ["../outside", "link", "notes", "..", ".", "old/samples", "/etc", "nothing", "old/"])
 def test_no_other_folder_is_read(name: str, request_: gr.Request) -> None:
     with pytest.raises(gr.Error, match="no such training"):
-        run_viewer.show(name, request_)
+        run_viewer.show(name=name, request=request_)
 
 
 def test_links_out_of_a_run_are_not_followed(runs: Path, request_: gr.Request, tmp_path: Path) -> None:
@@ -86,7 +87,7 @@ def test_links_out_of_a_run_are_not_followed(runs: Path, request_: gr.Request, t
     curves.unlink()
     curves.symlink_to(tmp_path / "outside" / "curves.png")
     (runs / "new" / "samples" / "9999999.png").symlink_to(tmp_path / "outside" / "curves.png")
-    _, grids, shown, _ = run_viewer.show("new", request_)
+    _, grids, shown, _ = run_viewer.show(name="new", request=request_).values()
     assert shown is None
     assert "9999999" not in [caption for _, caption in grids]
 
@@ -94,17 +95,17 @@ def test_links_out_of_a_run_are_not_followed(runs: Path, request_: gr.Request, t
 def test_half_written_and_missing_files_are_no_error(runs: Path, request_: gr.Request) -> None:
     run = runs / "new"
     (run / "log.csv").write_text(LOG + "100,73")
-    assert "Step 100 of 1000" in run_viewer.show("new", request_)[0]
+    assert "Step 100 of 1000" in run_viewer.show(name="new", request=request_)["facts"]
     (run / "log.csv").write_text("step,seconds\nx,y\n")
-    assert "Step x" in run_viewer.show("new", request_)[0]
+    assert "Step x" in run_viewer.show(name="new", request=request_)["facts"]
     (run / "log.csv").write_bytes(b"\xff\xfe\x00broken")
     (run / "options.json").write_text("[1, 2")
     (run / "curves.png").unlink()
-    facts, _, curves, options = run_viewer.show("new", request_)
+    facts, _, curves, options = run_viewer.show(name="new", request=request_).values()
     assert "Step 0 of ?" in facts
     assert curves is None
     assert options == {}
 
 
 def test_nothing_chosen_shows_nothing(request_: gr.Request) -> None:
-    assert run_viewer.show(None, request_) == (None, None, None, None)
+    assert set(run_viewer.show(name=None, request=request_).values()) == {None}

@@ -1,4 +1,4 @@
-"""Every word of the page in English and 中文: the interface's texts, and what the pipelines say when they fail."""
+"""Every word of the page in English and 中文."""
 
 from __future__ import annotations
 
@@ -8,32 +8,19 @@ from collections.abc import Iterator
 from pathlib import Path
 from string import Formatter
 
-import numpy as np
 import pytest
 
-from editing import runtime
+from editing import messages, options
 from editing.errors import EditingError
-from editing.options import UpscaleOptions
-from editing.pictures import tiling
-from editing.pictures.picture import NOTICES, Picture, check_output_size
-from editing.pictures.read import read_picture
-from editing.pictures.write import write_picture
-from editing.pipelines import upscale
-from editing.ui.messages import MESSAGES
-from editing.ui.translations import TEXTS, language_of, say, translate
-from editing.weights.find import find_weight
-from editing.weights.load import load_state
+from editing.messages import Text, tell
+from editing.ui import handlers
+from editing.ui.translations import KINDS, TEXTS, T, language_of, say
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parent.parent.parent
 CJK = re.compile("[\u4e00-\u9fff]")
-# The command line and the training speak English: their messages never reach the page.
-NOT_ON_THE_PAGE = ("training", "networks", "__main__.py", "doctor.py")
-SOURCES = {
-    file: ast.parse(file.read_text(encoding="utf-8"))
-    for file in sorted((ROOT / "editing").rglob("*.py"))
-    if not set(file.relative_to(ROOT / "editing").parts) & set(NOT_ON_THE_PAGE)
-}
-PAGE = {file: tree for file, tree in SOURCES.items() if file.parent.name == "ui"}
+PAGE = {
+    file: ast.parse(file.read_text(encoding="utf-8")) for file in sorted((ROOT / "editing" / "ui").glob("*.py"))
+}  # fmt: skip
 
 
 def fields(text: str) -> list[str]:
@@ -59,15 +46,23 @@ def calls(tree: ast.AST, *names: str) -> Iterator[ast.Call]:
             yield node
 
 
+OPTION_TEXTS = T.translations["en"].keys() - TEXTS.keys()
+
+
 def asked_keys() -> set[str]:
     """The keys given to T and say, also by way of ``T("a") if x else T("b")`` and ``say("a" if x else "b", ...)``."""
-    found = set()
+    found = set(handlers._PROGRESS.values())
     for tree in PAGE.values():
         for call in calls(tree, "T", "say"):
+            apart = [node for node in ast.walk(call.args[0]) if isinstance(node, ast.JoinedStr | ast.Compare)]
+            hidden = {part for node in apart for part in ast.walk(node)}  # options' keys; what is no key at all
             for node in ast.walk(call.args[0]):
-                if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                if node not in hidden and isinstance(node, ast.Constant) and isinstance(node.value, str):
                     found.add(node.value)
-    return found
+        for node in ast.walk(tree):  # TEXTS["key"]
+            if isinstance(node, ast.Subscript) and ast.unparse(node.value) == "TEXTS":
+                found |= {one.value for one in ast.walk(node.slice) if isinstance(one, ast.Constant)}
+    return found - OPTION_TEXTS
 
 
 def test_every_text_asked_for_exists_and_every_text_is_asked_for() -> None:
@@ -124,175 +119,27 @@ def test_the_language_is_the_choice_made_or_else_the_browsers(
     assert language_of(None) == "en"
 
 
-# ---- what the pipelines say ------------------------------------------------------------------------------------------
-
-ERRORS = {"EditingError", "OptionError", "ImageError", "WeightError", "OutOfMemoryError", "Stopped"}
-# Of these the text becomes part of an EditingError's message.
-PARTS = {"fetch.py": {"_CutOffError", "OSError", "urllib.error.URLError"}, "ncnn.py": {"ValueError"}}
+# ---- what options.py and messages.py say -----------------------------------------------------------------------------
 
 
-class Texts:
-    """Collects what an expression of one module can say: whole messages, and the phrases put into them."""
-
-    def __init__(self, tree: ast.Module) -> None:
-        self.tree = tree
-        self.pieces: set[str] = set()
-        self.functions = {node.name: node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
-
-    def of(self, expression: ast.expr, function: ast.AST) -> set[str]:
-        """The templates, with {} for each value, that ``expression`` within ``function`` can be."""
-        if isinstance(expression, ast.Constant):
-            return {expression.value} if isinstance(expression.value, str) else set()
-        if isinstance(expression, ast.JoinedStr):
-            text = ""
-            for part in expression.values:
-                if isinstance(part, ast.Constant):
-                    text += str(part.value)
-                elif isinstance(part, ast.FormattedValue):
-                    text += "{}"
-                    # A phrase of several words needs its own translation; a single word is a name.
-                    self.pieces |= {
-                        piece if piece[0].isalnum() or piece[0] == "{" else "{}" + piece  # ", or ..." follows something
-                        for piece in self.of(part.value, function)
-                        if " " in piece.strip(" ,{}")
-                    }
-            # Two values side by side can't be told apart in the finished sentence: they are one.
-            return {text.replace("{}{}", "{}")}
-        if isinstance(expression, ast.IfExp):
-            return self.of(expression.body, function) | self.of(expression.orelse, function)
-        if isinstance(expression, ast.BoolOp):
-            return set().union(*(self.of(value, function) for value in expression.values))
-        if isinstance(expression, ast.Name):
-            return self.assigned(expression.id, function) | self.assigned(expression.id, self.tree)
-        if isinstance(expression, ast.Call) and ast.unparse(expression.func) in self.functions:
-            called = self.functions[ast.unparse(expression.func)]
-            returned = [node.value for node in ast.walk(called) if isinstance(node, ast.Return) and node.value]
-            return set().union(*(self.of(value, called) for value in returned))
-        return set()
-
-    def assigned(self, name: str, scope: ast.AST) -> set[str]:
-        found: set[str] = set()
-        for node in scope.body if isinstance(scope, ast.Module) else ast.walk(scope):
-            if isinstance(node, ast.Assign) and any(ast.unparse(target) == name for target in node.targets):
-                found |= self.of(node.value, scope)
-        return found
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_option_has_its_words_on_the_page(kind: type) -> None:
+    english, chinese, taiwanese = (T.translations[language] for language in ("en", "zh-CN", "zh-TW"))
+    assert chinese == taiwanese
+    for name, spec in options.specs(kind).items():
+        key = f"{kind.__name__}_{name}"
+        assert (english[key], chinese[key]) == spec.title
+        assert english[f"{key}_about"].lower() == spec.about.en.lower()
+        assert chinese[f"{key}_live"].startswith(spec.about.zh)
+        for value, word in zip(spec.choices, spec.words, strict=False):
+            assert (english[f"{key}_{value}"], chinese[f"{key}_{value}"]) == word
 
 
-def said(file: Path) -> set[str]:
-    """Every message of one module, and every phrase that goes into one."""
-    tree = SOURCES[file]
-    texts = Texts(tree)
-    found: set[str] = set()
-    inside: dict[ast.AST, ast.AST] = {}
-    for function in ast.walk(tree):  # outer functions come first, so that the innermost stays
-        if isinstance(function, ast.FunctionDef):
-            inside |= dict.fromkeys(ast.walk(function), function)
-    for node in ast.walk(tree):
-        call = node.exc if isinstance(node, ast.Raise) else node
-        if not isinstance(call, ast.Call) or not call.args:
-            continue
-        kind = ast.unparse(call.func)
-        reason = isinstance(node, ast.Raise) and kind in ERRORS | PARTS.get(file.name, set())
-        if reason or kind == "Problem":
-            found |= texts.of(call.args[-1], inside.get(node, tree))
-    return found | texts.pieces
-
-
-SAID = {text: file.name for file in SOURCES for text in said(file)}
-SAID |= {re.sub(r"\{\w+\}", "{}", text): "images.py" for text in NOTICES.values()}
-
-
-@pytest.mark.parametrize("message", sorted(SAID), ids=lambda text: f"{SAID[text]}: {text[:40]}")
-def test_every_message_is_translated(message: str) -> None:
-    if message in [english for english, _ in TEXTS.values()]:
-        return
-    assert message in MESSAGES
-    chinese = MESSAGES[message]
-    assert CJK.search(chinese)
-    values = [f"'value {i}.png'" for i in range(message.count("{}"))]
-    shown = translate(message.format(*values), "zh")
-    assert shown == chinese.format(*values), "another template takes this message"
-    assert all(value in shown for value in values)
-
-
-def test_no_translation_is_left_of_a_message_that_no_one_says() -> None:
-    constants = {node.value for tree in SOURCES.values() for node in ast.walk(tree) if isinstance(node, ast.Constant)}
-    assert {message for message in MESSAGES if message not in SAID and message not in constants} == set()
-
-
-def test_enough_is_said() -> None:
-    """The search above still finds what it should; a sample of each kind of place."""
-    assert len(SAID) > 100
-    assert {
-        "The first of {} frames or pages was used.",  # a notice
-        "{} was not saved: the disk is full. Free some space, or choose another folder.",  # returned by a function
-        "the server answered {} {}",  # a variable that is raised
-        "its first line is not ncnn's {}",  # wrapped into another error
-        "{}x{} pixels ({} megapixels)",  # a phrase within a message
-        "an ncnn network is two files, {}.param and {}.bin: put both there.",  # returned, not raised
-    } <= SAID.keys()
-
-
-GRAY = Picture(pixels=np.zeros((4, 6, 1), np.uint8))
-
-
-def failing_tile(region: np.ndarray) -> np.ndarray:
-    raise MemoryError
-
-
-@pytest.mark.parametrize(
-    ("call", "wanted"),
-    [
-        (lambda folder: UpscaleOptions(scale=7), "不支持 7 倍"),
-        (lambda folder: UpscaleOptions(strength=float("nan")), "强度为 nan"),
-        (lambda folder: UpscaleOptions(tile=3), "3"),
-        (lambda folder: runtime.choose_backend("fp8"), "fp8"),
-        (lambda folder: upscale.target_size(10, 20, UpscaleOptions(longest=81), 4), "10×20"),
-        (lambda folder: check_output_size(100_000, 100_000), "10000.0 百万像素"),
-        (lambda folder: read_picture(folder / "no 照片.png"), "'no 照片.png'"),
-        (lambda folder: read_picture(folder), "文件夹"),
-        (lambda folder: read_picture(folder / "empty.png"), "0 字节"),
-        (lambda folder: read_picture(folder / "text.png"), "'text.png'"),
-        (lambda folder: write_picture(GRAY, folder / "x.gif"), "没有可识别的后缀"),
-        (lambda folder: write_picture(GRAY, folder / "none" / "x.png"), "'none' 不存在"),
-        (lambda folder: find_weight("nothing", "upscale", paths=False), "photo, anime, anime-fast"),
-        (lambda folder: find_weight(str(folder / "broken.pth"), "upscale"), "broken.pth"),
-        (lambda folder: load_state(find_weight("general")), "weights fetch general"),
-        (
-            lambda folder: tiling.run_tiled(
-                failing_tile, GRAY.pixels, scale=1, tile=32, overlap=0, out=np.zeros((4, 6, 1), np.float32)
-            ),
-            "32×32",
-        ),
-    ],
-)
-def test_real_errors_are_translated(call: object, wanted: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("ATELIER_CACHE", str(tmp_path / "cache"))
-    (tmp_path / "empty.png").touch()
-    (tmp_path / "text.png").write_text("nothing like a picture")
-    (tmp_path / "broken.pth").write_text("no weights")
-    with pytest.raises(EditingError) as caught:
-        call(tmp_path)  # type: ignore[operator]
-    english = str(caught.value)
-    chinese = translate(english, "zh")
-    assert translate(english, "en") == english
-    assert wanted in chinese
-    # Beside names, paths and commands no English is left.
-    rest = re.sub(
-        r"\S*[/_.=]\S*|'[^']*'|[A-Z][A-Za-z]*|python -m .* \w+|bf16|fp32|auto|nan|anime|fast|photo|pip", "", chinese
-    )
-    assert not re.search(r"[a-z]{3,} [a-z]{2,} [a-z]{2,}", rest), chinese
-    assert CJK.search(chinese)
-
-
-def test_a_phrase_within_a_message_is_translated_too() -> None:
-    message = "'a.png' is 9x9 pixels (81.0 megapixels); the limit is 64 megapixels. Make it smaller or crop it first, or raise ATELIER_MAX_INPUT_MP."  # noqa: E501
-    assert "9×9 像素（81.0 百万像素）" in translate(message, "zh")
-
-
-@pytest.mark.parametrize("message", ["", "Never said before.", "{}", "{0} {x}", "的"])
-def test_an_unknown_message_stays_as_it_is(message: str) -> None:
-    assert translate(message, "zh") == message
+def test_an_error_is_put_into_the_visitors_language() -> None:
+    error = EditingError(messages.NOT_IN_GALLERY, name="wave", choices="waves")
+    assert error.message.to("en") == "There is no style called 'wave'. Choices: waves."
+    assert error.message.to("zh") == "没有名为“wave”的风格。可选：waves。"
+    assert tell(Text("1 {a}", "2 {a}"), a=messages.NOTHING_GIVEN).to("zh") == "2 （空）"
 
 
 def test_say_fills_in() -> None:

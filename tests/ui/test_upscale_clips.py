@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import threading
+import time
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -13,13 +15,14 @@ from made_clips import animation, moving, video
 
 from editing import messages, runtime
 from editing.clips.read import probe_clip
-from editing.errors import EditingError, Stopped
-from editing.options import ClipOptions
+from editing.errors import EditingError
+from editing.options import ClipOptions, ClipSaveOptions, SaveOptions
 from editing.ui import handlers, upscale_clips, upscale_tab
-from ui.test_upscale_tab import OPTIONS, Visitor
+from editing.ui.upscale_clips import ClipSource
+from ui.test_upscale_tab import OPTIONS, SAVING, SENT, SETTINGS
+from ui.visitor import Visitor
 
 CLIP = ClipOptions(upscale=OPTIONS)
-SETTINGS = ("anime-fast", 4, 1.0, 0, "auto", 64, True, True, 25)
 
 
 @pytest.fixture(autouse=True)
@@ -37,11 +40,18 @@ class Told:
     def __call__(self, progress: tuple[int, int], desc: str) -> None:
         self.texts.append(desc)
         if progress[0] >= self.stop_at:
-            handlers.request_stop(Visitor())  # type: ignore[arg-type]
+            handlers.request_stop(Visitor())
 
 
-def run(path: Path, told: Told, file_format: str = "") -> tuple[Path, Any]:
-    file, result, _ = upscale_clips.run(str(path), CLIP, file_format, False, False, Visitor(), told)  # type: ignore[arg-type]
+def looked(path: Path) -> ClipSource:
+    source = upscale_clips.look(path=str(path), request=Visitor())["source"]
+    assert isinstance(source, ClipSource)
+    return source
+
+
+def run(path: Path, told: Told, file_format: str | None = None) -> tuple[Path, Any]:
+    saving = ClipSaveOptions(format=file_format)
+    file, result, _ = upscale_clips.run(looked(path).path, CLIP, saving, Visitor(), told)  # type: ignore[arg-type]
     return file, result
 
 
@@ -63,32 +73,43 @@ def test_stop_leaves_a_part_and_run_goes_on(tmp_path: Path) -> None:
     assert file.parent != part.parent  # an address of its own
 
 
-def test_time_left_counts_from_where_this_run_began(monkeypatch: pytest.MonkeyPatch) -> None:
-    now = [100.0]
-    monkeypatch.setattr(handlers.time, "monotonic", lambda: now[0])
+def test_the_upload_may_go_under_a_long_run(tmp_path: Path) -> None:
+    """Every frame done, and then "was not found": sound and metadata are read last, and uploads live for an hour."""
+    path = video(tmp_path / "a.mp4", moving(4), sound="aac")
+    source = looked(path)
     told = Told()
-    report = handlers.JobReport(told, threading.Event(), "en", frames=True)  # type: ignore[arg-type]
-    report(90, 100)
-    now[0] += 10
-    report(91, 100)
-    assert told.texts == ["Frames: 90 of 100", "Frames: 91 of 100 · 90 s left"]
+
+    def an_hour_later(progress: tuple[int, int], desc: str) -> None:
+        path.unlink(missing_ok=True)
+        folder = Path(source.path).parents[1]
+        handlers.new_folder(Visitor("another"))  # deletes what is old: what this report found is not
+        assert folder.exists()
+        for own in (folder, Path(source.path).parent, Path(source.path)):
+            os.utime(own, (time.time() - handlers.KEPT_SECONDS - 9,) * 2)
+        told(progress, desc)
+
+    file, result, _ = upscale_clips.run(source.path, CLIP, ClipSaveOptions(), Visitor(), an_hour_later)  # type: ignore[arg-type]
+    assert result is not None
+    assert (probe_clip(file).frames, probe_clip(file).sound) == (4, True)
 
 
-@pytest.mark.parametrize(("file_format", "suffix"), [("", ".gif"), ("WebM", ".webm"), ("APNG", ".apng")])
-def test_formats(tmp_path: Path, file_format: str, suffix: str) -> None:
+@pytest.mark.parametrize(("file_format", "suffix"), [(None, ".gif"), ("webm", ".webm"), ("apng", ".apng")])
+def test_formats(tmp_path: Path, file_format: str | None, suffix: str) -> None:
     file, _ = run(animation(tmp_path / "a.gif", moving(2)), Told(), file_format)
     assert file.suffix == suffix
     assert probe_clip(file).frames == 2
 
 
+def given(mode: str = "clip", clip: ClipSource | None = None) -> dict[str, Any]:
+    return {"mode": mode, "source": None, "files": None, "clip": clip}
+
+
 def test_a_clip_looked_at_and_estimated(tmp_path: Path) -> None:
-    path = animation(tmp_path / "a.gif", moving(3), loop=0)
-    source, _ = upscale_clips.look(str(path), Visitor())  # type: ignore[arg-type]
-    line = upscale_tab.show_estimate(Visitor(), "clip", None, None, source, *SETTINGS)  # type: ignore[arg-type]
+    source = looked(animation(tmp_path / "a.gif", moving(3), loop=0))
+    show = upscale_tab.show_estimate
+    line = show(given=given(clip=source), settings=SETTINGS, request=Visitor())["cost"]
     assert "64 × 48 → 256 × 192** · 3 frames · about" in line
-    too_large = upscale_tab.show_estimate(
-        Visitor(), "clip", None, None, source, "anime-fast", 4, 1.0, 9999, *SETTINGS[4:]
-    )  # type: ignore[arg-type]
+    too_large = show(given=given(clip=source), settings=SETTINGS | {"longest": 9999}, request=Visitor())["cost"]
     assert "at most 256 pixels" in too_large
 
 
@@ -96,37 +117,62 @@ def test_what_is_no_clip_is_forgotten(tmp_path: Path, monkeypatch: pytest.Monkey
     said: list[str] = []
     monkeypatch.setattr(gr, "Warning", lambda text, **_: said.append(text))
     (tmp_path / "a <b>.mp4").write_text("words")
-    assert upscale_clips.look(str(tmp_path / "a <b>.mp4"), Visitor()) == (None, None)  # type: ignore[arg-type]
+    still = animation(tmp_path / "b.gif", moving(1))
+    for path in (tmp_path / "a <b>.mp4", still):
+        assert upscale_clips.look(path=str(path), request=Visitor()) == {"source": None, "clip": None}
     assert "'a &lt;b&gt;.mp4' is not a clip" in said[0]
-    assert upscale_clips.look(str(animation(tmp_path / "b.gif", moving(1))), Visitor()) == (None, None)  # type: ignore[arg-type]
     assert "still picture" in said[1]
 
 
 def test_run_without_a_clip_says_so() -> None:
     with pytest.raises(EditingError, match="There is no clip yet"):
-        upscale_clips.run_page(None, CLIP, "", False, False, Visitor(), gr.Progress())  # type: ignore[arg-type]
+        upscale_clips.run_page(None, CLIP, ClipSaveOptions(), Visitor(), gr.Progress())
 
 
 def test_each_half_of_the_run_button_leaves_the_other_alone() -> None:
-    values = ("one", None, 0.5, "", False, False, *SETTINGS)
-    assert len(upscale_tab.run_clip(Visitor(), Told(), *values)) == 4  # type: ignore[arg-type]
-    values = ("clip", None, None, *SETTINGS, "PNG", False, False, None)
-    (outputs,) = upscale_tab.run_page(Visitor(), Told(), *values)  # type: ignore[arg-type]
-    assert len(outputs) == 9
+    clip = upscale_tab.run_clip(
+        given=given("one"), settings=SETTINGS, steady=0.5, saving=SAVING | {"format": ""}, request=Visitor(),
+        progress=gr.Progress(),
+    )  # fmt: skip
+    assert clip == {}
+    page = upscale_tab.run_page(
+        given=given(), settings=SETTINGS, saving=SAVING, last=None, request=Visitor(), progress=gr.Progress()
+    )
+    assert list(page) == []
 
 
 def test_a_clip_among_several_and_its_part_when_stopped(tmp_path: Path) -> None:
     files = [str(animation(tmp_path / "a.gif", moving(2))), str(video(tmp_path / "b.mp4", moving(6)))]
-    saving = ("PNG", False, False)
-    *_, (gallery, table, archive) = upscale_tab._run_many(files, OPTIONS, saving, Visitor(), Told())  # type: ignore[arg-type]
-    assert [name for _, name in gallery] == ["a-anime-fast-x4.gif", "b-anime-fast-x4.mp4"]
-    assert [row[1][0] for row in table["data"]] == ["✓", "✓"]
-    *_, (_, table, archive) = upscale_tab._run_many(files[1:], OPTIONS, saving, Visitor(), Told(3))  # type: ignore[arg-type]
-    assert table["data"][0][1] == "– stopped: what is done is in the zip"
-    with zipfile.ZipFile(archive["value"]) as opened:
+    *_, last = upscale_tab._run_many(files, OPTIONS, SaveOptions(), Visitor(), Told())  # type: ignore[arg-type]
+    assert [name for _, name in last["gallery"]] == ["a-anime-fast-x4.gif", "b-anime-fast-x4.mp4"]
+    assert [row[1][0] for row in last["table"]["data"]] == ["✓", "✓"]
+    *_, last = upscale_tab._run_many(files[1:], OPTIONS, SaveOptions(), Visitor(), Told(3))  # type: ignore[arg-type]
+    assert last["table"]["data"][0][1] == "– stopped: what is done is in the zip"
+    with zipfile.ZipFile(last["archive"]["value"]) as opened:
         assert opened.namelist() == ["b-anime-fast-x4.partial.mp4"]
 
 
 def test_a_visitor_who_has_gone_stops_the_clip(tmp_path: Path) -> None:
-    with pytest.raises(Stopped):
-        upscale_clips._keeping(tmp_path / "deleted", lambda done, total, note="": None)(1, 2)
+    came = time.perf_counter()
+    source = looked(video(tmp_path / "a.mp4", moving(2)))
+    handlers.forget(Visitor())
+    outputs = upscale_tab.run_clip(
+        given=given(clip=source), settings=SETTINGS, steady=0, saving=SAVING | {"format": ""},
+        request=Visitor(arrived=came), progress=gr.Progress(),
+    )  # fmt: skip
+    assert outputs == gr.skip()
+
+
+def test_the_endpoint_takes_what_programs_have_always_sent(tmp_path: Path) -> None:
+    path = animation(tmp_path / "a.gif", moving(2))
+    sent = {**SENT, "model": "anime-fast", "scale": 2, "clip_format": "WebP", "steady": 0.3}
+    answer = upscale_tab.clip_endpoint(file=str(path), request=Visitor(), progress=gr.Progress(), **sent)
+    assert answer["file"].endswith(".webp")
+    assert (answer["facts"]["width"], answer["facts"]["frames"]) == (128, 2)
+    assert answer["facts"]["recipe"]["options"]["steady"] == 0.3
+    for wrong in ({"clip_format": "AVI"}, {"clip_format": ["mp4"]}, {"steady": 3}, {"steady": [1]}):
+        with pytest.raises(gr.Error) as caught:
+            upscale_tab.clip_endpoint(file=str(path), request=Visitor(), progress=gr.Progress(), **sent | wrong)
+        assert "inside Atelier" not in str(caught.value.message)
+    with pytest.raises(gr.Error, match="No clip was sent"):
+        upscale_tab.clip_endpoint(file=None, request=Visitor(), progress=gr.Progress(), **sent)
