@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import cv2
@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from editing import __version__, messages, runtime
+from editing import messages, runtime
 from editing.costs import Cost, Estimate, measured_cost, observe_cost
 from editing.errors import EditingError
 from editing.messages import tell
@@ -29,6 +29,7 @@ from editing.options import DamageOptions
 from editing.pictures import masks, tiling
 from editing.pictures.masks import Mask
 from editing.pictures.picture import Floats, Picture, Pixels, fill_transparent, to_float
+from editing.pipelines.recipe import recipe_of
 from editing.report import Report, silent
 from editing.runtime import Backend
 from editing.weights.files import digest
@@ -205,11 +206,6 @@ def estimate(
 
 
 def recipe(options: DamageOptions) -> dict[str, Any]:
-    """What it takes to make the mask again: task, options, weight names and sha256, version."""
+    """What it takes to make the mask again."""
     weight = find_weight(options.model, "damage")
-    return {
-        "task": "damage",
-        "options": asdict(options) | {"model": weight.name},
-        "weights": [{"name": weight.name, "sha256": digest(weight)}],
-        "version": __version__,
-    }
+    return recipe_of("damage", options, [weight], model=weight.name)

@@ -81,5 +81,5 @@ def test_a_flag_that_may_stand_without_its_value() -> None:
     assert parsed(RepairOptions, "--find-damage", "--faces", "none").find_damage == DAMAGE_SURE
     assert parsed(RepairOptions, "--find-damage", "0.2").find_damage == 0.2
     assert parsed(RepairOptions, "--find-damage", "none").find_damage is None
-    with pytest.raises(OptionError, match="--find-damage: Find damage is 'a.jpg'; it must be a number, or none"):
+    with pytest.raises(OptionError, match="--find-damage: Find damage is 'a"):
         parsed(RepairOptions, "--find-damage", "a.jpg")

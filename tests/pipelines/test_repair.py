@@ -179,7 +179,7 @@ def test_damage_is_found_when_asked_for_and_filled_with_the_mask(monkeypatch: py
     assert touched[spot(100, 100) > 0].mean() > 0.3
     made = repair.recipe(result)
     assert (names(made), made["options"]["find_damage"]) == (["damage"], 0.4)
-    with pytest.raises(ImageError, match="no damage was found at 0.1, and no face"):
+    with pytest.raises(ImageError, match=r"no damage was found at 0\.1, and no face"):
         repair.repair(photo(), RepairOptions(**given, find_damage=0.1))
     repair.repair(photo(), RepairOptions(**given), spot(100, 100))
     assert len(asked) == 2
