@@ -606,6 +606,11 @@ NO_SUCH_FACE = Text(
     "要求处理第 {number} 张人脸，但只找到 {found} 张。人脸从左到右编号；"
     "可降低置信度或最小尺寸以找到更多，或在遗漏的人脸周围画框。",
 )
+NO_DAMAGE_FOUND = Text(
+    "There is nothing to repair: no damage was found at {dial}, and no face. Look for more with a higher value, up to "
+    "1, or give a mask.",
+    "没有可修复的内容：以 {dial} 未找到损伤，也没有人脸。可调高数值（至多 1）再找，或提供蒙版。",
+)
 NOTHING_CHOSEN = Text(
     "There is nothing to repair: no face was chosen and no mask was given. Choose faces, or draw a mask.",
     "没有可修复的内容：未选择人脸，也没有蒙版。请选择人脸，或绘制蒙版。",

@@ -27,6 +27,7 @@ FILLERS = ("auto", "patches", "lama")
 ANONYMISE = ("no", "blur", "pixels", "person")
 PICTURE_FORMATS = ("png", "jpg", "webp", "tif")
 CLIP_FORMATS = ("mp4", "webm", "webp", "gif", "apng")
+DAMAGE_SURE = 0.5  # the dial's middle
 STRONGEST_NOISE = 75.0  # of 255: what the denoisers are trained to
 LARGEST_TILE = 4096  # pixels a side
 SMALLEST_TILE = 32  # below this the overlap costs more memory than halving the tile saves
@@ -60,6 +61,7 @@ class Spec:
     metavar: str = ""  # of the flag; "" is by kind
     flag: str = ""  # where it is not the field's name, such as --no-color-lock
     repeated: bool = False  # the flag may be given several times, once for each item
+    bare: Any = None  # what the flag means without a value; None: it needs one
     reader: Callable[[object], Any] | None = None  # of kind "own": any given value -> the field's, or OptionError
 
 
@@ -387,6 +389,35 @@ class RepairOptions:
         None, 0, LAST_SEED, Text("Seed", "种子"),
         Text("of the people who do not exist; auto: others each time", "用于不存在的人；auto：每次不同"),
         unset="auto",
+    )  # fmt: skip
+    find_damage: float | None = number(
+        None, 0, 1, Text("Find damage", "查找损伤"),
+        Text("scratches, dust, stains and folds are found and filled; 0 only what is sure, 1 whatever may be",
+             "查找并填补划痕、灰尘、污渍和折痕；0 只含确定的，1 为所有可疑的"),
+        unset="none", bare=DAMAGE_SURE,
+    )  # fmt: skip
+    precision: str = _precision()
+
+    def __post_init__(self) -> None:
+        check(self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DamageOptions:
+    """What counts as damage; raises OptionError for values out of range."""
+
+    model: str = text("damage", _MODEL, _NAME_OR_FILE)
+    sensitivity: float = number(
+        DAMAGE_SURE, 0, 1, Text("Sensitivity", "灵敏度"),
+        Text("0 only what is surely damage, 1 whatever may be", "0 只含确定的损伤，1 为所有可疑的"),
+    )  # fmt: skip
+    smallest: int = whole(
+        4, 0, 10_000, Text("Smallest speck (pixels)", "最小斑点（像素）"),
+        Text("smaller ones are left alone", "更小的不处理"),
+    )  # fmt: skip
+    grow: float = number(
+        1.5, 0, 32, Text("Grow (pixels)", "扩展（像素）"),
+        Text("by which the mask is wider than what was found", "遮罩比找到的损伤宽出的像素数"), step=0.5,
     )  # fmt: skip
     precision: str = _precision()
 

@@ -89,11 +89,12 @@ def test_networks_need_torch_alone(module: str) -> None:
     assert packages - sys.stdlib_module_names <= {"torch"}
 
 
-# "clips" runs "upscale" frame by frame, "repair" has holes filled and strangers drawn, "stylize" optimises by Gatys'
-# method, and "upscale" asks how strong the noise is; all write recipes.
+# "clips" runs "upscale" frame by frame, "repair" has damage found, holes filled and strangers drawn, "stylize" optimises by
+# Gatys' method, and "upscale" asks how strong the noise is; all write recipes.
 ALLOWED = {
-    ("clips", "upscale"), ("repair", "fill"), ("repair", "generate"), ("stylize", "gatys"), ("upscale", "noise"),
-    *((pipeline, "recipe") for pipeline in ("generate", "repair", "stylize", "upscale")),
+    ("clips", "upscale"), ("repair", "damage"), ("repair", "fill"), ("repair", "generate"), ("stylize", "gatys"),
+    ("upscale", "noise"),
+    *((pipeline, "recipe") for pipeline in ("damage", "generate", "repair", "stylize", "upscale")),
 }  # fmt: skip
 
 

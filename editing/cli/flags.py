@@ -50,6 +50,8 @@ def add_flag(parser: argparse.ArgumentParser, name: str, spec: Spec, default: An
             else f"default: {spec.unset if default is None else default}"
         )
     note += f" ({'; '.join(facts)})" if facts else ""
+    if spec.bare is not None:
+        how |= {"nargs": "?", "const": spec.bare}
     parser.add_argument(
         flag, type=partial(_value, flag, spec), metavar=taken, required=default is MISSING, help=note, **how
     )

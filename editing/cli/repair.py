@@ -50,6 +50,8 @@ def run(arguments: argparse.Namespace) -> int:
                 notices.append(tell(messages.PERSON_TOO_SMALL, number=face.number))
         bound.update({weight.name: weight.licence for weight in made.weights if "not for" in weight.licence})
         filled = f"  filled by {made.filled_by}" if made.filled_by else ""
+        if options.find_damage is not None:
+            filled = f"  {0 if made.mask is None else (made.mask > 0).mean():.2%} masked{filled}"
         return Made(
             picture=repair.compose(made), recipe=repair.recipe(made), notices=tuple(notices),
             facts=f"  {len(made.faces)} of {made.found} faces{filled}",

@@ -26,10 +26,10 @@ from editing.faces import align, detect, likeness, restore
 from editing.faces.align import SIDE, Face, Transform
 from editing.faces.detect import Detector
 from editing.faces.restore import Restorer
-from editing.options import MOST_PICTURES, Choice, GenerateOptions, RepairOptions
+from editing.options import MOST_PICTURES, Choice, DamageOptions, GenerateOptions, RepairOptions
 from editing.pictures.masks import Mask
 from editing.pictures.picture import Floats, Picture, Pixels, from_float, to_float
-from editing.pipelines import fill, generate
+from editing.pipelines import damage, fill, generate
 from editing.pipelines.fill import Filler
 from editing.pipelines.recipe import recipe_of
 from editing.report import Report, silent
@@ -80,7 +80,7 @@ class Repaired:
 
     original: Picture
     base: Pixels  # the original's pixels, filled where the mask covers what no repaired face does
-    mask: Mask | None
+    mask: Mask | None  # with the damage that was found
     faces: tuple[RepairedFace, ...]  # from left to right
     found: int  # faces in the picture, repaired or not
     options: RepairOptions  # with the seed of the persons that were drawn
@@ -113,19 +113,28 @@ def repair(
             none: one for each face is drawn from the seeds that begin at ``options.seed``.
         network: None: the one that ``options`` name, loaded when a face is to be repaired.
         filler: None: the one that ``options`` name, loaded when something is to be filled.
-        report: called with the note "faces" while they are looked for, "repair" after each, "fill" after each part.
+        report: called with the note "damage" and "faces" while these are looked for, "repair" after each face, "fill"
+            after each part.
 
     Raises ImageError when there is neither a face nor a mask; OptionError, WeightError, and whatever ``report`` raises.
     """
+    weights: list[Weight] = []
+    if options.find_damage is not None:
+        looking = DamageOptions(sensitivity=options.find_damage, precision=options.precision)
+        damaged = damage.find_damage(picture, looking, report=report)
+        mask = damaged if mask is None else np.maximum(mask, damaged)
+        weights.append(find_weight(looking.model, "damage"))
     if mask is not None and not (mask > 0).any():
         mask = None
     wanted = options.faces != "none" or bool(options.boxes)
     everyone = list(found) if found is not None else find(picture, options, report=report) if wanted else []
     numbers = _chosen(options, len(everyone))
     if not numbers and mask is None:
+        if options.find_damage is not None:
+            raise ImageError(messages.NO_DAMAGE_FOUND, dial=f"{options.find_damage:g}")
         raise ImageError(messages.NOTHING_CHOSEN if options.faces == "none" else messages.NO_FACE_FOUND)
     plans = [(number, everyone[number - 1], align.transform_of(everyone[number - 1])) for number in numbers]
-    weights = [detect.best_detector()] if options.faces != "none" else []
+    weights += [detect.best_detector()] if options.faces != "none" else []
     if options.anonymise == "person" and plans and not persons:
         options, persons = _drawn(options, len(plans))
         weights.append(find_weight(GenerateOptions.model, "generate"))
@@ -346,6 +355,8 @@ def estimate(
     Waits for nobody: raises NotMeasuredError where that can't be done since another job has the machine.
     """
     seconds = masked * _SECONDS_PER_MASKED_PIXEL
+    if options.find_damage is not None:
+        seconds += damage.estimate(width, height, DamageOptions(precision=options.precision)).seconds
     if count and options.anonymise == "no":
         seconds += count * restore.load_restorer(options.model, options.precision).seconds(wait=False)
     seconds += count * _SECONDS_PER_FACE

@@ -261,6 +261,15 @@ CATALOGUE: tuple[Weight, ...] = (
         source=Download("https://github.com/sczhou/CodeFormer/releases/download/v0.1.0/codeformer.pth", megabytes=377),
     ),
     Weight(
+        name="damage",
+        task="damage",
+        title="Finder of damage, trained here",
+        architecture="damage finding U-Net, 32-64-128-192 channels",
+        licence="CC BY-SA 4.0",
+        sha256="8f9fa41e4a9cd29ba9ba949482fe7b9ff043f1e9e6e055f56a4a8d558834c98b",
+        source=Shipped("damage.safetensors"),
+    ),
+    Weight(
         name="lama",
         task="inpaint",
         title="big-lama",

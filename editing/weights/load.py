@@ -79,13 +79,16 @@ def read_config(texts: Mapping[str, str]) -> Config | None:
     WeightError for a configuration that is damaged, or larger than any that is used.
     """
     from editing.networks.compact import CompactConfig
+    from editing.networks.damage import DamageConfig
     from editing.networks.denoiser import DenoiserConfig
     from editing.networks.generator import GeneratorConfig
     from editing.networks.magenta import MagentaConfig
     from editing.networks.repairer import RepairerConfig
     from editing.networks.stylizer import StylizerConfig
 
-    kinds = (CompactConfig, DenoiserConfig, GeneratorConfig, MagentaConfig, RepairerConfig, StylizerConfig)
+    kinds = (
+        CompactConfig, DamageConfig, DenoiserConfig, GeneratorConfig, MagentaConfig, RepairerConfig, StylizerConfig
+    )  # fmt: skip
     text = texts.get("config", "")
     if "network" not in texts:
         for kind in kinds:

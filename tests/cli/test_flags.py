@@ -10,6 +10,7 @@ import pytest
 from editing.cli.flags import add_flags, options_of
 from editing.errors import OptionError
 from editing.options import (
+    DAMAGE_SURE,
     ClipOptions,
     ClipSaveOptions,
     DrawnSaveOptions,
@@ -73,3 +74,12 @@ def test_switches_words_for_unset_and_repeated_flags() -> None:
     assert parsed(GenerateOptions, "--direction", "3=-1.5", "--direction", "1=1").directions == (1.0, 0.0, -1.5)
     assert parsed(WalkOptions, "--walk", "5,7", "--no-loop") == WalkOptions(seeds=(5, 7), loop=False)
     assert parsed(StylizeOptions, "--style", "a", "--style2", "b").second == "b"
+
+
+def test_a_flag_that_may_stand_without_its_value() -> None:
+    assert parsed(RepairOptions).find_damage is None
+    assert parsed(RepairOptions, "--find-damage", "--faces", "none").find_damage == DAMAGE_SURE
+    assert parsed(RepairOptions, "--find-damage", "0.2").find_damage == 0.2
+    assert parsed(RepairOptions, "--find-damage", "none").find_damage is None
+    with pytest.raises(OptionError, match="--find-damage: Find damage is 'a"):
+        parsed(RepairOptions, "--find-damage", "a.jpg")

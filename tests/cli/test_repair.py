@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -68,6 +69,23 @@ def test_a_mask_alone_is_filled(portrait: Path, mask: Path, tmp_path: Path, caps
     differs = (before.pixels != after.pixels).any(2)
     assert differs[221:229, 11:29].mean() > 0.5
     assert differs.sum() == differs[220:230, 10:30].sum()
+
+
+def test_damage_is_found_and_filled(portrait: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    clean = read_picture(portrait).pixels
+    scratched = cv2.line(clean.copy(), (20, 30), (230, 120), (250, 250, 245), 2, cv2.LINE_AA)
+    write_picture(Picture(pixels=scratched), tmp_path / "scan.png")
+    arguments = ["repair", str(tmp_path / "scan.png"), "-o", str(tmp_path / "out.png"), "--faces", "none"]
+    assert main([*arguments, "--filler", "patches", "--find-damage"]) == 0
+    assert "% masked  filled by patches" in capsys.readouterr().out
+    made = read_picture(tmp_path / "out.png")
+    scratch = (scratched != clean).any(2)
+    before, after = (np.abs(x[scratch].astype(float) - clean[scratch]).mean() for x in (scratched, made.pixels))
+    assert after < 0.4 * before
+    assert (made.pixels != scratched).any(2)[cv2.dilate(scratch.astype(np.uint8), np.ones((9, 9))) == 0].mean() < 0.02
+    assert made.recipe is not None
+    assert read(RepairOptions, made.recipe["options"]).find_damage == RepairOptions(find_damage=0.5).find_damage
+    assert [weight["name"] for weight in made.recipe["weights"]] == ["damage"]
 
 
 def test_neither_face_nor_mask(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,6 +11,7 @@ import torch
 
 from editing.networks.compact import Compact, CompactConfig
 from editing.networks.config import Config
+from editing.networks.damage import DamageConfig, DamageFinder
 from editing.networks.denoiser import Denoiser, DenoiserConfig
 from editing.networks.generator import Generator, GeneratorConfig
 from editing.networks.magenta import Magenta, MagentaConfig
@@ -18,10 +19,11 @@ from editing.networks.repairer import Repairer, RepairerConfig
 from editing.networks.stylizer import Stylizer, StylizerConfig
 
 KINDS: list[type[Config]] = [
-    CompactConfig, DenoiserConfig, GeneratorConfig, MagentaConfig, RepairerConfig, StylizerConfig,
+    CompactConfig, DamageConfig, DenoiserConfig, GeneratorConfig, MagentaConfig, RepairerConfig, StylizerConfig,
 ]  # fmt: skip
 NETWORKS = {
     "compact": Compact,
+    "damage": DamageFinder,
     "denoiser": Denoiser,
     "generator": Generator,
     "magenta": Magenta,
@@ -70,6 +72,7 @@ def test_other_texts_are_refused(kind: type[Config], text: str) -> None:
 
 LARGEST: dict[type[Config], dict[str, Any]] = {
     CompactConfig: {"width": 1024, "depth": 256, "expansion": 4096},
+    DamageConfig: {"widths": (1024,) * 6, "blocks": 16},
     DenoiserConfig: {"widths": (1024,) * 6, "blocks": 16},
     GeneratorConfig: {
         "size": 256, "latent": 1024, "style": 1024, "mapping_layers": 64, "capacity": 2**20, "max_channels": 1024,

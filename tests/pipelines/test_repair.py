@@ -20,9 +20,9 @@ from editing.faces import align, likeness, restore
 from editing.faces.align import SIDE, TEMPLATE, Face
 from editing.faces.restore import Restorer
 from editing.networks.repairer import Repairer, RepairerConfig
-from editing.options import Choice, RepairOptions, read
+from editing.options import Choice, DamageOptions, RepairOptions, read
 from editing.pictures.picture import Picture, from_float, to_float
-from editing.pipelines import fill, recipe, repair
+from editing.pipelines import damage, fill, recipe, repair
 from editing.pipelines.fill import Filler
 from editing.runtime import Backend
 from editing.weights import load
@@ -159,6 +159,30 @@ def test_neither_face_nor_mask_is_an_error() -> None:
         repair.repair(photo(), RepairOptions(), np.zeros((240, 400), np.float32), found=[])
     with pytest.raises(ImageError, match="no face was chosen and no mask was given"):
         repair.repair(photo(), RepairOptions(faces="none"))
+
+
+def test_damage_is_found_when_asked_for_and_filled_with_the_mask(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[DamageOptions] = []
+
+    def find(picture: Picture, options: DamageOptions, *, report: Any) -> npt.NDArray[np.float32]:
+        asked.append(options)
+        return spot(200, 20) if options.sensitivity > 0.1 else np.zeros((240, 400), np.float32)
+
+    monkeypatch.setattr(damage, "find_damage", find)
+    given = {"faces": "none", "filler": "patches", "precision": "fp32"}
+    result = repair.repair(photo(), RepairOptions(**given, find_damage=0.4), spot(100, 100))
+    assert asked == [DamageOptions(sensitivity=0.4, precision="fp32")]
+    touched, both = changed(photo(), repair.compose(result)), np.maximum(spot(200, 20), spot(100, 100))
+    np.testing.assert_array_equal(result.mask, both)
+    assert not touched[both == 0].any()
+    assert touched[spot(200, 20) > 0].mean() > 0.3
+    assert touched[spot(100, 100) > 0].mean() > 0.3
+    made = repair.recipe(result)
+    assert (names(made), made["options"]["find_damage"]) == (["damage"], 0.4)
+    with pytest.raises(ImageError, match=r"no damage was found at 0\.1, and no face"):
+        repair.repair(photo(), RepairOptions(**given, find_damage=0.1))
+    repair.repair(photo(), RepairOptions(**given), spot(100, 100))
+    assert len(asked) == 2
 
 
 def test_a_mask_alone_needs_no_network() -> None:
