@@ -65,7 +65,7 @@ class Finder:
         tensor = torch.from_numpy(to_float(region)).permute(2, 0, 1)[None].expand(-1, 3, -1, -1)
         made = torch.sigmoid(self.run(tensor.to(self.backend.device)))
         if not bool(torch.isfinite(made.sum())):
-            raise EditingError(messages.MODEL_NOT_NUMBERS)
+            raise EditingError(messages.RESULT_NOT_NUMBERS)
         return np.asarray(made[0].permute(1, 2, 0).float().cpu().numpy())
 
     def cost(self, *, wait: bool = True) -> Cost:
