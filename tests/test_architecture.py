@@ -89,8 +89,8 @@ def test_networks_need_torch_alone(module: str) -> None:
     assert packages - sys.stdlib_module_names <= {"torch"}
 
 
-# "clips" runs "upscale" frame by frame, "repair" has damage found, holes filled and strangers drawn, "stylize" optimises by
-# Gatys' method, and "upscale" asks how strong the noise is; all write recipes.
+# "clips" runs "upscale" frame by frame, "repair" has damage found, holes filled and strangers drawn, "stylize"
+# optimises by Gatys' method, and "upscale" asks how strong the noise is; all write recipes.
 ALLOWED = {
     ("clips", "upscale"), ("repair", "damage"), ("repair", "fill"), ("repair", "generate"), ("stylize", "gatys"),
     ("upscale", "noise"),
