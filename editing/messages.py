@@ -665,6 +665,11 @@ NO_SUCH_STYLE = Text(
     "没有名为“{name}”的风格。可选：{choices}，或一张图片的路径。",
 )
 NO_GALLERY = Text("none", "无")
+OWN_STYLES_ALONE = Text(
+    "The model '{model}' paints in its own styles alone, and looks at no picture: {choices}. For any picture as the "
+    "style use the model 'stylizer'.",
+    "模型“{model}”只能使用自带的风格，不能参照图片：{choices}。要用任意图片作为风格，请使用模型“stylizer”。",
+)
 
 
 # ---- generate --------------------------------------------------------------------------------------------------------

@@ -11,8 +11,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import platformdirs
-
 from editing import messages
 from editing.errors import OptionError
 
@@ -39,6 +37,8 @@ def whole_number(name: str, default: int) -> int:
 
 def cache_folder() -> Path:
     """Where downloads and measurements go; it need not exist. ``ATELIER_CACHE``, or the user's cache folder."""
+    import platformdirs  # which a machine lent for training may lack
+
     own = os.environ.get("ATELIER_CACHE")
     try:
         return Path(own).expanduser() if own else platformdirs.user_cache_path("atelier")

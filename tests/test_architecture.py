@@ -89,8 +89,8 @@ def test_networks_need_torch_alone(module: str) -> None:
     assert packages - sys.stdlib_module_names <= {"torch"}
 
 
-# "clips" runs "upscale" frame by frame, "repair" has damage found, holes filled and strangers drawn, "stylize"
-# optimises by Gatys' method, and "upscale" asks how strong the noise is; all write recipes.
+# "clips" runs "upscale" frame by frame, "repair" has damage found, holes filled, strangers drawn, "stylize" optimises
+# by Gatys' method, and "upscale" asks how strong the noise is; all write recipes.
 ALLOWED = {
     ("clips", "upscale"), ("repair", "damage"), ("repair", "fill"), ("repair", "generate"), ("stylize", "gatys"),
     ("upscale", "noise"),
@@ -168,7 +168,8 @@ def test_importing_reads_and_asks_nothing(module: str, not_loaded: set[str]) -> 
     ran = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=120)
     assert ran.returncode == 0, ran.stderr
     opened, connected, loaded = json.loads(ran.stdout.splitlines()[-1])
-    # Of one file the page reads what stands before the tensors: the names of its styles.
-    assert {Path(file).name for file in opened} <= ({"stylizer.safetensors"} if module == "app" else set())
+    # Of two files the page reads what stands before the tensors: the names of their styles.
+    styles = {"stylizer.safetensors", "magenta.safetensors"}
+    assert {Path(file).name for file in opened} <= (styles if module == "app" else set())
     assert not connected
     assert not set(loaded) & not_loaded

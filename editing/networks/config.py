@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any, ClassVar, Self
 
 
-def limited(default: Any, allowed: Sequence[int], counts: Sequence[int] = ()) -> Any:
-    """A field of a configuration: a whole number or a switch among ``allowed``, or a tuple of as many as ``counts``.
+def limited(default: Any, allowed: Sequence[int | str], counts: Sequence[int] = ()) -> Any:
+    """A field of a configuration: a number, a switch or a word among ``allowed``, or a tuple of as many as ``counts``.
 
     Tuples within a tuple have as many entries, too.
     """
@@ -25,6 +25,7 @@ class Config:
     """
 
     network: ClassVar[str]  # what a weight says of itself under "network" in its metadata
+    later: ClassVar[tuple[str, ...]] = ()  # fields that files from before there was "network" don't have
 
     def __post_init__(self) -> None:
         for part in fields(self):
@@ -35,8 +36,8 @@ class Config:
                 many = f"{_words(counts)} numbers, each " if counts else ""
                 raise ValueError(f"{part.name} is {value!r:.100}, wanted {many}{_words(part.metadata['allowed'])}")
 
-    def to_json(self) -> str:
-        return json.dumps(asdict(self))
+    def to_json(self, without: Sequence[str] = ()) -> str:
+        return json.dumps({name: value for name, value in asdict(self).items() if name not in without})
 
     @classmethod
     def from_json(cls, text: str) -> Self:
@@ -59,14 +60,14 @@ def _tuples(value: Any) -> Any:
     return tuple(_tuples(part) for part in value) if isinstance(value, list | tuple) else value
 
 
-def _fits(value: Any, like: Any, allowed: Sequence[int], counts: Sequence[int]) -> bool:
+def _fits(value: Any, like: Any, allowed: Sequence[int | str], counts: Sequence[int]) -> bool:
     if isinstance(like, tuple):
         within = isinstance(value, tuple) and len(value) in counts
         return within and all(_fits(part, like[0], allowed, counts) for part in value)
     return type(value) is type(like) and value in allowed
 
 
-def _words(numbers: Sequence[int]) -> str:
+def _words(numbers: Sequence[int | str]) -> str:
     if isinstance(numbers, range):
         return str(numbers[0]) if len(numbers) == 1 else f"{numbers[0]} to {numbers[-1]}"
     return " or ".join(map(str, numbers))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.nn.utils import parametrize
 from torch.nn.utils.parametrizations import spectral_norm
 
 
@@ -95,6 +96,14 @@ class ProjectedDiscriminator(nn.Module):
 
     def forward(self, maps: Sequence[Tensor]) -> Tensor:
         """Four maps, fine to coarse, each (N, C, H, W) -> logits (N, K), positive for real."""
+        with parametrize.cached():
+            with torch.autocast(maps[0].device.type, enabled=False):  # norms in float32
+                for module in self.heads.modules():
+                    if isinstance(module, nn.Conv2d):
+                        module.weight  # noqa: B018 - computed here, and kept by the cache
+            return self._judge(maps)
+
+    def _judge(self, maps: Sequence[Tensor]) -> Tensor:
         above: Tensor | None = None
         logits = []
         for k in range(len(self.within) - 1, -1, -1):

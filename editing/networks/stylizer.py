@@ -1,7 +1,7 @@
 """A stylizer: repaints a photo after a style's code, and reads the code from any picture.
 
-The transformer is that of Johnson et al. 2016 (https://arxiv.org/abs/1603.08155), enlarging by nearest neighbour and
-convolution (Odena et al. 2016: no checkerboards), with conditional instance normalisation everywhere (Dumoulin et al.
+The transformer is that of Johnson et al. 2016 (https://arxiv.org/abs/1603.08155), enlarging first and convolving then
+(Odena et al. 2016: no checkerboards), with conditional instance normalisation everywhere (Dumoulin et al.
 2017, https://arxiv.org/abs/1610.07629): a style is nothing but scales and shifts. Those are a linear function of a
 short code, so that codes mix linearly. As in Ghiasi et al. 2017 (https://arxiv.org/abs/1705.06830) an encoder reads the
 code from a style picture. Ours: the encoder looks only at means and deviations of the maps of a frozen network's first
@@ -30,6 +30,7 @@ class StylizerConfig(Config):
     """What a :class:`Stylizer` is made of."""
 
     network: ClassVar[str] = "stylizer"
+    later: ClassVar[tuple[str, ...]] = ("style_side", "enlarging")
 
     # Channels at the picture's size, at a half and at a quarter.
     widths: tuple[int, int, int] = limited((24, 48, 128), range(1, 1025), range(3, 4))
@@ -38,6 +39,9 @@ class StylizerConfig(Config):
     # Widths of the convolutions at the picture's size, at a half, a quarter ...
     encoder: tuple[tuple[int, ...], ...] = limited(((64, 64), (128, 128), (256, 256, 256)), range(1, 1025), range(1, 9))
     hidden: int = limited(256, range(1, 4097))  # width of the encoder's small network
+    style_side: int = limited(256, range(16, 4097))  # of a style picture's shorter side, as in the training, in pixels
+    # How maps are enlarged on the way up; by nearest neighbour they can weave.
+    enlarging: str = limited("nearest", ("nearest", "bilinear"))
 
     @property
     def multiple(self) -> int:
@@ -47,8 +51,10 @@ class StylizerConfig(Config):
     @property
     def reach(self) -> int:
         """How many pixels far the result looks at the photo, once the statistics are given."""
-        # Each convolution's reach times its stride, and the nearest neighbours of the last quarter pixel.
-        return 3 + 2 + 8 * self.blocks + 2 + 1 + 2 + 3
+        # Each convolution's reach times its stride, and the nearest neighbours of the last quarter pixel. Between
+        # neighbours, a quarter's and a half's come in, too.
+        between = 4 + 2 if self.enlarging == "bilinear" else 0
+        return 3 + 2 + 8 * self.blocks + 2 + 1 + 2 + 3 + between
 
     @property
     def norms(self) -> tuple[int, ...]:
@@ -136,7 +142,7 @@ def logarithms(values: Tensor) -> Tensor:
     return torch.log1p(values.float())
 
 
-class _Norms:
+class Norms:
     """Hands out scales and shifts to one normalisation after the other, and keeps what each of them measured."""
 
     def __init__(self, parameters: Tensor, channels: tuple[int, ...], given: Statistics | None, together: bool) -> None:
@@ -165,8 +171,13 @@ class _Norms:
 def _normalised(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """(N, C, H, W) -> the same with mean 0 and deviation 1 in each map; the means and deviations there were.
 
-    As group normalisation with one channel a group, which PyTorch computes in one go and in float32.
+    As group normalisation with one channel a group, which PyTorch computes in one go and in float32. On a GPU that
+    would take channels out of their order and bfloat16 for the means, too.
     """
+    if x.is_cuda:
+        variance, mean = torch.var_mean(x.float(), (2, 3), correction=0, keepdim=True)
+        deviation = (variance + EPSILON).sqrt()
+        return ((x - mean) / deviation).to(x.dtype), mean, deviation
     count, channels, height, width = x.shape
     ones, zeros = x.new_ones(channels, dtype=torch.float32), x.new_zeros(channels, dtype=torch.float32)
     y, mean, inverse = torch.native_group_norm(x, ones, zeros, count, channels, height * width, channels, EPSILON)
@@ -201,23 +212,43 @@ def _pooled(mean: Tensor, deviation: Tensor) -> tuple[Tensor, Tensor]:
     return whole, (deviation.square() + (mean - whole).square()).mean(0, keepdim=True).sqrt()
 
 
-class _Conv(nn.Conv2d):
+class Conv(nn.Conv2d):
     """A convolution that keeps the size (or divides it by ``stride``), with reflected borders."""
 
     def __init__(self, inputs: int, outputs: int, kernel: int = 3, stride: int = 1, bias: bool = False) -> None:
         super().__init__(inputs, outputs, kernel, stride, bias=bias)
 
     def forward(self, x: Tensor) -> Tensor:
-        return super().forward(F.pad(x, (self.kernel_size[0] // 2,) * 4, mode="reflect"))
+        width = self.kernel_size[0] // 2
+        return super().forward(_mirrored(x, width) if x.is_cuda else F.pad(x, (width,) * 4, mode="reflect"))
 
 
-class _Residual(nn.Module):
+def _mirrored(x: Tensor, width: int) -> Tensor:
+    """(N, C, H, W) -> (N, C, H + 2 width, W + 2 width), as PyTorch's own reflection, which on a GPU takes channels out
+    of their order and adds slopes up in bfloat16."""
+    x = torch.cat([x[:, :, 1 : width + 1].flip(2), x, x[:, :, -width - 1 : -1].flip(2)], 2)
+    x = torch.cat([x[..., 1 : width + 1].flip(3), x, x[..., -width - 1 : -1].flip(3)], 3)
+    return x.contiguous(memory_format=torch.channels_last)
+
+
+def _doubled(x: Tensor) -> Tensor:
+    """(N, C, H, W) -> (N, C, 2 H, 2 W), as PyTorch's own bilinear interpolation, for the same reasons."""
+    y = x.permute(0, 2, 3, 1)
+    for axis in (1, 2):
+        count = y.shape[axis]
+        before = torch.cat([y.narrow(axis, 0, 1), y.narrow(axis, 0, count - 1)], axis)
+        after = torch.cat([y.narrow(axis, 1, count - 1), y.narrow(axis, count - 1, 1)], axis)
+        y = torch.stack([torch.lerp(y, before, 0.25), torch.lerp(y, after, 0.25)], axis + 1).flatten(axis, axis + 1)
+    return y.permute(0, 3, 1, 2)
+
+
+class Residual(nn.Module):
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.conv0 = _Conv(width, width)
-        self.conv1 = _Conv(width, width)
+        self.conv0 = Conv(width, width)
+        self.conv1 = Conv(width, width)
 
-    def forward(self, x: Tensor, norm: _Norms) -> Tensor:
+    def forward(self, x: Tensor, norm: Norms) -> Tensor:
         return x + norm(self.conv1(F.relu_(norm(self.conv0(x)))))
 
 
@@ -233,17 +264,17 @@ class Stylizer(nn.Module):
         with torch.no_grad():
             self.styles.weight.normal_(0, 0.2)
             self.styles.bias.zero_()
-        self.first = _Conv(3, half, 7, stride=2)
-        self.down = _Conv(half, quarter, stride=2)
-        self.blocks = nn.ModuleList(_Residual(quarter) for _ in range(config.blocks))
-        self.up0 = _Conv(quarter, half)
-        self.up1 = _Conv(half, full)
-        self.last = _Conv(full, 3, 5, bias=True)
+        self.first = Conv(3, half, 7, stride=2)
+        self.down = Conv(half, quarter, stride=2)
+        self.blocks = nn.ModuleList(Residual(quarter) for _ in range(config.blocks))
+        self.up0 = Conv(quarter, half)
+        self.up1 = Conv(half, full)
+        self.last = Conv(full, 3, 5, bias=True)
 
     def code(self, styles: Tensor) -> Tensor:
         """Style pictures (N, 3, H, W) in [0, 1], 16 pixels a side at least -> their codes (N, code), free to mix.
 
-        Strokes come out as wide, in pixels, as they are in ``styles``: 256 pixels a side is what was learned from.
+        Strokes come out as wide, in pixels, as they are in ``styles``: ``config.style_side`` is what was learned from.
         """
         code: Tensor = self.encoder(styles)
         return code
@@ -265,17 +296,22 @@ class Stylizer(nn.Module):
         self._paint(content, norms)
         return norms.measured
 
-    def _norms(self, code: Tensor, given: Statistics | None, together: bool = False) -> _Norms:
+    def _norms(self, code: Tensor, given: Statistics | None, together: bool = False) -> Norms:
         # Divided, so that a step of learning changes scales by little, though many numbers of a code add up to one.
         parameters = self.styles(code.to(self.styles.weight.dtype) / self.config.code**0.5).float()
-        return _Norms(parameters, self.config.norms, given, together)
+        return Norms(parameters, self.config.norms, given, together)
 
-    def _paint(self, content: Tensor, norm: _Norms) -> Tensor:
+    def _paint(self, content: Tensor, norm: Norms) -> Tensor:
         x = (content - 0.5).to(self.first.weight.dtype).contiguous(memory_format=torch.channels_last)
         x = F.relu_(norm(self.first(x)))
         x = F.relu_(norm(self.down(x)))
         for block in self.blocks:
             x = block(x, norm)
-        x = F.relu_(norm(self.up0(F.interpolate(x, scale_factor=2.0))))
-        x = F.relu_(norm(self.up1(F.interpolate(x, scale_factor=2.0))))
+        x = F.relu_(norm(self.up0(self._enlarged(x))))
+        x = F.relu_(norm(self.up1(self._enlarged(x))))
         return torch.sigmoid(self.last(x).float())
+
+    def _enlarged(self, x: Tensor) -> Tensor:
+        if self.config.enlarging == "nearest":
+            return F.interpolate(x, scale_factor=2.0)
+        return _doubled(x) if x.is_cuda else F.interpolate(x, scale_factor=2.0, mode="bilinear", align_corners=False)

@@ -1,8 +1,8 @@
 """Generate: draw pictures from seeds with a generator of ``train generator``; mix two seeds, walk along several.
 
 The same seed gives the same picture: latents come from ``np.random.RandomState(seed)``, whose stream NumPy has frozen;
-networks run in float32 on one CPU thread, one picture at a time, so that neither the other pictures of a batch nor the
-number of cores can change a bit. Between processors of different make the last bits of float32 differ, by 1 of 255 in
+networks run in float32, each picture by itself on one CPU thread, so that neither the other pictures nor the number of
+cores can change a bit. Between processors of different make the last bits of float32 differ, by 1 of 255 in
 few numbers.
 """
 
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -163,18 +164,22 @@ def generate(
     ``network=None`` loads the generator that ``options`` name. Raises OptionError, WeightError, and whatever ``report``
     raises.
     """
-    network = network or load(options.model)
-    other = None if options.mix_seed is None else network.latent(options.mix_seed)
-    samples = []
-    report(0, options.count)
-    for seed in range(options.seed, options.seed + options.count):
-        z = network.latent(seed)
-        if other is not None:
-            z = slerp(z, other, options.mix)
-        pixels = network.draw(z, options.truncation, options.directions)
-        samples.append(Sample(seed=seed, picture=Picture(pixels=pixels), novelty=network.novelty(pixels)))
-        report(len(samples), options.count)
-    return samples
+    seeds = range(options.seed, options.seed + options.count)
+    asked = [of_sample(options, seed) for seed in seeds]
+    return draw_each(asked, network=network or load(options.model), report=report)
+
+
+def draw_each(
+    asked: Sequence[GenerateOptions], *, network: LoadedGenerator, report: Report = silent
+) -> list[Sample]:  # fmt: skip
+    """The picture of each of the options' seeds alone (see :func:`of_sample`); their counts are not looked at."""
+    places = []
+    for options in asked:
+        z = network.latent(options.seed)
+        if options.mix_seed is not None:
+            z = slerp(z, network.latent(options.mix_seed), options.mix)
+        places.append((options, options.seed, z))
+    return _drawn(network, places, report)
 
 
 def walk(
@@ -185,13 +190,33 @@ def walk(
 ) -> list[Sample]:
     """Draw the frames of a walk; each is what :func:`generate` gives for its mix of two seeds in :func:`path`."""
     network = network or load(options.model)
-    samples = []
-    report(0, options.frames)
-    for seed, other, amount in path(options):
-        z = slerp(network.latent(seed), network.latent(other), amount)
+    places = [
+        (options, seed, slerp(network.latent(seed), network.latent(other), amount))
+        for seed, other, amount in path(options)
+    ]
+    return _drawn(network, places, report)
+
+
+def _drawn(
+    network: LoadedGenerator, places: Sequence[tuple[GenerateOptions | WalkOptions, int, Latent]], report: Report
+) -> list[Sample]:
+    """Pictures of latents, each named by a seed: as many at a time as there are cores, one thread for each."""
+
+    def draw(place: tuple[GenerateOptions | WalkOptions, int, Latent]) -> Sample:
+        options, seed, z = place
         pixels = network.draw(z, options.truncation, options.directions)
-        samples.append(Sample(seed=seed, picture=Picture(pixels=pixels), novelty=network.novelty(pixels)))
-        report(len(samples), options.frames)
+        return Sample(seed=seed, picture=Picture(pixels=pixels), novelty=network.novelty(pixels))
+
+    samples: list[Sample] = []
+    report(0, len(places))
+    # the threads have the setting for good, or one that ends would give the others' sums more threads
+    with _one_thread(), ThreadPoolExecutor(runtime.cores(), initializer=torch.set_num_threads, initargs=(1,)) as pool:
+        try:
+            for sample in pool.map(draw, places):
+                samples.append(sample)
+                report(len(samples), len(places))
+        finally:
+            pool.shutdown(cancel_futures=True)  # where ``report`` raised, the rest is not wanted
     return samples
 
 

@@ -189,7 +189,7 @@ def _chosen(options: RepairOptions, count: int) -> list[int]:
         return []
     if options.faces == "all":
         return list(range(1, count + 1))
-    numbers = sorted({int(number) for number in options.faces})
+    numbers = sorted(set(options.faces))
     if numbers[-1] > count:
         raise OptionError(messages.NO_SUCH_FACE, number=numbers[-1], found=count)
     return numbers

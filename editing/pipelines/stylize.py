@@ -33,6 +33,7 @@ from editing import messages, runtime
 from editing.costs import Cost, Estimate, measured_cost, observe_cost
 from editing.errors import EditingError, OptionError, WeightError
 from editing.messages import tell
+from editing.networks.magenta import Magenta, MagentaConfig
 from editing.networks.stylizer import Statistics, Stylizer, StylizerConfig, Vgg
 from editing.options import StylizeOptions
 from editing.pictures import masks, tiling
@@ -51,7 +52,7 @@ from editing.weights.load import config_of, fit, load_state, metadata_of, unusab
 
 BASE = 768  # longest side of the working copy at style scale 1, in pixels
 SHORTEST = 64  # pixels: what the working copy of the narrowest picture has across
-STYLE_SIDE = 256  # shorter side at which a style picture is looked at, as in the training
+STYLE_SIDE = 256  # shorter side at which Gatys' method looks at a style picture
 DETAIL = 0.5  # the share of the photo's fine light and shade that is put back where the working copy is smaller
 ALWAYS_WHOLE = 300_000  # pixels of a working copy that fit into the memory of any machine
 WHOLE = 1_000_000  # pixels of a working copy that are painted at once; one pass instead of two
@@ -71,8 +72,10 @@ class Style:
 
     name: str
     title: str
-    artist: str
+    artist: str  # may be "", as may what follows
     year: str
+    title_zh: str = ""
+    artist_zh: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -82,7 +85,7 @@ class LoadedStylizer:
     name: str
     sha256: str
     backend: Backend
-    network: Stylizer
+    network: Stylizer | Magenta
     gallery: dict[str, torch.Tensor]  # name -> (1, code) float32
 
     @property
@@ -91,12 +94,19 @@ class LoadedStylizer:
         return self.network.config.reach
 
     def look_at(self, picture: Picture) -> torch.Tensor:
-        """The code (1, code) float32 of a style picture."""
-        tensor = self._tensor(_style_copy(picture, self.network.config.multiple)[None])
-        code: torch.Tensor = self.network.code(tensor).float()
+        """The code (1, code) float32 of a style picture; raises OptionError where the network has no encoder."""
+        network = self.with_encoder()
+        tensor = self._tensor(_style_copy(picture, network.config.multiple, network.config.style_side)[None])
+        code: torch.Tensor = network.code(tensor).float()
         if not bool(torch.isfinite(code).all()):
             raise self._not_numbers()
         return code.cpu()
+
+    def with_encoder(self) -> Stylizer:
+        """The network, where it can look at pictures; raises OptionError, with the choices, where it can't."""
+        if isinstance(self.network, Stylizer):
+            return self.network
+        raise OptionError(messages.OWN_STYLES_ALONE, model=self.name, choices=", ".join(self.gallery))
 
     def statistics(self, parts: Floats, code: torch.Tensor) -> Statistics:
         """Means and deviations of every instance normalisation over the parts (N, h, w, 3) in [0, 1] of a picture."""
@@ -139,14 +149,14 @@ def load(model: str = "stylizer", precision: str = "auto") -> LoadedStylizer:
 
 def _build(weight: Weight, sha256: str, backend: Backend) -> LoadedStylizer:
     named, config, state = _styles(weight), config_of(weight), load_state(weight)
-    if not isinstance(config, StylizerConfig):
+    if not isinstance(config, StylizerConfig | MagentaConfig):
         raise unusable(weight.name, tell(messages.NOT_A_WHOLE_NETWORK, network="stylizer", why=messages.NO_CONFIG))
     gallery = state.pop("gallery", torch.zeros(0, config.code)).float()
     if gallery.shape != (len(named), config.code) or not bool(torch.isfinite(gallery).all()):
         why = tell(messages.GALLERY_DAMAGED, count=len(named), code=config.code, shape=tuple(gallery.shape))
         raise unusable(weight.name, tell(messages.NOT_A_WHOLE_NETWORK, network="stylizer", why=why))
     with without_numbers():
-        network = Stylizer(config)
+        network = Stylizer(config) if isinstance(config, StylizerConfig) else Magenta(config)
     fit(network, state, weight.name)
     backend.place(network)
     codes = {style.name: gallery[number, None] for number, style in enumerate(named)}
@@ -158,10 +168,17 @@ def styles(model: str = "stylizer") -> tuple[Style, ...]:
     return _styles(find_weight(model, "stylize"))
 
 
+def takes_pictures(model: str) -> bool:
+    """Whether any picture can be the style, not those of the gallery alone; as :func:`styles`."""
+    return isinstance(config_of(find_weight(model, "stylize")), StylizerConfig)
+
+
 def _styles(weight: Weight) -> tuple[Style, ...]:
     try:
         listed = json.loads(metadata_of(weight).get("styles", "[]"))
-        found = tuple(Style(**{field.name: str(one[field.name]) for field in fields(Style)}) for one in listed)
+        found = tuple(
+            Style(**{part.name: str(one[part.name]) for part in fields(Style) if part.name in one}) for one in listed
+        )
         if len({style.name for style in found}) < len(found):
             raise ValueError("a name stands there twice")
     except (ValueError, TypeError, KeyError, RecursionError) as error:
@@ -197,6 +214,7 @@ def _style_file(options: StylizeOptions) -> str:
 def _code_of(style: str, network: LoadedStylizer) -> torch.Tensor:
     if style in network.gallery:
         return network.gallery[style]
+    network.with_encoder()
     if not _is_file(style):
         choices = ", ".join(network.gallery) or messages.NO_GALLERY
         raise OptionError(messages.NO_SUCH_STYLE, name=style, choices=choices)
@@ -276,10 +294,8 @@ def optimise(
     width, height = _optimised_size(picture.width, picture.height, options)
     copy = _working_copy(pixels, height, width)
     with torch.inference_mode(False):
-        steps = gatys.painting(
-            _tensor(copy[None], vgg.backend), _tensor(_style_copy(style, 8)[None], vgg.backend), vgg.network,
-            steps=options.optimise,
-        )  # fmt: skip
+        content, wanted = (_tensor(x[None], vgg.backend) for x in (copy, _style_copy(style, 8, STYLE_SIDE)))
+        steps = gatys.painting(content, wanted, vgg.network, steps=options.optimise)
     report(0, options.optimise)
     for done in range(1, options.optimise + 1):
         with torch.inference_mode(False):  # a job's own mode remembers nothing to differentiate
@@ -461,12 +477,12 @@ def _working_copy(pixels: Pixels, height: int, width: int) -> Floats:
     return np.repeat(copy.clip(0, 1), 3 // copy.shape[2], axis=2)
 
 
-def _style_copy(picture: Picture, multiple: int) -> Floats:
-    """A style picture (h, w, 3) in [0, 1] at the size at which styles are looked at."""
+def _style_copy(picture: Picture, multiple: int, side: int) -> Floats:
+    """A style picture (h, w, 3) in [0, 1] with its shorter side made about ``side``, at which it is looked at."""
     height, width = picture.pixels.shape[:2]
-    factor = STYLE_SIDE / min(height, width)
-    longest = 4 * STYLE_SIDE  # a banner is squeezed: looked at whole it would take minutes
-    sides = [_rounded(min(longest, side * factor), multiple) for side in (height, width)]
+    factor = side / min(height, width)
+    longest = 4 * side  # a banner is squeezed: looked at whole it would take minutes
+    sides = [_rounded(min(longest, length * factor), multiple) for length in (height, width)]
     return _working_copy(fill_transparent(picture), *sides)
 
 

@@ -18,7 +18,11 @@ def diff_augment(pictures: Tensor, strength: float = 1.0, pairs: int = 1) -> Ten
     count, side = pictures.shape[0] // pairs, pictures.shape[-1]
 
     def draw(low: float, high: float) -> Tensor:
-        return (torch.rand(count) * (high - low) + low).repeat(pairs).to(pictures.device)[:, None, None, None]
+        return (
+            (torch.rand(count) * (high - low) + low)
+            .repeat(pairs)
+            .to(pictures.device, non_blocking=True)[:, None, None, None]
+        )
 
     x = pictures + draw(-0.5, 0.5) * strength
     gray = x.mean(1, keepdim=True)
@@ -34,17 +38,18 @@ def _translate(x: Tensor, ratio: float, count: int, pairs: int) -> Tensor:
     if reach < 1:
         return x
     padded = F.pad(x, (reach, reach, reach, reach))
-    shifts = torch.randint(0, 2 * reach + 1, (count, 2)).repeat(pairs, 1).tolist()
-    return torch.stack(
-        [p[:, dy : dy + side, dx : dx + side] for p, (dy, dx) in zip(padded, shifts, strict=True)]
-    ).contiguous(memory_format=torch.channels_last)
+    shifts = torch.randint(0, 2 * reach + 1, (count, 2)).repeat(pairs, 1).to(x.device, non_blocking=True)
+    places = shifts[:, :, None] + torch.arange(side, device=x.device)  # (N, 2, side)
+    rows = places[:, 0, None, :, None].expand(-1, x.shape[1], -1, padded.shape[-1])
+    columns = places[:, 1, None, None, :].expand(-1, x.shape[1], side, -1)
+    return padded.gather(2, rows).gather(3, columns).contiguous(memory_format=torch.channels_last)
 
 
 def _cut_out(x: Tensor, hole: int, count: int, pairs: int) -> Tensor:
     side = x.shape[-1]
     if hole < 1:
         return x
-    corner = torch.randint(-hole // 2, side - hole // 2, (count, 2)).repeat(pairs, 1).to(x.device)
+    corner = torch.randint(-hole // 2, side - hole // 2, (count, 2)).repeat(pairs, 1).to(x.device, non_blocking=True)
     place = torch.arange(side, device=x.device)
     rows = (place >= corner[:, :1]) & (place < corner[:, :1] + hole)
     columns = (place >= corner[:, 1:]) & (place < corner[:, 1:] + hole)

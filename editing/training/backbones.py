@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import warnings
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -67,12 +68,19 @@ def _sha256(file: Any) -> str:
     return digest.hexdigest()
 
 
+@cache
+def _imagenet_statistics(device: torch.device) -> tuple[Tensor, Tensor]:
+    """Mean and deviation (3, 1, 1), made once: a copy to a GPU waits for all that runs there."""
+    with torch.inference_mode(False):
+        mean, std = (torch.tensor(values, device=device)[:, None, None] for values in (IMAGENET_MEAN, IMAGENET_STD))
+    return mean, std
+
+
 def imagenet_input(pictures: Tensor, size: int) -> Tensor:
     """(N, 1 or 3, H, W) in [-1, 1] -> (N, 3, size, size), normalised as ImageNet's networks expect."""
     if pictures.shape[1] == 1:
         pictures = pictures.expand(-1, 3, -1, -1)
-    mean = torch.tensor(IMAGENET_MEAN, device=pictures.device)[:, None, None]
-    std = torch.tensor(IMAGENET_STD, device=pictures.device)[:, None, None]
+    mean, std = _imagenet_statistics(pictures.device)
     x = (pictures * 0.5 + 0.5 - mean) / std
     if x.shape[-1] != size:
         x = F.interpolate(x, size=(size, size), mode="bilinear", align_corners=False)

@@ -9,12 +9,13 @@ from editing.networks.unet_discriminator import UNetDiscriminator
 from editing.training import losses
 from editing.training.backbones import Lite0, imagenet_input
 from editing.training.loop import learn
+from editing.training.task import adam, placed
 
 
 def new_judge(device: torch.device, rate: float) -> tuple[UNetDiscriminator, torch.optim.Optimizer]:
     """A discriminator that knows nothing yet, and what teaches it (Adam) at learning rate ``rate``."""
-    judge = UNetDiscriminator().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return judge, torch.optim.Adam(judge.parameters(), rate, (0.5, 0.99))
+    judge = placed(UNetDiscriminator(), device)
+    return judge, adam(judge, rate, (0.5, 0.99))
 
 
 def frozen_maps(backbone: Lite0, pictures: Tensor, amp: torch.autocast) -> list[Tensor]:

@@ -21,24 +21,17 @@ import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
-from editing.errors import OptionError, TrainingError
+from editing.errors import TrainingError
 from editing.networks.damage import DamageConfig, DamageFinder
 from editing.training.data import find_pictures
-from editing.training.loop import (
-    averaged_copy,
-    begin_with,
-    learn,
-    pick_device,
-    pick_precision,
-    start_folder,
-    write_weights,
-)
-from editing.training.options import at_least
-from editing.training.photos import Bytes, PhotoTrainOptions, learn_from, load_sources
+from editing.training.loop import begun, learn, pick_device, start_folder
+from editing.training.options import at_least, below_one, unwanted
+from editing.training.photos import Bytes, PhotoTrainOptions, learn_from
 from editing.training.scans import Scans, Squares, make_scans
+from editing.training.task import PictureTask
 
 SQUARE = 400  # side of the photographs and mattes that scans are made of, in pixels
 MARKED = 8  # a matte of at most so many levels was marked by hand: what is not 0 is covered
@@ -59,27 +52,24 @@ class DamageTrainOptions(PhotoTrainOptions):
     dice: float = 0.5  # weight of the soft Dice loss; the cross-entropy's is 1
     widths: str = "32,64,128,192"  # channels at a half, a quarter, an eighth ... of the picture's size
     blocks: int = 1  # residual blocks at each size, going down and coming up
-    start: str = ""  # last.pt of another training, whose averaged network this one begins with
 
     def __post_init__(self) -> None:
         super().__post_init__()
         at_least(self, "blocks", 1)
         at_least(self, "dice", 0)
-        for name in ("clean", "hold_out_mattes"):
-            if not 0 <= getattr(self, name) < 1:
-                raise OptionError(f"--{name.replace('_', '-')} is {getattr(self, name)}, wanted 0 to below 1")
+        below_one(self, "clean", "hold_out_mattes")
         step = max(16, self.config.multiple)
         if self.size % step or not step <= self.size <= SQUARE:
-            raise OptionError(f"--size is {self.size}, wanted a multiple of {step}, at most {SQUARE}")
+            raise unwanted(self, "size", f"a multiple of {step}, at most {SQUARE}")
 
     @property
     def config(self) -> DamageConfig:
-        """The network's; raises OptionError when ``widths`` are no such numbers."""
+        """The network's; raises TrainOptionError when ``widths`` are no such numbers."""
         try:
             widths = tuple(int(part) for part in self.widths.split(","))
             return DamageConfig(widths=widths, blocks=self.blocks)
         except ValueError as error:
-            raise OptionError(f"--widths is {self.widths!r}, wanted numbers such as 32,64,128,192") from error
+            raise unwanted(self, "widths", "numbers such as 32,64,128,192") from error
 
 
 # What scans are made of
@@ -265,45 +255,29 @@ def make_step(squares: Squares, options: DamageTrainOptions, step: int) -> Step:
         )
 
 
-class DamageTask:
+class DamageTask(PictureTask[DamageFinder, DamageTrainOptions]):
     """The damage finder's side of the loop; see :class:`editing.training.loop.Task`.
 
     ``exam`` is what it is measured with: photographs and mattes held out, or those learned from.
     """
 
-    progress = 0.0
+    name = "damage"
     columns: tuple[str, ...] = ("rate", "cross", "dice", "f1", "precision", "recall", "clean_marked")
 
     def __init__(self, options: DamageTrainOptions, exam: Squares, device: torch.device) -> None:
-        self.options, self.exam, self.device = options, exam, device
-        self.dtype = pick_precision(options, device)
-        torch.manual_seed(options.seed)
-        self.finder = DamageFinder(options.config).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        if options.start:
-            begin_with(self.finder, Path(options.start), "damage")
-        if device.type == "cuda":
-            torch.backends.cudnn.benchmark = True
-        self.networks: dict[str, nn.Module] = {"damage": self.finder}
-        self.averaged: dict[str, nn.Module] = {"damage": averaged_copy(self.finder)} if options.ema else {}
-        self.optimizers: dict[str, torch.optim.Optimizer] = {
-            "damage": torch.optim.Adam(self.finder.parameters(), options.lr, (0.9, 0.99))
-        }
+        super().__init__(
+            options, device, lambda: begun(DamageFinder(options.config), options.start, self.name), options.lr
+        )
+        self.exam = exam
 
     def step(self, batch: Step) -> Mapping[str, Tensor | float]:
         """One step of the finder."""
         rate = self.options.rate(batch.step, self.progress)
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.dtype == torch.bfloat16):
-            logits = self.finder(batch.scans.picture)
+        with self.amp():
+            logits = self.network(batch.scans.picture)
         cross, apart = loss_of(logits, batch.scans, self.options.dice)
-        learn(self.optimizers["damage"], cross + apart, rate)
+        learn(self.optimizers[self.name], cross + apart, rate)
         return {"rate": rate, "cross": cross.detach(), "dice": apart.detach()}
-
-    @property
-    def shown(self) -> DamageFinder:
-        """The network to look at and to ship: the average where there is one."""
-        network = self.averaged.get("damage", self.finder)
-        assert isinstance(network, DamageFinder)
-        return network
 
     @torch.no_grad()
     def _examined(self, count: int, clean: float, seed: int) -> tuple[Scans, Tensor]:
@@ -337,11 +311,8 @@ class DamageTask:
 
 
 def run(options: DamageTrainOptions) -> None:
-    """Train, then write OUT/damage.safetensors; raises TrainingError, OptionError or Stopped."""
-    sources = load_sources(
-        options.data, options.also, held_out=options.hold_out, share=options.share, smallest=options.size,
-        cache=options.cache_folder,
-    )  # fmt: skip
+    """Train, then write OUT/damage.safetensors; raises TrainingError, TrainOptionError or Stopped."""
+    sources = options.sources(options.size)
     learned, kept = split_mattes(load_mattes(options.mattes), options.hold_out_mattes)
     start_folder(options)
     device = pick_device(options)
@@ -349,7 +320,4 @@ def run(options: DamageTrainOptions) -> None:
     exam = squares
     if sources.held_out.arrays and kept.names:
         exam = to_device(photo_squares(sources.held_out.arrays), kept, device)
-    task = DamageTask(options, exam, device)
-    learn_from(lambda step: make_step(squares, options, step), task, options)
-    path = options.out / "damage.safetensors"
-    write_weights(path, task.shown.state_dict(), **task.shown.config.metadata())
+    learn_from(lambda step: make_step(squares, options, step), DamageTask(options, exam, device), options)

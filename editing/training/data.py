@@ -5,10 +5,10 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import os
 import queue
 import threading
-import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from editing.errors import TrainingError
+from editing.settings import written
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".avif", ".heic"}
 FEWEST = 16
@@ -51,58 +52,90 @@ def find_pictures(folder: Path) -> list[Path]:
     return sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
 
 
-def cache_key(kind: str, folder: Path, files: Sequence[Path]) -> str:
-    """A name for what is decoded from ``files``: another one when a name, a length, a time or ``kind`` changes."""
-    key = hashlib.sha256(kind.encode())
+@dataclass(frozen=True, kw_only=True)
+class Decoded:
+    """The pictures of a folder, one after the other in one file, mapped from disk."""
+
+    flat: NDArray[np.uint8]  # of every picture (H, W, channels) its numbers
+    sizes: tuple[tuple[int, int], ...]  # (H, W) of each
+    names: tuple[str, ...]  # relative to the folder, with forward slashes
+    skipped: tuple[str, ...]  # what could not be used
+    key: str  # another one when a file's name, length or time changes
+
+
+def decode(folder: Path, kind: str, read: Callable[[Path], NDArray[np.uint8] | None], cache: Path) -> Decoded:
+    """What ``read`` makes of every picture under ``folder``, once: later calls map the file in ``cache``.
+
+    Where it is None, the picture is skipped; ``kind`` must change with what ``read`` does. No more than one picture is
+    held in memory, and two processes that decode together do no harm. Raises TrainingError for a missing folder and a
+    full disk.
+    """
+    files = find_pictures(folder)
+    seen = hashlib.sha256(kind.encode())
     for path in files:
         status = path.stat()
-        key.update(f"\n{path.relative_to(folder).as_posix()} {status.st_size} {status.st_mtime_ns}".encode())
-    return key.hexdigest()[:16]
+        seen.update(f"\n{path.relative_to(folder).as_posix()} {status.st_size} {status.st_mtime_ns}".encode())
+    key = seen.hexdigest()[:16]
+    numbers, about = cache / f"{key}.raw", cache / f"{key}.json"
+    if not about.is_file():
+        try:
+            cache.mkdir(parents=True, exist_ok=True)
+            facts: dict[str, list[Any]] = {"names": [], "sizes": [], "skipped": []}
+            with written(numbers) as part, part.open("wb") as file:
+                for path in tqdm(files, desc="decoding", unit="picture", leave=False):
+                    picture = read(path)
+                    facts["skipped" if picture is None else "names"].append(path.relative_to(folder).as_posix())
+                    if picture is not None:
+                        facts["sizes"].append(picture.shape[:2])
+                        file.write(np.ascontiguousarray(picture).data)
+            with written(about) as part:  # last: its presence says that both are whole
+                part.write_text(json.dumps(facts), encoding="utf-8")
+        except OSError as error:
+            raise TrainingError(f"Can't write the decoded pictures to {cache}: {error.strerror or error}") from error
+    facts = json.loads(about.read_text(encoding="utf-8"))
+    flat = np.memmap(numbers, np.uint8, "r") if facts["names"] else np.zeros(0, np.uint8)
+    sizes = tuple((height, width) for height, width in facts["sizes"])
+    return Decoded(flat=flat, sizes=sizes, names=tuple(facts["names"]), skipped=tuple(facts["skipped"]), key=key)
 
 
 def load_pictures(folder: Path, size: int, channels: int, cache: Path) -> Pictures:
-    """Decode every picture under ``folder`` to a centred square, once; later calls map the file in ``cache``.
+    """Every picture under ``folder`` as a centred square, decoded once; see :func:`decode`.
 
-    The cache is keyed on names, lengths and times of the files, and on size and channels. Two processes that build it
-    together do no harm: each writes its own temporary file and renames it. Broken files are skipped and named; raises
-    TrainingError when fewer than 16 pictures are left, or the disk is full.
+    Broken files are skipped and named; raises TrainingError when fewer than 16 pictures are left, too.
     """
-    files = find_pictures(folder)
-    stem = cache / cache_key(f"2 {size} {channels}", folder, files)
-    if not stem.with_suffix(".json").is_file():
+
+    def read(path: Path) -> NDArray[np.uint8] | None:
         try:
-            _decode(folder, files, size, channels, stem)
-        except OSError as error:
-            raise TrainingError(f"Can't write the decoded pictures to {cache}: {error.strerror or error}") from error
-    facts = json.loads(stem.with_suffix(".json").read_text(encoding="utf-8"))
-    names, skipped = facts["names"], facts["skipped"]
-    if len(names) < FEWEST:
+            return read_square(path, size, channels)
+        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):  # whatever Pillow says of broken files
+            return None
+
+    found = decode(folder, f"3 {size} {channels}", read, cache)
+    if len(found.names) < FEWEST:
         raise TrainingError(
-            f"{folder} has {len(names)} readable pictures ({len(skipped)} broken files skipped), "
+            f"{folder} has {len(found.names)} readable pictures ({len(found.skipped)} broken files skipped), "
             f"wanted {FEWEST} or more"
         )
-    array = np.load(stem.with_suffix(".npy"), mmap_mode="r")
-    return Pictures(array=array, names=tuple(names), skipped=tuple(skipped))
+    return Pictures(array=found.flat.reshape(-1, size, size, channels), names=found.names, skipped=found.skipped)
 
 
-def _decode(folder: Path, files: list[Path], size: int, channels: int, stem: Path) -> None:
-    stem.parent.mkdir(parents=True, exist_ok=True)
-    rows: list[NDArray[np.uint8]] = []
-    names: list[str] = []
-    skipped: list[str] = []
-    for path in tqdm(files, desc="decoding", unit="picture", leave=False):
-        try:
-            rows.append(read_square(path, size, channels))
-            names.append(path.relative_to(folder).as_posix())
-        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):  # whatever Pillow says of broken files
-            skipped.append(path.relative_to(folder).as_posix())
-    array = np.stack(rows) if rows else np.zeros((0, size, size, channels), np.uint8)
-    part = stem.with_suffix(f".{uuid.uuid4().hex}.part")  # two threads have the same process id
-    with part.open("wb") as file:
-        np.save(file, array)
-    part.replace(stem.with_suffix(".npy"))
-    part.write_text(json.dumps({"names": names, "skipped": skipped}), encoding="utf-8")
-    part.replace(stem.with_suffix(".json"))  # last: its presence says that both are whole
+def load_folders(folder: Path, also: str, size: int, channels: int, cache: Path) -> Pictures:
+    """The pictures of ``folder`` and of the further folders in ``also`` (separated as in PATH), one after the other.
+
+    Each name is relative to its own folder. Raises what :func:`load_pictures` does.
+    """
+    first, *more = [
+        load_pictures(path, size, channels, cache)
+        for path in (folder, *map(Path, filter(None, also.split(os.pathsep))))
+    ]
+    if not more:
+        return first  # as it lies on the disk
+    parts = [first, *more]
+    return Pictures(
+        array=np.concatenate([part.array for part in parts]),
+        names=tuple(name for part in parts for name in part.names),
+        skipped=tuple(name for part in parts for name in part.skipped),
+    )
 
 
 def read_square(path: Path, size: int, channels: int) -> NDArray[np.uint8]:
@@ -145,11 +178,19 @@ class Batch:
 
 
 def make_batch(
-    pictures: Pictures, training: Sequence[int], step: int, batch: int, seed: int, rank: int = 0, world: int = 1
+    pictures: Pictures,
+    training: Sequence[int],
+    step: int,
+    batch: int,
+    seed: int,
+    rank: int = 0,
+    world: int = 1,
+    placed: Tensor | None = None,
 ) -> Batch:
     """The batch of one step: a function of its arguments alone, so a resumed training sees the same pictures.
 
-    Epochs are permutations; rank r of a world takes the r-th stretch of each step's pictures.
+    Epochs are permutations; rank r of a world takes the r-th stretch of each step's pictures. With ``placed``, the same
+    array on a GPU, the batch is made there, and nothing but numbers of pictures is copied.
     """
     start = (step * world + rank) * batch
     chosen = np.empty(batch, np.int64)
@@ -157,14 +198,16 @@ def make_batch(
         epoch, place = divmod(start + i, len(training))
         chosen[i] = _permutation(len(training), seed, epoch)[place]
     mirrored = np.random.default_rng([seed, step, rank]).random(batch) < 0.5
-    array = pictures.array[np.asarray(training)[chosen]]
-    array[mirrored] = array[mirrored, :, ::-1]
-    return Batch(
-        step=step,
-        pictures=to_float(torch.from_numpy(array)),
-        index=torch.from_numpy(chosen),
-        mirrored=torch.from_numpy(mirrored),
-    )
+    rows = np.asarray(training)[chosen]
+    index, flips = torch.from_numpy(chosen), torch.from_numpy(mirrored)
+    if placed is None:
+        array = pictures.array[rows]
+        array[mirrored] = array[mirrored, :, ::-1]
+        return Batch(step=step, pictures=to_float(torch.from_numpy(array)), index=index, mirrored=flips)
+    index, flips, places = (x.to(placed.device, non_blocking=True) for x in (index, flips, torch.from_numpy(rows)))
+    taken = placed[places]
+    taken = torch.where(flips[:, None, None, None], taken.flip(2), taken)
+    return Batch(step=step, pictures=to_float(taken), index=index, mirrored=flips)
 
 
 _last: dict[tuple[int, int], tuple[int, NDArray[np.int64]]] = {}
@@ -188,6 +231,7 @@ def batches(
     steps: int,
     rank: int = 0,
     world: int = 1,
+    placed: Tensor | None = None,
 ) -> Iterator[Batch]:
     """Batches of steps ``first`` to ``steps - 1``, made two ahead on another thread."""
     ready: queue.Queue[Batch | BaseException] = queue.Queue(maxsize=2)
@@ -204,7 +248,7 @@ def batches(
             for step in range(first, steps):
                 if enough.is_set():
                     return
-                put(make_batch(pictures, training, step, batch, seed, rank, world))
+                put(make_batch(pictures, training, step, batch, seed, rank, world, placed))
         except BaseException as error:
             put(error)
 

@@ -11,27 +11,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from editing.errors import OptionError
 from editing.networks.denoiser import Denoiser, DenoiserConfig
 from editing.training import losses
 from editing.training.degradations import Floats, camera_noise, gaussian_noise, luma, to_bytes
-from editing.training.loop import (
-    averaged_copy,
-    begin_with,
-    learn,
-    pick_device,
-    pick_precision,
-    start_folder,
-    write_weights,
-)
-from editing.training.options import at_least
-from editing.training.photos import Bytes, PhotoTrainOptions, Sources, learn_from, load_sources
+from editing.training.loop import begun, learn, pick_device, start_folder
+from editing.training.options import at_least, shares, unwanted
+from editing.training.photos import Bytes, PhotoTrainOptions, Sources, learn_from, middle, stacked
+from editing.training.task import PictureTask
 
 LEVELS = (15, 25, 50)  # measured with, of 255
 
@@ -48,27 +39,24 @@ class DenoiserTrainOptions(PhotoTrainOptions):
     gray: float = 0.1  # share of crops that are gray, with equal noise in all channels
     clipped: float = 0.2  # share of Gaussian noise that is clipped and rounded to 8 bits
     camera: float = 0.0  # share of crops whose noise is as cameras leave it, the rest being Gaussian
-    start: str = ""  # last.pt of another training, whose averaged network this one begins with
 
     def __post_init__(self) -> None:
         super().__post_init__()
         at_least(self, "blocks", 1)
         at_least(self, "sigma_max", 1)
-        for name in ("gray", "clipped", "camera"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise OptionError(f"--{name} is {getattr(self, name)}, wanted 0 to 1")
+        shares(self, "gray", "clipped", "camera")
         multiple = self.config.multiple
         if self.size < multiple or self.size % multiple:
-            raise OptionError(f"--size is {self.size}, wanted a multiple of {multiple}")
+            raise unwanted(self, "size", f"a multiple of {multiple}")
 
     @property
     def config(self) -> DenoiserConfig:
-        """The network's; raises OptionError when ``widths`` are no such numbers."""
+        """The network's; raises TrainOptionError when ``widths`` are no such numbers."""
         try:
             widths = tuple(int(part) for part in self.widths.split(","))
             return DenoiserConfig(widths=widths, blocks=self.blocks, camera=self.camera > 0)
         except ValueError as error:
-            raise OptionError(f"--widths is {self.widths!r}, wanted numbers such as 64,96,128") from error
+            raise unwanted(self, "widths", "numbers such as 64,96,128") from error
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,7 +87,7 @@ def make_noisy(sources: Sources, options: DenoiserTrainOptions, step: int) -> No
         clean.append(np.repeat(crop, 3, axis=2) if gray else crop)
         noisy.append(np.repeat(dirty, 3, axis=2) if gray else dirty)
         levels.append(sigma)
-    return Noisy(step=step, noisy=_tensor(noisy), clean=_tensor(clean), sigma=torch.tensor(levels))
+    return Noisy(step=step, noisy=stacked(noisy), clean=stacked(clean), sigma=torch.tensor(levels))
 
 
 def as_floats(picture: Bytes) -> Floats:
@@ -107,51 +95,30 @@ def as_floats(picture: Bytes) -> Floats:
     return np.asarray(picture.astype(np.float32) / np.float32(255))
 
 
-def _tensor(pictures: list[Floats]) -> Tensor:
-    """Pictures (H, W, C) of one size -> (N, C, H, W), channels last in memory."""
-    return torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2)
-
-
-class DenoiserTask:
+class DenoiserTask(PictureTask[Denoiser, DenoiserTrainOptions]):
     """The denoiser's side of the loop; see :class:`editing.training.loop.Task`."""
 
-    progress = 0.0
+    name = "denoiser"
     columns: tuple[str, ...] = ("rate", "l1", *(f"psnr_{level}" for level in LEVELS), "noisy_25")
 
     def __init__(self, options: DenoiserTrainOptions, sources: Sources, device: torch.device) -> None:
-        self.options, self.device, self.held_out = options, device, sources.held_out
+        super().__init__(options, device, lambda: begun(Denoiser(options.config), options.start, self.name), options.lr)
+        self.held_out = sources.held_out
         self.shown_pictures = (sources.held_out.arrays or sources.main.arrays)[:4]
-        self.dtype = pick_precision(options, device)
-        torch.manual_seed(options.seed)
-        self.denoiser = Denoiser(options.config).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        if options.start:
-            begin_with(self.denoiser, Path(options.start), "denoiser")
-        self.networks: dict[str, nn.Module] = {"denoiser": self.denoiser}
-        self.averaged: dict[str, nn.Module] = {"denoiser": averaged_copy(self.denoiser)} if options.ema else {}
-        self.optimizers: dict[str, torch.optim.Optimizer] = {
-            "denoiser": torch.optim.Adam(self.denoiser.parameters(), options.lr, (0.9, 0.99))
-        }
 
     def step(self, batch: Noisy) -> Mapping[str, Tensor | float]:
         """One step of the denoiser."""
         rate = self.options.rate(batch.step, self.progress)
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.dtype == torch.bfloat16):
-            made = self.denoiser(batch.noisy.to(self.device), batch.sigma.to(self.device))
+        with self.amp():
+            made = self.network(batch.noisy.to(self.device), batch.sigma.to(self.device))
         loss = losses.l1(made, batch.clean.to(self.device))
-        learn(self.optimizers["denoiser"], loss, rate)
+        learn(self.optimizers[self.name], loss, rate)
         return {"rate": rate, "l1": loss.detach()}
-
-    @property
-    def shown(self) -> Denoiser:
-        """The network to look at and to ship: the average where there is one."""
-        network = self.averaged.get("denoiser", self.denoiser)
-        assert isinstance(network, Denoiser)
-        return network
 
     @torch.no_grad()
     def cleaned(self, noisy: Floats, sigma: float) -> Floats:
         """(H, W, 3) with noise of deviation ``sigma`` -> the same without, in float32, not clipped."""
-        made = self.shown(_tensor([noisy]).to(self.device), torch.tensor([sigma], device=self.device))
+        made = self.shown(stacked([noisy]).to(self.device), torch.tensor([sigma], device=self.device))
         return np.asarray(made[0].permute(1, 2, 0).cpu().numpy())
 
     def samples(self) -> Tensor:
@@ -159,12 +126,11 @@ class DenoiserTask:
         rows: list[list[Floats]] = [[], [], []]
         for i, level in enumerate((25, 25, 25, 25, 50, 50, 50, 50)):
             picture = self.shown_pictures[i % len(self.shown_pictures)]
-            top, left = ((length - self.options.size) // 2 for length in picture.shape[:2])
-            clean = as_floats(picture[top : top + self.options.size, left : left + self.options.size])
+            clean = as_floats(middle(picture, self.options.size))
             noisy = with_noise(clean, level, i)
             for row, shown in zip(rows, (noisy, self.cleaned(noisy, level / 255), clean), strict=True):
                 row.append(shown)
-        return _tensor(rows[0] + rows[1] + rows[2]).clamp(0, 1) * 2 - 1
+        return stacked(rows[0] + rows[1] + rows[2]).clamp(0, 1) * 2 - 1
 
     def measure(self) -> Mapping[str, float]:
         """Mean PSNR over the whole held-out pictures at each level, with noise that is always the same."""
@@ -200,13 +166,8 @@ def psnr(made: Floats, truth: Floats) -> float:
 
 
 def run(options: DenoiserTrainOptions) -> None:
-    """Train, then write OUT/denoiser.safetensors; raises TrainingError, OptionError or Stopped."""
-    sources = load_sources(
-        options.data, options.also, held_out=options.hold_out, share=options.share, smallest=options.size,
-        cache=options.cache_folder,
-    )  # fmt: skip
+    """Train, then write OUT/denoiser.safetensors; raises TrainingError, TrainOptionError or Stopped."""
+    sources = options.sources(options.size)
     start_folder(options)
     task = DenoiserTask(options, sources, pick_device(options))
     learn_from(lambda step: make_noisy(sources, options, step), task, options)
-    path = options.out / "denoiser.safetensors"
-    write_weights(path, task.shown.state_dict(), **task.shown.config.metadata())

@@ -23,7 +23,7 @@ from torch.nn import functional as F
 from torch.nn.parallel import DistributedDataParallel
 from tqdm import tqdm
 
-from editing.errors import OptionError, TrainingError
+from editing.errors import TrainingError
 from editing.networks.discriminator import Discriminator, DiscriminatorConfig, ProjectedDiscriminator
 from editing.networks.generator import SIZES, Generator, GeneratorConfig, recalibrate
 from editing.training import losses, metrics
@@ -36,20 +36,19 @@ from editing.training.backbones import (
     load_lite0,
     load_mobilenet,
 )
-from editing.training.data import Batch, Pictures, batches, hold_out, load_pictures
+from editing.training.data import Batch, Pictures, batches, hold_out, load_folders
 from editing.training.loop import (
     World,
-    averaged_copy,
     load_checkpoint,
     pick_device,
-    pick_precision,
     processes,
     restore,
     start_folder,
     train,
     write_weights,
 )
-from editing.training.options import TrainOptions, at_least, one_of
+from editing.training.options import TrainOptions, at_least, below_one, one_of, shares
+from editing.training.task import PictureTask, adam, placed
 
 DISCRIMINATORS = ("projected", "plain", "both")
 
@@ -58,6 +57,7 @@ DISCRIMINATORS = ("projected", "plain", "both")
 class GeneratorTrainOptions(TrainOptions):
     """Options of ``train generator``."""
 
+    also: str = ""  # further folders of pictures, separated as in PATH; --hold-out chooses among all
     batch: int = 16  # pictures a step, in each process; half are drawn from training pictures' latents
     latent: int = 64  # length of the latent z
     capacity: int = 2048  # the generator has capacity / r channels at resolution r
@@ -67,6 +67,7 @@ class GeneratorTrainOptions(TrainOptions):
     loss: str = "hinge"  # nonsaturating, hinge or wgan-gp
     g_lr: float = 2e-4  # learning rate of the generator (Adam)
     d_lr: float = 2e-4  # learning rate of the discriminator (Adam)
+    decay: float = 0.0  # share of the training, its last, over which both learning rates fall to nothing
     beta1: float = 0.0  # Adam's first decay
     beta2: float = 0.99  # Adam's second decay
     r1: float = 0.0  # weight of the R1 penalty, against a discriminator that overfits
@@ -78,7 +79,7 @@ class GeneratorTrainOptions(TrainOptions):
     coverage: float = 1.0  # weight of drawing each training picture from its own latent; 0 turns the pairs off
     pair_noise: float = 0.2  # noise added to the latents of training pictures
     code: float = 0.5  # weight of finding the latent again in a drawn picture, against collapse
-    l1: float = 0.5  # weight of the absolute difference of pairs, at a quarter of the size
+    l1: float = 0.5  # weight of the absolute difference of pairs, at a quarter of the size, 16 pixels at most
     ssim: float = 0.0  # weight of the structural dissimilarity of pairs
     measure_samples: int = 904  # pictures drawn to measure
     spread: float = 1.0  # scale of the exported latents w around their mean; a little above 1 gives more variety
@@ -99,11 +100,9 @@ class GeneratorTrainOptions(TrainOptions):
             "pair_noise", "code", "l1", "ssim", "spread",
         ):  # fmt: skip
             at_least(self, name, 0)
-        for name in ("beta1", "beta2"):
-            if not 0 <= getattr(self, name) < 1:
-                raise OptionError(f"--{name} is {getattr(self, name)}, wanted 0 to below 1")
-        if self.batch < 2:
-            raise OptionError(f"--batch is {self.batch}, wanted 2 or more")
+        below_one(self, "beta1", "beta2")
+        shares(self, "decay")
+        at_least(self, "batch", 2)
 
 
 @dataclass(frozen=True)
@@ -172,10 +171,10 @@ def normalised(z: Tensor) -> Tensor:
     return z * torch.rsqrt(z.square().mean(1, keepdim=True) + 1e-8)
 
 
-class GeneratorTask:
+class GeneratorTask(PictureTask[Generator, GeneratorTrainOptions]):
     """The generator's side of the loop; see :class:`editing.training.loop.Task`."""
 
-    progress = 0.0
+    name = "generator"
     columns: tuple[str, ...] = (
         "loss_g", "loss_d", "real", "fake", "coverage", "code", "l1", "ssim", "penalty",
         "variety", "overfitting", "fd", "kid", "diversity", "novelty", "fd_raw", "diversity_raw",
@@ -191,39 +190,38 @@ class GeneratorTask:
         device: torch.device,
         world: World,
     ) -> None:
-        self.options, self.device, self.world = options, device, world
-        self.pictures, self.training, self.held_out = pictures, list(training), list(held_out)
-        self.dtype = pick_precision(options, device)
-        torch.manual_seed(options.seed)
         config = GeneratorConfig(
             size=options.size, channels=options.channels, latent=options.latent,
             capacity=options.capacity, max_channels=options.max_channels,
         )  # fmt: skip
-        self.generator = Generator(config).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.betas = options.beta1, options.beta2
+        super().__init__(options, device, lambda: Generator(config), options.g_lr, self.betas)
+        self.world, self.pictures, self.training, self.held_out = world, pictures, list(training), list(held_out)
         projected = options.discriminator in ("projected", "both")
         self.view = View(load_lite0() if projected else None, options.view).to(device)
         self.judges = self._new_judges()
-        self.networks: dict[str, nn.Module] = {"generator": self.generator, "discriminator": self.judges}
-        self.averaged: dict[str, nn.Module] = {"generator": averaged_copy(self.generator)} if options.ema else {}
-        self.optimizers: dict[str, torch.optim.Optimizer] = {
-            "generator": self._adam(self.generator, options.g_lr),
-            "discriminator": self._adam(self.judges, options.d_lr),
-        }
-        self.drawing: nn.Module = self.generator
+        self.networks["discriminator"] = self.judges
+        self.optimizers["discriminator"] = adam(self.judges, options.d_lr, self.betas)
+        self.drawing: nn.Module = self.network
         self.judging: nn.Module = self.judges
         if world.size > 1:
             places = [device] if device.type == "cuda" else None
-            self.drawing = DistributedDataParallel(self.generator, device_ids=places, broadcast_buffers=False)
+            self.drawing = DistributedDataParallel(self.network, device_ids=places, broadcast_buffers=False)
             self.judging = DistributedDataParallel(self.judges, device_ids=places, broadcast_buffers=False)
         self.codes, self.latents = self._find_latents()
         fixed = torch.Generator().manual_seed(options.seed + 1)
         self.fixed_z = torch.randn(64, options.latent, generator=fixed)
         self.measure_z = torch.randn(options.measure_samples, options.latent, generator=fixed)
         self._measured: tuple[nn.Module, metrics.Features, metrics.Features] | None = None
+        self._known: tuple[Tensor, float] | None = None
 
-    def _adam(self, network: nn.Module, rate: float) -> torch.optim.Optimizer:
-        learned = [p for p in network.parameters() if p.requires_grad]
-        return torch.optim.Adam(learned, rate, (self.options.beta1, self.options.beta2))
+    def _set_rates(self) -> None:
+        """Learning rates for where the training is: as the options say, and falling to nothing at its end."""
+        options = self.options
+        left = min(1.0, (1 - self.progress) / options.decay) if options.decay else 1.0
+        for name, rate in (("generator", options.g_lr), ("discriminator", options.d_lr)):
+            for group in self.optimizers[name].param_groups:
+                group["lr"] = rate * left
 
     def _new_judges(self) -> Judges:
         options, judges = self.options, Judges()
@@ -231,8 +229,7 @@ class GeneratorTask:
             judges["plain"] = Discriminator(DiscriminatorConfig(size=options.size, channels=options.channels))
         if options.discriminator in ("projected", "both"):
             judges["projected"] = ProjectedDiscriminator(Lite0.WIDTHS)
-        placed: Judges = judges.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        return placed
+        return placed(judges, self.device)
 
     @torch.no_grad()
     def _find_latents(self) -> tuple[Codes, Tensor]:
@@ -243,26 +240,26 @@ class GeneratorTask:
                 x = self.pictures.subset(self.training[start : start + 64]).to(self.device)
                 x = x.flip(3) if mirrored else x
                 parts.append(self.view.describe(x, self.view.maps(x)))
-        joined = [torch.cat(columns) for columns in zip(*parts, strict=True)]
-        codes = find_codes(joined, self.options.latent)
-        return codes, normalised(codes.encode(joined)).reshape(2, len(self.training), -1)
-
-    def _amp(self) -> torch.autocast:
-        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.dtype == torch.bfloat16)
+        joined = [torch.cat(columns).cpu() for columns in zip(*parts, strict=True)]
+        found = find_codes(joined, self.options.latent)
+        latents = normalised(found.encode(joined)).reshape(2, len(self.training), -1)
+        codes = Codes(*(part.to(self.device) for part in (found.mean, found.axes, found.weight)))
+        return codes, latents.to(self.device)
 
     def step(self, batch: Batch) -> Mapping[str, Tensor | float]:
         """One step of the discriminator and one of the generator, on the same pictures."""
         options = self.options
+        self._set_rates()
         if options.reset_discriminator_every and batch.step and batch.step % options.reset_discriminator_every == 0:
             self._reset_discriminator(batch.step)
         real = batch.pictures.to(self.device)
         count = len(real)
         pairs = count // 2 if options.coverage or options.l1 or options.ssim else 0
-        z = torch.randn(count, options.latent).to(self.device)
+        z = torch.randn(count, options.latent).to(self.device, non_blocking=True)  # or it waits for the last step
         if pairs:
             known = self.latents[batch.mirrored[:pairs].long(), batch.index[:pairs]]
             z[:pairs] = known + options.pair_noise * z[:pairs]
-        with self._amp():
+        with self.amp():
             fake = self.drawing(z)
         both = torch.cat([real, fake])
         if options.diff_augment:
@@ -274,7 +271,7 @@ class GeneratorTask:
         values = self._teach_judges(batch.step, [seen_real, *maps_real], [seen_fake, *maps_fake])
 
         self.judges.requires_grad_(False)
-        with self._amp():
+        with self.amp():
             logits = self.judges([seen_fake, *maps_fake])  # not through DDP: nothing in them learns from this
         loss = losses.generator_loss(options.loss, logits)
         values["loss_g"] = loss.detach()
@@ -285,7 +282,7 @@ class GeneratorTask:
             values["coverage"] = losses.feature_distance(compared, wanted)
             loss = loss + options.coverage * values["coverage"]
         if pairs and options.l1:
-            values["l1"] = losses.l1(F.avg_pool2d(fake[:pairs], 4), F.avg_pool2d(real[:pairs], 4))
+            values["l1"] = losses.l1(*(F.avg_pool2d(x[:pairs], max(4, options.size // 16)) for x in (fake, real)))
             loss = loss + options.l1 * values["l1"]
         if pairs and options.ssim:
             values["ssim"] = 1 - losses.ssim(fake[:pairs], real[:pairs])
@@ -293,7 +290,7 @@ class GeneratorTask:
         if options.code and pairs < count:
             found = self.codes.encode(self.view.describe(fake, maps_fake))[pairs:]
             error = (found - normalised(z[pairs:])).square().mean(0)
-            values["code"] = (error * self.codes.weight.to(error.device)).sum()
+            values["code"] = (error * self.codes.weight).sum()
             loss = loss + options.code * values["code"]
         self.optimizers["generator"].zero_grad(set_to_none=True)
         torch.autograd.backward(loss)
@@ -304,7 +301,7 @@ class GeneratorTask:
     def _teach_judges(self, step: int, real: list[Tensor], fake: list[Tensor]) -> dict[str, Tensor | float]:
         options = self.options
         fake = [x.detach() for x in fake]
-        with self._amp():
+        with self.amp():
             logits = self.judging([torch.cat(pair) for pair in zip(real, fake, strict=True)])
         on_real, on_fake = logits.chunk(2)
         loss = losses.discriminator_loss(options.loss, on_real, on_fake)
@@ -332,14 +329,17 @@ class GeneratorTask:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.options.seed + step)  # the same in every process
             self.judges.load_state_dict(self._new_judges().state_dict())
-        self.optimizers["discriminator"] = self._adam(self.judges, self.options.d_lr)
+        self.optimizers["discriminator"] = adam(self.judges, self.options.d_lr, self.betas)
 
-    @property
-    def shown(self) -> Generator:
-        """The network to look at and to ship: the average where there is one."""
-        network = self.averaged.get("generator", self.generator)
-        assert isinstance(network, Generator)
-        return network
+    def export(self, path: Path) -> None:
+        """Write the generator for use: fp16 weights, mean latent, directions, what the novelty of a picture needs.
+
+        A safetensors file whose metadata has, beside what every weight's has, "novelty" (the median distance of
+        pictures never trained on to the nearest of "descriptors").
+        """
+        self.recalibrate()
+        known, novelty = self.known()
+        write_generator(self.shown, path, spread=self.options.spread, known=known, novelty=novelty)
 
     @torch.no_grad()
     def draw(self, generator: Generator, z: Tensor) -> Tensor:
@@ -352,7 +352,7 @@ class GeneratorTask:
 
     def recalibrate(self) -> None:
         """Give the averaged weights the statistics of their own pictures."""
-        if self.shown is not self.generator:
+        if self.shown is not self.network:
             fixed = torch.Generator().manual_seed(self.options.seed + 2)
             recalibrate(self.shown, torch.randn(512, self.options.latent, generator=fixed).to(self.device))
 
@@ -372,8 +372,8 @@ class GeneratorTask:
         features = metrics.pooled_features(network, samples)
         scores = metrics.score(features, training, held_out)
         values |= {"fd": scores.fd, "kid": scores.kid, "diversity": scores.diversity, "novelty": scores.novelty}
-        if self.shown is not self.generator:
-            raw = metrics.pooled_features(network, self.draw(self.generator, self.measure_z))
+        if self.shown is not self.network:
+            raw = metrics.pooled_features(network, self.draw(self.network, self.measure_z))
             data = np.concatenate([training, held_out])
             values["fd_raw"] = metrics.frechet_distance(raw, data)
             values["diversity_raw"] = metrics.diversity(raw) / metrics.diversity(data)
@@ -390,6 +390,20 @@ class GeneratorTask:
             )
             self._measured = network, training, held_out
         return self._measured
+
+    def known(self) -> tuple[Tensor, float]:
+        """Descriptors of the training pictures, and the median distance from a held-out picture to the nearest."""
+        if self._known is None:
+            learned = self.pictures.subset(self.training)
+            known = descriptors(learned)
+            # a mirrored copy is a copy, too
+            nearest = torch.stack([known.float(), descriptors(learned.flip(3)).float()])
+            new = descriptors(self.pictures.subset(self.held_out or self.training)).float()
+            distances = torch.cdist(new, nearest).amin(0)
+            if not self.held_out:
+                distances.fill_diagonal_(torch.inf)
+            self._known = known, float(distances.min(1).values.median())
+        return self._known
 
     @torch.no_grad()
     def _described(self, pictures: Tensor) -> Tensor:
@@ -421,7 +435,7 @@ class GeneratorTask:
         means = []
         for x in shown:
             x = x.to(self.device)
-            with self._amp():
+            with self.amp():
                 means.append(float(self.judges([x, *self.view.maps(x)]).mean()))
         known, new, fake = means
         return {"overfitting": (known - new) / max(known - fake, 1e-6)}
@@ -499,38 +513,24 @@ def descriptors(pictures: Tensor) -> Tensor:
     return F.adaptive_avg_pool2d(pictures, DESCRIPTOR).flatten(1).mul(127).round().clamp(-127, 127).to(torch.int8)
 
 
-def export(task: GeneratorTask, path: Path) -> None:
-    """Write the generator for use: fp16 weights, mean latent, directions, and what the novelty of a picture needs.
-
-    A safetensors file whose metadata has, beside what every weight's has, "novelty" (the median distance of pictures
-    never trained on to the nearest of "descriptors").
-    """
-    task.recalibrate()
-    generator = Generator(task.shown.config, DIRECTIONS).eval()
-    weights = {name: value.cpu() for name, value in task.shown.state_dict().items()}
-    generator.load_state_dict({**weights, "directions": generator.directions})
-    spread_latents(generator, find_directions(generator, 1)[0], task.options.spread)
+def write_generator(trained: Generator, path: Path, *, spread: float, known: Tensor, novelty: float) -> None:
+    """Write ``trained`` with its latents spread, mean latent and directions found anew."""
+    generator = Generator(trained.config, DIRECTIONS).eval().to(trained.mean_latent.device)
+    generator.load_state_dict({**trained.state_dict(), "directions": generator.directions})
+    spread_latents(generator, find_directions(generator, 1)[0], spread)
     mean, directions = find_directions(generator, DIRECTIONS)
     generator.mean_latent.copy_(mean)
     generator.directions[: len(directions)].copy_(directions)
-    known = descriptors(task.pictures.subset(task.training))
-    # a mirrored copy is a copy, too
-    nearest = torch.stack([known.float(), descriptors(task.pictures.subset(task.training).flip(3)).float()])
-    new = descriptors(task.pictures.subset(task.held_out or task.training)).float()
-    distances = torch.cdist(new, nearest).amin(0)
-    if not task.held_out:
-        distances.fill_diagonal_(torch.inf)
-    novelty = f"{float(distances.min(1).values.median()):.4f}"
     tensors = {**generator.state_dict(), "descriptors": known}
-    write_weights(path, tensors, **generator.config.metadata(), novelty=novelty)
+    write_weights(path, tensors, **generator.config.metadata(), novelty=f"{novelty:.4f}")
 
 
 def run(options: GeneratorTrainOptions) -> None:
-    """Train, then write OUT/generator.safetensors; raises TrainingError, OptionError or Stopped."""
+    """Train, then write OUT/generator.safetensors; raises TrainingError, TrainOptionError or Stopped."""
     state = load_checkpoint(options.out / "last.pt") if options.resume else None
     device = pick_device(options)
     with processes(device) as world:
-        pictures = load_pictures(options.data, options.size, options.channels, options.out / "cache")
+        pictures = load_folders(options.data, options.also, options.size, options.channels, options.cache_folder)
         training, held_out = hold_out(pictures.names, options.hold_out)
         if world.first:
             start_folder(options)
@@ -546,10 +546,9 @@ def run(options: GeneratorTrainOptions) -> None:
                 tqdm.write(f"FD, KID, diversity and novelty are not measured: {error}")
         task = GeneratorTask(options, pictures, training, held_out, device=device, world=world)
         first = restore(task, state, options.out / "last.pt") if state else 0
+        placed = torch.tensor(pictures.array, device=device) if device.type == "cuda" else None
         stream = batches(
             pictures, training, batch=options.batch, seed=options.seed, first=first, steps=options.steps,
-            rank=world.rank, world=world.size,
+            rank=world.rank, world=world.size, placed=placed,
         )  # fmt: skip
         train(task, options, stream, world, first)
-        if world.first:
-            export(task, options.out / "generator.safetensors")

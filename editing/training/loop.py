@@ -1,7 +1,8 @@
 """The loop that every training shares: averaging, checkpoints, log, sample grids, curves, stopping and going on.
 
-A run folder holds options.json, log.csv, samples/*.png, curves.png and last.pt. Everything random in a step follows
-from (seed, step, rank), so a training that was stopped and resumed makes the same steps as one that never stopped.
+A run folder holds options.json, log.csv, samples/*.png, curves.png, last.pt and, in the end, NAME.safetensors, the
+network for use. Everything random in a step follows from (seed, step, rank), so a training that was stopped and resumed
+makes the same steps as one that never stopped.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, ClassVar, Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -28,9 +29,11 @@ from torch import Tensor, nn
 from torch import distributed as dist
 from tqdm import tqdm
 
-from editing.errors import OptionError, Stopped, TrainingError
-from editing.training.options import TrainOptions, as_plain
+from editing.errors import Stopped, TrainingError
+from editing.settings import written
+from editing.training.options import TrainOptionError, TrainOptions, as_plain
 
+Network = TypeVar("Network", bound=nn.Module)
 Step = TypeVar("Step")  # what one step learns from, such as editing.training.data.Batch
 Step_contra = TypeVar("Step_contra", contravariant=True)
 
@@ -38,6 +41,7 @@ Step_contra = TypeVar("Step_contra", contravariant=True)
 class Task(Protocol[Step_contra]):
     """What one kind of training brings to the loop."""
 
+    name: ClassVar[str]  # of the network that is exported
     networks: dict[str, nn.Module]  # all that a checkpoint keeps, by name
     averaged: dict[str, nn.Module]  # moving averages of some of the networks, under the same names
     optimizers: dict[str, torch.optim.Optimizer]
@@ -55,6 +59,9 @@ class Task(Protocol[Step_contra]):
 
     def warnings(self, values: Mapping[str, float]) -> Iterable[str]:
         """What to tell the user about the measured values, with the flags that may help."""
+
+    def export(self, path: Path) -> None:
+        """Write the network for use; raises TrainingError."""
 
 
 @dataclass(frozen=True)
@@ -84,15 +91,17 @@ def processes(device: torch.device) -> Iterator[World]:
 
 
 def pick_device(options: TrainOptions) -> torch.device:
-    """The device asked for, one GPU per process under torchrun; raises OptionError when there is none."""
+    """The device asked for, one GPU per process under torchrun; raises TrainOptionError when there is none."""
     if options.threads:
         torch.set_num_threads(options.threads)
     if options.device == "cpu" or (options.device == "auto" and not torch.cuda.is_available()):
         return torch.device("cpu")
     if not torch.cuda.is_available():
-        raise OptionError("--device is cuda, but PyTorch finds no GPU here; use --device cpu")
+        raise TrainOptionError("--device is cuda, but PyTorch finds no GPU here; use --device cpu")
     device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
     torch.cuda.set_device(device)
+    torch.backends.cudnn.benchmark = True
+    torch.backends.cuda.matmul.allow_tf32 = True
     return device
 
 
@@ -122,17 +131,30 @@ def update_average(average: nn.Module, network: nn.Module, decay: float, step: i
     decay = min(decay, (step + 1) / (step + 10))
     with torch.no_grad():
         torch._foreach_lerp_(list(average.parameters()), list(network.parameters()), 1 - decay)
-        for mine, theirs in zip(average.buffers(), network.buffers(), strict=True):
-            mine.copy_(theirs)
+        if buffers := list(average.buffers()):
+            torch._foreach_copy_(buffers, list(network.buffers()))
 
 
-def learn(optimizer: torch.optim.Optimizer, loss: Tensor, rate: float) -> None:
-    """One step of an optimizer down the slope of ``loss``, at learning rate ``rate`` times each group's "factor"."""
+def learn(optimizer: torch.optim.Optimizer, loss: Tensor, rate: float, longest: float = 0.0) -> Tensor:
+    """One step of an optimizer down the slope of ``loss``, at learning rate ``rate`` times each group's "factor".
+
+    A slope longer than ``longest`` (0: of any length) is shortened to that, and one that is not finite counts as flat;
+    gives its length, with ``longest`` alone.
+    """
     for group in optimizer.param_groups:
         group["lr"] = rate * group.get("factor", 1.0)
     optimizer.zero_grad(set_to_none=True)
     torch.autograd.backward(loss)
+    length = torch.zeros((), device=loss.device)
+    if longest:
+        weights = [weight for group in optimizer.param_groups for weight in group["params"]]
+        slopes = [weight.grad for weight in weights if weight.grad is not None]
+        length = torch.nn.utils.get_total_norm(slopes)
+        kept = torch.where(torch.isfinite(length), (longest / length.clamp_min(1e-12)).clamp_max(1), 0)
+        for slope in slopes:
+            slope.nan_to_num_(0, 0, 0).mul_(kept)  # without waiting for the GPU to say whether it is finite
     optimizer.step()
+    return length
 
 
 def train(task: Task[Step], options: TrainOptions, batches: Iterable[Step], world: World, first: int) -> None:
@@ -140,13 +162,14 @@ def train(task: Task[Step], options: TrainOptions, batches: Iterable[Step], worl
 
     With ``options.minutes`` it ends after that time as if all steps were made, and the task's ``progress`` follows
     whichever of steps and clock is further. Raises Stopped after SIGINT or SIGTERM, once the step is done and saved;
-    TrainingError when a value is not finite or the disk is full, leaving the last checkpoint as it was.
+    TrainingError when a value is not finite (on a GPU seen with the next line of the log only, so that no step waits
+    for the last) or the disk is full, leaving the last checkpoint as it was.
     """
-    out = options.out
+    out, ready = options.out, options.out / f"{task.name}.safetensors"
     columns = ("step", "seconds", "images_per_second", *task.columns)
     log = _Log(out / "log.csv", columns, keep_below=first + 1) if world.first else None
     spent = log.seconds if log else 0.0
-    sums: dict[str, float] = {}
+    sums: dict[str, float | Tensor] = {}
     count, began, window = 0, time.monotonic(), time.monotonic()
     limit = 60 * options.minutes or math.inf
     bar = tqdm(total=options.steps, initial=first, unit="step", disable=not world.first, dynamic_ncols=True)
@@ -155,12 +178,11 @@ def train(task: Task[Step], options: TrainOptions, batches: Iterable[Step], worl
         for batch in batches:
             seed_step(options.seed, step, world.rank)
             task.progress = min(1.0, max(step / options.steps, (time.monotonic() - began) / limit))
-            values = {name: float(value) for name, value in task.step(batch).items()}
+            values = task.step(batch)
             step += 1
             for name, value in values.items():
-                if not math.isfinite(value):
-                    raise TrainingError(_not_finite(name, value, step, out))
-                sums[name] = sums.get(name, 0.0) + value
+                on_gpu = isinstance(value, Tensor) and value.is_cuda
+                sums[name] = sums.get(name, 0.0) + (value if on_gpu else _finite(name, value, step, out))
             count += 1
             for name, average in task.averaged.items():
                 update_average(average, task.networks[name], options.ema, step)
@@ -171,7 +193,7 @@ def train(task: Task[Step], options: TrainOptions, batches: Iterable[Step], worl
             if log and (step % options.log_every == 0 or done):
                 now = time.monotonic()
                 speed = count * options.batch * world.size / max(now - window, 1e-9)
-                means = {name: total / count for name, total in sums.items()}
+                means = {name: _finite(name, total, step, out) / count for name, total in sums.items()}
                 log.add({"step": step, "seconds": spent + now - began, "images_per_second": speed, **means})
                 bar.set_postfix({"img/s": f"{speed:.0f}"})
                 sums, count, window = {}, 0, now
@@ -189,11 +211,22 @@ def train(task: Task[Step], options: TrainOptions, batches: Iterable[Step], worl
             if world.first and (step % options.checkpoint_every == 0 or done):
                 _check_finite(task, step, out)
                 save_checkpoint(task, options, step, out / "last.pt")
+                if options.export_each and not complete:
+                    task.export(ready)
             window += time.monotonic() - pause  # speed is that of learning alone
             if stopping and not complete:
                 raise Stopped(f"Stopped at step {step} of {options.steps}; the same command with --resume goes on")
             if complete:
-                return
+                break
+    if world.first:
+        task.export(ready)
+
+
+def _finite(name: str, value: float | Tensor, step: int, out: Path) -> float:
+    value = float(value)
+    if not math.isfinite(value):
+        raise TrainingError(_not_finite(name, value, step, out))
+    return value
 
 
 def _not_finite(name: str, value: float, step: int, out: Path) -> str:
@@ -256,15 +289,12 @@ def save_checkpoint(task: Task[Any], options: TrainOptions, step: int, path: Pat
         "averaged": {name: network.state_dict() for name, network in task.averaged.items()},
         "optimizers": {name: optimizer.state_dict() for name, optimizer in task.optimizers.items()},
     }
-    part = path.with_suffix(".part")
     try:
-        with part.open("wb") as file:
+        with written(path) as part, part.open("wb") as file:
             torch.save(state, file)
             file.flush()
             os.fsync(file.fileno())
-        part.replace(path)
     except (OSError, RuntimeError) as error:  # PyTorch turns some of a full disk's errors into RuntimeError
-        part.unlink(missing_ok=True)
         known = error if isinstance(error, OSError) else error.__context__
         reason = known.strerror if isinstance(known, OSError) and known.strerror else str(error).splitlines()[0]
         raise TrainingError(
@@ -290,13 +320,15 @@ def _check_there(path: Path) -> None:
         raise TrainingError(f"There is no {path} to resume from; leave --resume out to start anew")
 
 
-def begin_with(network: nn.Module, path: Path, name: str, grown: str = "") -> None:
-    """Load another training's network ``name`` from its last.pt, averaged where there is an average.
+def begun(network: Network, start: str, name: str, grown: str = "") -> Network:
+    """The network with what another training's last.pt, ``start``, calls ``name``: averaged where there is an average.
 
-    The other one may lack all parameters whose names begin with ``grown``: these stay as they are.
-    Raises TrainingError when there is no such file, or its network is another one.
+    The other one may lack all parameters whose names begin with ``grown``: these stay as they are, and so does the
+    network without ``start``. Raises TrainingError when there is no such file, or its network is another one.
     """
-    state = load_checkpoint(path)
+    if not start:
+        return network
+    state = load_checkpoint(Path(start))
     given = state.get("averaged", {}).get(name) or state["networks"].get(name) or {}
     if grown and not any(key.startswith(grown) for key in given):
         given = given | {key: value for key, value in network.state_dict().items() if key.startswith(grown)}
@@ -304,7 +336,8 @@ def begin_with(network: nn.Module, path: Path, name: str, grown: str = "") -> No
         network.load_state_dict(given)
     except RuntimeError as error:
         reason = str(error).splitlines()[-1].strip()
-        raise TrainingError(f"{path} doesn't fit; give the same widths and depths: {reason}") from error
+        raise TrainingError(f"{start} doesn't fit; give the same widths and depths: {reason}") from error
+    return network
 
 
 def restore(task: Task[Any], state: Mapping[str, Any], path: Path) -> int:
@@ -337,10 +370,9 @@ def write_weights(path: Path, tensors: Mapping[str, Tensor], **metadata: str) ->
     ``metadata`` has what :meth:`~editing.networks.config.Config.metadata` gives, so that it is known for what it is.
     """
     halves = {name: x.cpu().half() if x.is_floating_point() else x.cpu() for name, x in tensors.items()}
-    part = path.with_suffix(".part")
     try:
-        save_file({name: x.contiguous() for name, x in halves.items()}, part, metadata={"format": "pt", **metadata})
-        part.replace(path)
+        with written(path) as part:
+            save_file({name: x.contiguous() for name, x in halves.items()}, part, metadata={"format": "pt", **metadata})
     except OSError as error:
         raise TrainingError(f"Can't write {path}: {error.strerror or error}") from error
 
@@ -400,9 +432,8 @@ def save_grid(pictures: Tensor, path: Path, columns: int = 8) -> None:
         r, c = divmod(i, columns)
         sheet[r * height : (r + 1) * height, c * width : (c + 1) * width] = x[i].transpose(1, 2, 0)
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(".part")
-    Image.fromarray(sheet[..., 0] if channels == 1 else sheet).save(part, format="PNG")
-    part.replace(path)
+    with written(path) as part:
+        Image.fromarray(sheet[..., 0] if channels == 1 else sheet).save(part, format="PNG")
 
 
 def read_log(path: Path) -> dict[str, list[tuple[int, float]]]:
@@ -429,6 +460,5 @@ def draw_curves(log: Path, picture: Path) -> None:
         axes.plot(*zip(*points, strict=True), linewidth=1)
         axes.set_title(name, fontsize=9)
         axes.tick_params(labelsize=7)
-    part = picture.with_suffix(".part")
-    figure.savefig(part, format="png", dpi=80)
-    part.replace(picture)
+    with written(picture) as part:
+        figure.savefig(part, format="png", dpi=80)

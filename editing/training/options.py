@@ -10,14 +10,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
 
-from editing.errors import OptionError
+from editing.errors import OptionError, TrainingError
 
 Options = TypeVar("Options")
 
 
+class TrainOptionError(TrainingError, OptionError):
+    """An option of a training is wrong: told in English alone, as a training is, and the command's fault."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class TrainOptions:
-    """What every training has; checks itself and raises OptionError."""
+    """What every training has; checks itself and raises TrainOptionError."""
 
     data: Path  # folder of pictures to learn from, searched with its subfolders
     out: Path  # run folder: options.json, log.csv, samples, curves.png, last.pt
@@ -37,6 +41,8 @@ class TrainOptions:
     precision: str = "auto"  # auto, bf16 or fp32
     threads: int = 0  # CPU threads; 0 leaves PyTorch's choice
     device: str = "auto"  # auto, cpu or cuda
+    cache: str = ""  # folder of decoded pictures (and banks), for several trainings to share; OUT/cache unless given
+    export_each: bool = False  # write the network for use beside each last.pt, not at the end alone
 
     def __post_init__(self) -> None:
         for name, low in (
@@ -44,25 +50,47 @@ class TrainOptions:
             ("sample_every", 0), ("measure_every", 0), ("hold_out", 0), ("threads", 0), ("seed", 0), ("minutes", 0),
         ):  # fmt: skip
             at_least(self, name, low)
-        if not 0 <= self.ema < 1:
-            raise OptionError(f"--ema is {self.ema}, wanted 0 to below 1")
+        below_one(self, "ema")
         one_of(self, "channels", (1, 3))
         one_of(self, "precision", ("auto", "bf16", "fp32"))
         one_of(self, "device", ("auto", "cpu", "cuda"))
 
+    @property
+    def cache_folder(self) -> Path:
+        """Where decoded pictures and banks are kept."""
+        return Path(self.cache) if self.cache else self.out / "cache"
+
 
 def at_least(options: Any, name: str, low: float) -> None:
-    """Raise OptionError unless ``options.name`` is a finite number of ``low`` or more."""
-    value = getattr(options, name)
-    if not low <= value < float("inf"):
-        raise OptionError(f"{flag(name)} is {value}, wanted {low} or more")
+    """Raise TrainOptionError unless ``options.name`` is a finite number of ``low`` or more."""
+    if not low <= getattr(options, name) < float("inf"):
+        raise unwanted(options, name, f"{low} or more")
+
+
+def shares(options: Any, *names: str) -> None:
+    """Raise TrainOptionError unless each of these options is 0 to 1."""
+    for name in names:
+        if not 0 <= getattr(options, name) <= 1:
+            raise unwanted(options, name, "0 to 1")
+
+
+def below_one(options: Any, *names: str) -> None:
+    """Raise TrainOptionError unless each of these options is 0 or more and below 1."""
+    for name in names:
+        if not 0 <= getattr(options, name) < 1:
+            raise unwanted(options, name, "0 to below 1")
 
 
 def one_of(options: Any, name: str, choices: tuple[Any, ...]) -> None:
-    """Raise OptionError unless ``options.name`` is one of ``choices``."""
+    """Raise TrainOptionError unless ``options.name`` is one of ``choices``."""
     if getattr(options, name) not in choices:
-        wanted = ", ".join(map(str, choices))
-        raise OptionError(f"{flag(name)} is {getattr(options, name)}, wanted one of {wanted}")
+        raise unwanted(options, name, f"one of {', '.join(map(str, choices))}")
+
+
+def unwanted(options: Any, name: str, wanted: str) -> TrainOptionError:
+    """What to raise for ``options.name``: ``--size is 18, wanted 32 or more``."""
+    value = getattr(options, name)
+    return TrainOptionError(f"{flag(name)} is {value!r}, wanted {wanted}")
 
 
 def flag(name: str) -> str:

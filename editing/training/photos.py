@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
-import uuid
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from tqdm import tqdm
 
-from editing.errors import EditingError, OptionError, TrainingError
+from editing.errors import EditingError, TrainingError
 from editing.pictures.picture import from_float, to_float
-from editing.training.data import FEWEST, cache_key, find_pictures, hold_out
+from editing.training.data import FEWEST, decode, hold_out
 from editing.training.loop import Task, World, load_checkpoint, restore, train
-from editing.training.options import TrainOptions, at_least
+from editing.training.options import TrainOptionError, TrainOptions, at_least, shares, unwanted
 
 Bytes = NDArray[np.uint8]
 Made = TypeVar("Made")
@@ -53,23 +50,23 @@ class PhotoTrainOptions(TrainOptions):
     share: float = 0.7  # of the crops, how many come from --data when there are further folders
     lr: float = 1e-3  # highest learning rate (Adam); it falls to nothing by the end, as a cosine
     warmup: int = 100  # steps over which the learning rate rises
-    cache: str = ""  # folder of decoded pictures (and banks), for several trainings to share; OUT/cache unless given
+    start: str = ""  # last.pt of another training, whose averaged networks this one begins with
 
     def __post_init__(self) -> None:
         super().__post_init__()
         at_least(self, "lr", 0)
         at_least(self, "warmup", 0)
-        if not 0 <= self.share <= 1:
-            raise OptionError(f"--share is {self.share}, wanted 0 to 1")
+        shares(self, "share")
         if self.channels != 3:
-            raise OptionError(f"--channels is {self.channels}, wanted 3: gray pictures are learned as colour ones")
+            raise unwanted(self, "channels", "3: gray pictures are learned as colour ones")
         if int(os.environ.get("WORLD_SIZE", "1")) > 1:
-            raise OptionError("This training runs in one process; start it without torchrun")
+            raise TrainOptionError("This training runs in one process; start it without torchrun")
 
-    @property
-    def cache_folder(self) -> Path:
-        """Where decoded pictures and banks are kept."""
-        return Path(self.cache) if self.cache else self.out / "cache"
+    def sources(self, smallest: int) -> Sources:
+        """What is learned from, but pictures with a side below ``smallest``; raises what :func:`load_sources` does."""
+        return load_sources(
+            self.data, self.also, held_out=self.hold_out, share=self.share, smallest=smallest, cache=self.cache_folder
+        )
 
     def rate(self, step: int, progress: float) -> float:
         """The learning rate of a step, counted from 0, with a share ``progress`` of the training behind it."""
@@ -109,6 +106,12 @@ def random_crop(picture: Bytes, side: int, random: np.random.Generator) -> Bytes
     return turned(picture[top : top + side, left : left + side], int(random.integers(8)))
 
 
+def middle(picture: Bytes, side: int) -> Bytes:
+    """The square (side, side, 3) in the middle of a picture: a view."""
+    top, left = ((length - side) // 2 for length in picture.shape[:2])
+    return picture[top : top + side, left : left + side]
+
+
 def turned(picture: Bytes, way: int) -> Bytes:
     """One of the eight ways, 0 to 7, to turn and mirror a square; 0 leaves it alone."""
     out = np.rot90(picture, way % 4)
@@ -139,53 +142,24 @@ def load_sources(folder: Path, also: str, *, held_out: int, share: float, smalle
 
 
 def load_photos(folder: Path, smallest: int, cache: Path) -> Photos:
-    """Decode every picture under ``folder`` into one file in ``cache``, once; later calls map it.
+    """Every picture under ``folder``, decoded once; see :func:`editing.training.data.decode`.
 
-    The cache is keyed on names, lengths and times of the files. Transparent pictures are laid over white, gray ones
-    become RGB. Files that can't be read and pictures too small are skipped and named.
+    Transparent pictures are laid over white, gray ones become RGB. Files that can't be read and pictures too small are
+    skipped and named.
     """
-    files = find_pictures(folder)
-    stem = cache / cache_key(f"photos 1 {smallest} {LONGEST} {folder.resolve()}", folder, files)
-    if not stem.with_suffix(".json").is_file():
-        try:
-            _decode(folder, files, smallest, stem)
-        except OSError as error:
-            raise TrainingError(f"Can't write the decoded pictures to {cache}: {error.strerror or error}") from error
-    facts = json.loads(stem.with_suffix(".json").read_text(encoding="utf-8"))
-    flat = np.load(stem.with_suffix(".npy"), mmap_mode="r")
-    arrays, start = [], 0
-    for height, width in facts["sizes"]:
-        stop = start + height * width * 3
-        arrays.append(flat[start:stop].reshape(height, width, 3))
-        start = stop
-    return Photos(arrays=tuple(arrays), names=tuple(facts["names"]), skipped=tuple(facts["skipped"]), key=stem.name)
 
-
-def _decode(folder: Path, files: list[Path], smallest: int, stem: Path) -> None:
-    stem.parent.mkdir(parents=True, exist_ok=True)
-    pictures: list[Bytes] = []
-    names: list[str] = []
-    skipped: list[str] = []
-    for path in tqdm(files, desc="decoding", unit="picture", leave=False):
-        name = path.relative_to(folder).as_posix()
+    def read(path: Path) -> Bytes | None:
         try:
             picture = read_photo(path)
         except EditingError:
-            skipped.append(name)
-            continue
-        if min(picture.shape[:2]) < smallest:
-            skipped.append(name)
-            continue
-        pictures.append(picture)
-        names.append(name)
-    flat = np.concatenate([p.reshape(-1) for p in pictures]) if pictures else np.zeros(0, np.uint8)
-    part = stem.with_suffix(f".{uuid.uuid4().hex}.part")
-    with part.open("wb") as file:
-        np.save(file, flat)
-    part.replace(stem.with_suffix(".npy"))
-    facts = {"names": names, "sizes": [p.shape[:2] for p in pictures], "skipped": skipped}
-    part.write_text(json.dumps(facts), encoding="utf-8")
-    part.replace(stem.with_suffix(".json"))  # last: its presence says that both are whole
+            return None
+        return picture if min(picture.shape[:2]) >= smallest else None
+
+    found = decode(folder, f"photos 2 {smallest} {LONGEST}", read, cache)
+    ends = np.cumsum([3 * height * width for height, width in found.sizes])[:-1]
+    parts = np.split(found.flat, ends) if found.sizes else []
+    arrays = tuple(part.reshape(*size, 3) for part, size in zip(parts, found.sizes, strict=True))
+    return Photos(arrays=arrays, names=found.names, skipped=found.skipped, key=found.key)
 
 
 def read_photo(path: Path) -> Bytes:
@@ -208,9 +182,14 @@ def read_photo(path: Path) -> Bytes:
     return np.asarray(from_float(pixels, 8), np.uint8)
 
 
-def to_tensor(pictures: NDArray[np.uint8]) -> Tensor:
-    """(N, H, W, C) uint8 -> (N, C, H, W) float32 in [0, 1], channels last in memory."""
-    return torch.from_numpy(np.array(pictures)).permute(0, 3, 1, 2).float().div(255)
+def stacked(pictures: Sequence[NDArray[Any]] | NDArray[Any]) -> Tensor:
+    """Pictures (H, W, C) of one size -> (N, C, H, W), channels last in memory."""
+    return torch.from_numpy(np.array(pictures)).permute(0, 3, 1, 2)
+
+
+def to_tensor(pictures: Sequence[Bytes] | Bytes) -> Tensor:
+    """Pictures (H, W, C) uint8 of one size -> (N, C, H, W) float32 in [0, 1], channels last in memory."""
+    return stacked(pictures).float().div(255)
 
 
 def made_ahead(make: Callable[[int], Made], first: int, steps: int, depth: int = 2) -> Iterator[Made]:
@@ -225,7 +204,7 @@ def made_ahead(make: Callable[[int], Made], first: int, steps: int, depth: int =
 
 
 def learn_from(make: Callable[[int], Made], task: Task[Made], options: PhotoTrainOptions) -> None:
-    """Train ``task`` with ``make(step)``, from the beginning or, with ``--resume``, from OUT/last.pt."""
+    """Train and export ``task`` with ``make(step)``, from the beginning or, with ``--resume``, from OUT/last.pt."""
     path = options.out / "last.pt"
     first = restore(task, load_checkpoint(path), path) if options.resume else 0
     train(task, options, made_ahead(make, first, options.steps), World(), first)

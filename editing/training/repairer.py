@@ -18,32 +18,24 @@ import math
 import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
-from editing.errors import OptionError, TrainingError
+from editing.errors import TrainingError
 from editing.networks.repairer import SMALLEST, Repairer, RepairerConfig, blend
 from editing.networks.unet_discriminator import UNetDiscriminator
 from editing.training import holes, losses, metrics
 from editing.training.backbones import Lite0, load_lite0, load_mobilenet
 from editing.training.critics import frozen_maps, judged, new_judge
 from editing.training.degradations import Floats, degrade_face, to_bytes
-from editing.training.loop import (
-    averaged_copy,
-    begin_with,
-    learn,
-    pick_device,
-    pick_precision,
-    start_folder,
-    write_weights,
-)
-from editing.training.options import at_least, one_of
-from editing.training.photos import Bytes, Photos, PhotoTrainOptions, Sources, learn_from, load_sources, to_tensor
+from editing.training.loop import begun, learn, pick_device, start_folder
+from editing.training.options import TrainOptionError, at_least, one_of, shares
+from editing.training.photos import Bytes, Photos, PhotoTrainOptions, Sources, learn_from, middle, stacked, to_tensor
+from editing.training.task import PictureTask
 
 STRENGTHS = (0.25, 0.5, 0.75, 1.0)  # of degradation, measured with
 ONLY_FILL = "fill"  # the exam's part with masks and no degradation
@@ -71,21 +63,19 @@ class RepairerTrainOptions(PhotoTrainOptions):
         super().__post_init__()
         for name in ("hole", "pixel", "perceptual", "gan", "d_lr"):
             at_least(self, name, 0)
-        for name in ("masked", "degraded"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise OptionError(f"--{name} is {getattr(self, name)}, wanted 0 to 1")
+        shares(self, "masked", "degraded")
         one_of(self, "size", (16, 32, 64, 128, 256, 512))
         if self.config.size != self.size:
-            raise OptionError(f"--widths {self.widths} has too few numbers for --size {self.size}")
+            raise TrainOptionError(f"--widths {self.widths} has too few numbers for --size {self.size}")
 
     @property
     def config(self) -> RepairerConfig:
-        """The network's; raises OptionError when ``widths`` are no such numbers."""
+        """The network's; raises TrainOptionError when ``widths`` are no such numbers."""
         try:
             widths = tuple(int(part) for part in self.widths.split(","))[: int(math.log2(self.size // SMALLEST))]
             return RepairerConfig(widths=widths, going=self.going, coming=self.coming)
         except ValueError as error:
-            raise OptionError(
+            raise TrainOptionError(
                 f"--widths is {self.widths!r}, --going {self.going}, --coming {self.coming}, "
                 "wanted numbers such as 160,160,128,64,32, and 0 and 1 or more"
             ) from error
@@ -119,19 +109,12 @@ def make_faces(sources: Sources, options: RepairerTrainOptions, step: int) -> Fa
         pictures.append(picture)
         masks.append(mask[..., None])
         truths.append(truth)
-    return Faces(step=step, picture=_tensor(pictures), mask=_tensor(masks), truth=_tensor(truths))
-
-
-def _tensor(pictures: list[Floats]) -> Tensor:
-    """Pictures (H, W, C) of one size -> (N, C, H, W), channels last in memory."""
-    return torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2)
+    return Faces(step=step, picture=stacked(pictures), mask=stacked(masks), truth=stacked(truths))
 
 
 def squared(picture: Bytes, size: int) -> Bytes:
     """The centred square of a picture, at ``size`` pixels."""
-    side = min(picture.shape[:2])
-    top, left = ((length - side) // 2 for length in picture.shape[:2])
-    square = picture[top : top + side, left : left + side]
+    square = middle(picture, min(picture.shape[:2]))
     return np.asarray(cv2.resize(square, (size, size), interpolation=cv2.INTER_AREA), np.uint8)
 
 
@@ -233,28 +216,20 @@ def repaired(network: Repairer, exam: Exam, fidelities: tuple[float, ...]) -> li
     return [np.concatenate(part) for part in parts]
 
 
-class RepairerTask:
+class RepairerTask(PictureTask[Repairer, RepairerTrainOptions]):
     """The repairer's side of the loop; see :class:`editing.training.loop.Task`."""
 
-    progress = 0.0
+    name = "repairer"
     columns: tuple[str, ...] = (
         "rate", "l1", "l1_clean", "perceptual", "loss_g", "loss_d", "real", "fake",
         *(f"{what}_{name}" for name in (*STRENGTHS, ONLY_FILL) for what in ("psnr", "gain", "clean_gain", "distance")),
     )  # fmt: skip
 
     def __init__(self, options: RepairerTrainOptions, sources: Sources, device: torch.device) -> None:
-        self.options, self.device = options, device
-        self.dtype = pick_precision(options, device)
-        torch.manual_seed(options.seed)
-        self.repairer = Repairer(options.config).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        if options.start:
-            grown = f"levels.{len(options.config.widths) - 1}."
-            begin_with(self.repairer, Path(options.start), "repairer", grown)
-        self.networks: dict[str, nn.Module] = {"repairer": self.repairer}
-        self.averaged: dict[str, nn.Module] = {"repairer": averaged_copy(self.repairer)} if options.ema else {}
-        self.optimizers: dict[str, torch.optim.Optimizer] = {
-            "repairer": torch.optim.Adam(self.repairer.parameters(), options.lr, (0.9, 0.99))
-        }
+        grown = f"levels.{len(options.config.widths) - 1}."
+        super().__init__(
+            options, device, lambda: begun(Repairer(options.config), options.start, self.name, grown), options.lr
+        )
         self.judge: UNetDiscriminator | None = None
         if options.gan:
             self.judge, self.optimizers["discriminator"] = new_judge(device, options.d_lr)
@@ -266,42 +241,32 @@ class RepairerTask:
         self._ruler: FeatureRuler | None = None
         self._compared: dict[str, tuple[float, float]] = {}
 
-    def _amp(self) -> torch.autocast:
-        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.dtype == torch.bfloat16)
-
     def step(self, batch: Faces) -> Mapping[str, Tensor | float]:
         """One step of the repairer, and of the discriminator where there is one."""
         options = self.options
         rate = options.rate(batch.step, self.progress)
         truth, mask = batch.truth.to(self.device), batch.mask.to(self.device)
-        with self._amp():
-            faithful, clean = self.repairer.both(batch.picture.to(self.device), mask)
+        with self.amp():
+            faithful, clean = self.network.both(batch.picture.to(self.device), mask)
         # Masks are small: without a weight the network would learn to sharpen long before it drew an eye.
         counted = 1 + (options.hole - 1) * mask
         values = {"l1": losses.l1(faithful, truth, counted), "l1_clean": losses.l1(clean, truth, counted)}
         loss = values["l1"] + options.pixel * values["l1_clean"]
         if self.backbone is not None:
-            own = frozen_maps(self.backbone, clean, self._amp())
+            own = frozen_maps(self.backbone, clean, self.amp())
             with torch.no_grad():
-                wanted = frozen_maps(self.backbone, truth, self._amp())
+                wanted = frozen_maps(self.backbone, truth, self.amp())
             values["perceptual"] = losses.feature_distance(own, wanted)
             loss = loss + options.perceptual * values["perceptual"]
         if self.judge is not None:
             optimizer = self.optimizers["discriminator"]
-            values |= judged(self.judge, optimizer, clean, truth, options.d_lr, self._amp())
+            values |= judged(self.judge, optimizer, clean, truth, options.d_lr, self.amp())
             loss = loss + options.gan * values["loss_g"]
-        learn(self.optimizers["repairer"], loss, rate)
+        learn(self.optimizers[self.name], loss, rate)
         return {"rate": rate, **{name: value.detach() for name, value in values.items()}}
 
-    @property
-    def shown(self) -> Repairer:
-        """The network to look at and to ship: the average where there is one."""
-        network = self.averaged.get("repairer", self.repairer)
-        assert isinstance(network, Repairer)
-        return network
-
     def _repaired(self, exam: Exam, fidelities: tuple[float, ...]) -> list[NDArray[np.uint8]]:
-        with self._amp():
+        with self.amp():
             return repaired(self.shown, exam, fidelities)
 
     def samples(self) -> Tensor:
@@ -351,13 +316,8 @@ def _for_show(exams: Mapping[str, Exam]) -> Exam:
 
 
 def run(options: RepairerTrainOptions) -> None:
-    """Train, then write OUT/repairer.safetensors; raises TrainingError, OptionError or Stopped."""
-    sources = load_sources(
-        options.data, options.also, held_out=options.hold_out, share=options.share, smallest=options.size,
-        cache=options.cache_folder,
-    )  # fmt: skip
+    """Train, then write OUT/repairer.safetensors; raises TrainingError, TrainOptionError or Stopped."""
+    sources = options.sources(options.size)
     start_folder(options)
     task = RepairerTask(options, sources, pick_device(options))
     learn_from(lambda step: make_faces(sources, options, step), task, options)
-    path = options.out / "repairer.safetensors"
-    write_weights(path, task.shown.state_dict(), **task.shown.config.metadata())

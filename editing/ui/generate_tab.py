@@ -413,9 +413,7 @@ def _save(
 ) -> list[Drawn]:  # fmt: skip
     """Draw each of the options' one picture into a file of its own, with its recipe."""
     saved = []
-    for done, options in enumerate(asked):
-        report(done, len(asked))
-        sample = generate.generate(options, network=network)[0]
+    for options, sample in zip(asked, generate.draw_each(asked, network=network, report=report), strict=True):
         file = folder / f"{_stem(options)}.png"
         write_picture(sample.picture, file, recipe=generate.recipe(options))
         saved.append(Drawn(path=str(file), options=options, novelty=sample.novelty, side=sample.picture.width))

@@ -22,6 +22,8 @@ CSS = """
 #languages { text-align: right; }
 #upscale-estimate, #upscale-info { min-height: 1.5em; }
 .drawn img { object-fit: contain; }
+#generate-gallery img, #generate-trio img { object-fit: scale-down; }
+#generate-gallery .grid-container, #generate-trio .grid-container { max-width: calc(var(--grid-cols) * 140px); }
 .gradio-container { overflow: clip !important; }
 @media (min-width: 800px) { .staying { position: sticky; top: 8px; align-self: flex-start; } }
 .hint { font-size: var(--text-sm); opacity: .7; }

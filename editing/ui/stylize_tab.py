@@ -77,7 +77,7 @@ def build(tabs: gr.Tabs, upscale_picture: gr.Image, *, send_mask: bool = False) 
     """
     models = available()
     gallery = stylize.styles(models[0])
-    choices = _choices(gallery)
+    choices = _choices(gallery, "en")  # until the page is there and says its language
     first = gallery[0].name if gallery else None
     pictured = [style for style in gallery if _thumbnail(style).exists()]
     with gr.Tab(T("tab_stylize"), id="stylize"), gr.Row():
@@ -90,7 +90,7 @@ def build(tabs: gr.Tabs, upscale_picture: gr.Image, *, send_mask: bool = False) 
                 elem_id="stylize-model",
             )  # fmt: skip
             thumbnails = gr.Gallery(
-                [(str(_thumbnail(style)), _short(style)) for style in pictured], label=T("style_gallery"), columns=4,
+                _views(pictured, "en"), label=T("style_gallery"), columns=4,
                 object_fit="cover", height="auto", allow_preview=False, interactive=False, buttons=[],
                 visible=bool(pictured), selected_index=0 if pictured else None, elem_id="stylize-gallery",
                 elem_classes="drawn",
@@ -98,7 +98,7 @@ def build(tabs: gr.Tabs, upscale_picture: gr.Image, *, send_mask: bool = False) 
             style = fields.field(
                 StylizeOptions, "style", choices=choices, value=first, info=None, elem_id="stylize-style"
             )
-            with gr.Accordion(T("style_own"), open=not gallery):
+            with gr.Accordion(T("style_own"), open=not gallery) as own_box:
                 own = _style_image("stylize-own")
             with gr.Accordion(T("style_second"), open=False):
                 second = fields.field(
@@ -190,10 +190,12 @@ def build(tabs: gr.Tabs, upscale_picture: gr.Image, *, send_mask: bool = False) 
         **by_name(
             show_styles, {"model": model},
             {"thumbnails": thumbnails, "names": names_shown, "style": style, "own": own, "second": second,
-             "own_second": own_second, "sheet": sheet, "names_of_sheet": names_of_sheet},
+             "own_box": own_box, "own_second": own_second, "sheet": sheet, "names_of_sheet": names_of_sheet},
         ),
         **QUICK,
     ).then(**estimating)  # fmt: skip
+    named = {"thumbnails": thumbnails, "style": style, "second": second}
+    gr.on(None, **by_name(name_styles, {"model": model}, named), **QUICK)
     # A style of the gallery, however it is chosen, takes the place of an own picture, and the other way round.
     for view, listed in ((thumbnails, names_shown), (sheet, names_of_sheet)):
         view.select(**by_name(choose, {"listed": listed}, {"style": style, "own": own}), **QUICK)
@@ -263,17 +265,24 @@ def _thumbnail(style: Style) -> Path:
     return THUMBNAILS / f"{style.name}.jpg"
 
 
-def _choices(gallery: Sequence[Style]) -> list[tuple[str, str]]:
-    return [(_caption(style), style.name) for style in gallery]
+def _choices(gallery: Sequence[Style], language: str) -> list[tuple[str, str]]:
+    return [(_caption(style, language), style.name) for style in gallery]
 
 
-def _short(style: Style) -> str:
+def _views(pictured: Sequence[Style], language: str) -> list[tuple[str, str]]:
+    return [(str(_thumbnail(style)), _short(style, language)) for style in pictured]
+
+
+def _short(style: Style, language: str) -> str:
     """What fits below a thumbnail."""
-    return style.name.replace("-", " ")
+    return (language == "zh" and style.title_zh) or style.name.replace("-", " ")
 
 
-def _caption(style: Style) -> str:
-    return f"{style.title} · {style.artist}, {style.year}"
+def _caption(style: Style, language: str) -> str:
+    if language == "zh":
+        style = replace(style, title=style.title_zh or style.title, artist=style.artist_zh or style.artist)
+    by = ", ".join(part for part in (style.artist, style.year) if part)
+    return f"{style.title} · {by}" if by else style.title
 
 
 def _options(given: Mapping[str, Any], **more: Any) -> StylizeOptions:
@@ -288,7 +297,7 @@ def _options(given: Mapping[str, Any], **more: Any) -> StylizeOptions:
     listed = [entry.name for entry in _gallery(asked.model)]
     for name in ([] if own else [asked.style]) + ([] if own_second or not asked.second else [asked.second]):
         if name not in listed:
-            choices = ", ".join(listed) or messages.NOTHING_GIVEN
+            choices = ", ".join(listed) or messages.NO_GALLERY
             raise OptionError(messages.NOT_IN_GALLERY, name=name[:60], choices=choices)
     return asked
 
@@ -304,18 +313,35 @@ def _gallery(model: str) -> tuple[Style, ...]:
 @guarded
 def show_styles(*, model: str, request: gr.Request) -> dict[str, Any]:
     """Another model was chosen: its gallery takes the place of the one before."""
-    gallery = _gallery(model)
+    gallery, language = _gallery(model), language_of(request)
     pictured = [style for style in gallery if _thumbnail(style).exists()]
-    views = [(str(_thumbnail(style)), _short(style)) for style in pictured]
+    choices, any_picture = _choices(gallery, language), stylize.takes_pictures(model)
     return {
-        "thumbnails": gr.update(value=views, visible=bool(pictured)),
+        "thumbnails": gr.update(value=_views(pictured, language), visible=bool(pictured)),
         "names": [style.name for style in pictured],
-        "style": gr.update(choices=_choices(gallery), value=gallery[0].name if gallery else None),
+        "style": gr.update(choices=choices, value=gallery[0].name if gallery else None),
         "own": None,
-        "second": gr.update(choices=[(T("style_none"), ""), *_choices(gallery)], value=""),
-        "own_second": None,
+        "own_box": gr.update(visible=any_picture),
+        "second": gr.update(choices=[(T("style_none"), ""), *choices], value=""),
+        "own_second": gr.update(value=None, visible=any_picture),
         "sheet": gr.update(visible=False),
         "names_of_sheet": [style.name for style in gallery],
+    }
+
+
+@guarded
+def name_styles(*, model: str, request: gr.Request) -> dict[str, Any]:
+    """The page is there: the styles' names in its language, where that is not the one it was built with."""
+    language = language_of(request)
+    if language == "en":
+        return {}
+    gallery = _gallery(model)
+    pictured = [style for style in gallery if _thumbnail(style).exists()]
+    choices = _choices(gallery, language)
+    return {
+        "thumbnails": gr.update(value=_views(pictured, language)),
+        "style": gr.update(choices=choices),
+        "second": gr.update(choices=[(T("style_none"), ""), *choices]),
     }
 
 
@@ -498,7 +524,7 @@ def run_sheet(
             file = folder / f"{style.name}.png"
             with runtime.job():
                 write_picture(stylize.stylize(small, asked), file, recipe=stylize.recipe(asked))
-            shown.append((str(file), _short(style)))
+            shown.append((str(file), _short(style, language_of(request))))
             names = [entry.name for entry in gallery[: len(shown)]]
             yield {"sheet": gr.update(value=shown, visible=True), "names_of_sheet": names}
     if not shown:

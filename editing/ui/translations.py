@@ -176,9 +176,9 @@ TEXTS: dict[str, tuple[str, str]] = {
     "mask_to_stylize": ("Picture and mask to Stylize", "将图片和蒙版发送到“风格化”"),
     "send_upscale": ("Send to Upscale", "发送到“放大”"),
     "generate_note_faces": (
-        "**These people do not exist.** The generator was trained from scratch for Atelier, on two CPU cores, with 854 "
-        "synthetic portraits that show nobody either (CC BY-NC-SA 4.0). `weights/faces.md` tells the rest.",
-        "**这些人并不存在。** 生成器是为 Atelier 从零训练的，只用两个 CPU 核心和 854 张合成人像"
+        "**These people do not exist.** The generator was trained from scratch for Atelier with 1,389 synthetic "
+        "portraits that show nobody either (CC BY-NC-SA 4.0). `weights/faces.md` tells the rest.",
+        "**这些人并不存在。** 生成器是为 Atelier 从零训练的，只用了 1389 张合成人像"
         "（其中的人同样不存在，CC BY-NC-SA 4.0）。详见 `weights/faces.md`。",
     ),
     "generate_note_other": (

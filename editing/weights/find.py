@@ -74,12 +74,9 @@ class Row:
 _TASKS = {"SR": "upscale", "FaceSR": "restore", "Inpainting": "inpaint", "Restoration": "clean"}
 # The networks trained here; the enlarger ("compact") is not among them, since spandrel reads it as any other.
 _OWN_TASKS = {
-    "damage": "damage",
-    "denoiser": "clean",
-    "generator": "generate",
-    "repairer": "restore",
+    "damage": "damage", "denoiser": "clean", "generator": "generate", "magenta": "stylize", "repairer": "restore",
     "stylizer": "stylize",
-}
+}  # fmt: skip
 
 
 def weights_for(*tasks: str) -> list[Weight]:

@@ -82,16 +82,19 @@ def read_config(texts: Mapping[str, str]) -> Config | None:
     from editing.networks.damage import DamageConfig
     from editing.networks.denoiser import DenoiserConfig
     from editing.networks.generator import GeneratorConfig
+    from editing.networks.magenta import MagentaConfig
     from editing.networks.repairer import RepairerConfig
     from editing.networks.stylizer import StylizerConfig
 
-    kinds = (CompactConfig, DamageConfig, DenoiserConfig, GeneratorConfig, RepairerConfig, StylizerConfig)
+    kinds = (
+        CompactConfig, DamageConfig, DenoiserConfig, GeneratorConfig, MagentaConfig, RepairerConfig, StylizerConfig
+    )  # fmt: skip
     text = texts.get("config", "")
     if "network" not in texts:
         for kind in kinds:
             with suppress(ValueError):
                 config = kind.from_json(text)
-                if config.to_json() == text:
+                if text in (config.to_json(), config.to_json(without=kind.later)):
                     return config
         return None
     try:

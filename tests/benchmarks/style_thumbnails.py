@@ -1,4 +1,4 @@
-"""The thumbnails of the Stylize tab: a CC0 photograph of ours in every style of the gallery, painted by the weight.
+"""The thumbnails of the Stylize tab: a CC0 photograph of ours in every style of each model that ships, painted by it.
 
 ``python tests/benchmarks/style_thumbnails.py`` writes them anew into editing/ui/styles/, and takes away those of styles
 that are gone. The paintings themselves are never part of the repository.
@@ -26,6 +26,7 @@ from editing.pictures.read import read_picture
 from editing.pictures.write import write_picture
 from editing.pipelines import stylize
 from editing.ui import stylize_tab
+from editing.weights.catalogue import CATALOGUE
 
 PHOTO = ROOT / "editing/ui/examples/cat.jpg"
 SIDE = 192  # pixels
@@ -39,15 +40,16 @@ def main() -> None:
     top, left = (picture.height - side) // 2, (picture.width - side) // 2
     square = replace(picture, pixels=np.ascontiguousarray(picture.pixels[top : top + side, left : left + side]))
     stylize_tab.THUMBNAILS.mkdir(exist_ok=True)
-    names = {f"{style.name}.jpg" for style in stylize.styles()}
+    models = [weight.name for weight in CATALOGUE if weight.task == "stylize"]
+    styles = [(model, style.name) for model in models for style in stylize.styles(model)]
     for old in stylize_tab.THUMBNAILS.glob("*.jpg"):
-        if old.name not in names:
+        if old.stem not in {name for _, name in styles}:
             old.unlink()
-    for style in stylize.styles():
+    for model, name in styles:
         with runtime.job():
-            painted = stylize.paint(square, StylizeOptions(style=style.name, style_scale=SCALE))
+            painted = stylize.paint(square, StylizeOptions(style=name, model=model, style_scale=SCALE))
         small = from_float(tiling.resize(painted.pixels, SIDE, SIDE) / 255, 8)
-        file = stylize_tab.THUMBNAILS / f"{style.name}.jpg"
+        file = stylize_tab.THUMBNAILS / f"{name}.jpg"
         write_picture(Picture(pixels=small), file, quality=85)
         print(file.relative_to(ROOT), file.stat().st_size)
 

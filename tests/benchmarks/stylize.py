@@ -1,15 +1,19 @@
-"""Compare a stylizer with Gatys' method and with the untouched photo: ``python tests/benchmarks/stylize.py FILE ...``.
+"""Measure a stylizer: ``python tests/benchmarks/stylize.py FILE --data DIR --styles DIR:DIR --work DIR ...``.
 
-FILE is what ``python -m editing train stylizer`` exports. On held-out photos, at 256 pixels: the styles of its gallery,
-and style pictures that were held out too; style and content losses are those of editing/gatys.py, of pictures rounded
-to 8 bits. ``--work`` is a folder for Gatys' pictures, which take minutes each and are painted once, and for the grid
-(photo, style, ours, Gatys'). ``--speed`` times 512 and 1024 pixels instead: stop everything else that computes then.
+FILE is what ``python -m editing train stylizer`` exports. On photos that were held out, evenly spread over them, and on
+every ``--face``: the styles of its gallery whose paintings are there and paintings that were never learned, at
+``--side`` pixels, styles at the network's own; losses are those of editing/pipelines/gatys.py, of pictures rounded to 8
+bits, and the style's are shares of the untouched photo's. Gatys' method is run for ``--pairs`` of each kind (minutes
+each, painted once and kept). The weave is the highest spectral line at periods of 4 and 2 pixels over the median of its
+surroundings, on a smooth gradient with a grain of 3 of 255. ``--work`` gets the sheet, photos by styles. ``--speed``
+times 512 and 1024 pixels instead: stop all else that computes then.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import statistics
 import sys
 import time
@@ -24,21 +28,14 @@ from PIL import Image
 from safetensors import safe_open
 from tqdm import tqdm
 
-from editing.networks.stylizer import Stylizer, StylizerConfig
+from editing.networks.stylizer import Stylizer, StylizerConfig, Vgg
 from editing.pipelines import gatys
 from editing.pipelines.gatys import CONTENT
 from editing.runtime import cpu_has_bf16
 from editing.training.backbones import load_vgg
-from editing.training.stylizer import (
-    StylizerTrainOptions,
-    load_pictures,
-    load_styles,
-    reduced,
-    squared,
-    to_tensor,
-)
-
-SIDE = 256
+from editing.training.data import find_pictures, hold_out
+from editing.training.photos import read_photo
+from editing.training.stylizer import StylizerTrainOptions, reduced, squared, to_tensor
 
 
 def load(file: Path) -> tuple[Stylizer, torch.Tensor, list[dict[str, str]]]:
@@ -73,75 +70,142 @@ def rounded(picture: torch.Tensor) -> torch.Tensor:
     return (picture * 255).round() / 255
 
 
-def compare(arguments: argparse.Namespace) -> None:
-    """The table, and the grid."""
-    network, gallery, about = load(arguments.file)
-    options = StylizerTrainOptions(
-        data=arguments.data, styles=arguments.styles, out=arguments.work, hold_out=arguments.hold_out,
-        hold_out_styles=arguments.hold_out_styles, gallery=arguments.gallery or StylizerTrainOptions.gallery,
-    )  # fmt: skip
-    photos, styles = load_pictures(options).held_out, load_styles(options)
-    if [row["name"] for row in styles.about] != [row["name"] for row in about]:
-        sys.exit(f"{arguments.file} has another gallery: {', '.join(row['name'] for row in about)}; give --gallery")
-    vgg = load_vgg()
-    todo = [("gallery", row["name"], picture) for row, picture in zip(about, styles.gallery, strict=True)]
-    unseen = list(zip(styles.held_out_names, styles.held_out, strict=True))
-    groups = {"gallery": todo, "unseen": [("unseen", name, picture) for name, picture in unseen]}
-    jobs = [(number, *job) for group in groups.values() for number, job in enumerate(group[: arguments.pairs])]
-    steps, weight = arguments.steps, arguments.style
-    rows: dict[str, list[tuple[float, ...]]] = {"gallery": [], "unseen": []}
-    sheet = []
-    for number, kind, name, picture in tqdm(jobs, unit="pair"):
-        which = (number + (0 if kind == "gallery" else 7)) % len(photos.arrays)
-        content = to_tensor([squared(photos.arrays[which], SIDE)])
-        style = to_tensor([reduced(picture, SIDE)])
-        code = gallery[number, None] if kind == "gallery" else network.code(style)
-        ours = rounded(network(content, code))
-        stem = f"{name.split('.')[0]}-{Path(photos.names[which]).stem}-{steps}-{weight:g}"
-        kept = arguments.work / "gatys" / f"{stem}.png"
-        if not kept.exists():
-            kept.parent.mkdir(parents=True, exist_ok=True)
-            painting = gatys.painting(content, style, vgg, steps=steps, weight=weight)
-            for made in tqdm(painting, total=steps, leave=False):
-                theirs = made
-            Image.fromarray((theirs[0].permute(1, 2, 0) * 255).round().byte().numpy()).save(kept)
-        theirs = to_tensor([np.asarray(Image.open(kept))])
-        wanted, there = gatys.style_of(vgg(style)), vgg(content, CONTENT + 1)[CONTENT]
-        row = []
-        for shown in (content, ours, theirs):
-            maps = vgg(shown)
-            row += [
-                float(gatys.style_loss(gatys.style_of(maps), wanted)),
-                float(gatys.content_loss(maps[CONTENT], there)),
-            ]
-        rows[kind].append(tuple(row))
-        tqdm.write(
-            f"{kind:8} {name:32} photo {row[0]:.3f}  ours {row[2]:.3f} {row[3]:.3f}  Gatys {row[4]:.3f} {row[5]:.3f}"
+def gradient(side: int) -> torch.Tensor:
+    """A smooth gradient with a grain of 3 of 255, (1, 3, side, side)."""
+    random = np.random.default_rng(0)
+    y, x = np.mgrid[0:side, 0:side] / side
+    colours = np.array([[0.35, 0.5, 0.75], [0.85, 0.8, 0.7]])
+    smooth = colours[0] + (0.7 * y + 0.3 * x)[..., None] * (colours[1] - colours[0])
+    picture = np.clip(smooth * 255 + 3 * random.standard_normal((side, side, 3)), 0, 255).round().astype(np.uint8)
+    return to_tensor([picture])
+
+
+def weave(picture: torch.Tensor) -> float:
+    """The highest line at periods of 4 and 2 pixels over the median of the spectrum round it, as amplitudes."""
+    gray = picture[0].mean(0).numpy()
+    side = gray.shape[0] // 4 * 4
+    gray = gray[:side, :side] - gray[:side, :side].mean()
+    window = np.hanning(side)
+    spectrum = np.abs(np.fft.fft2(gray * window[:, None] * window))
+    lines = [(i * side // 4, j * side // 4) for i in range(4) for j in range(4) if (i, j) != (0, 0)]
+    highest = 0.0
+    for row, column in lines:
+        near = np.take(
+            np.take(spectrum, range(row - 12, row + 13), 0, mode="wrap"),
+            range(column - 12, column + 13),
+            1,
+            mode="wrap",
         )
-        sheet.append(torch.cat([content, to_tensor([squared(picture, SIDE)]), ours, theirs], 3))
-    grid = torch.cat(sheet, 2)[0].permute(1, 2, 0)
-    Image.fromarray((grid * 255).round().byte().numpy()).save(arguments.work / "grid.png")
-    print(f"Means at {SIDE} px (style loss, content loss); Gatys: {steps} steps, style weight {weight:g}")
+        peak = near[11:14, 11:14].max()
+        near[9:16, 9:16] = np.nan
+        highest = max(highest, float(peak / max(np.nanmedian(near), 1e-9)))
+    return highest
+
+
+def losses(vgg: Vgg, shown: torch.Tensor, wanted: gatys.Style, there: torch.Tensor) -> tuple[float, float]:
+    """Style and content loss of a picture."""
+    maps = vgg(shown)
+    return float(gatys.style_loss(gatys.style_of(maps), wanted)), float(gatys.content_loss(maps[CONTENT], there))
+
+
+def measure(arguments: argparse.Namespace) -> None:
+    """The table, and the sheet."""
+    network, gallery, about = load(arguments.file)
+    side, style_side = arguments.side, network.config.style_side
+    files = find_pictures(arguments.data)
+    names = [path.relative_to(arguments.data).as_posix() for path in files]
+    kept_out = hold_out(names, arguments.hold_out)[1]
+    spread = np.linspace(0, len(kept_out) - 1, arguments.photos).round().astype(int)
+    held = [*(files[kept_out[i]] for i in spread), *(arguments.face or [])]
+    photos = [to_tensor([squared(read_photo(path), side)]) for path in held]
+    stems = {path.stem: path for folder in arguments.styles.split(os.pathsep) for path in find_pictures(Path(folder))}
+    pairs = arguments.gallery or StylizerTrainOptions.gallery
+    chosen = StylizerTrainOptions(data=arguments.data, styles=Path(), out=arguments.work, gallery=pairs).chosen
+    learned_codes = {row["name"]: gallery[i, None] for i, row in enumerate(about)}
+    if not set(chosen) <= set(learned_codes):
+        sys.exit(f"{arguments.file} has another gallery: {', '.join(learned_codes)}; give --gallery")
+    unseen = arguments.held_out.split()
+    jobs = [("gallery", name, stems[file], learned_codes[name]) for name, file in chosen.items()]
+    jobs += [("unseen", name, stems[Path(name).stem], None) for name in unseen]
+    vgg, even = load_vgg(), gradient(side)
+    steps, weight = arguments.steps, arguments.style
+    seen = [vgg(photo) for photo in photos]
+    left = {"gallery": arguments.pairs, "unseen": arguments.pairs}
+    rows: dict[str, list[tuple[float, ...]]] = {"gallery": [], "unseen": []}
+    theirs: dict[str, list[tuple[float, ...]]] = {"gallery": [], "unseen": []}
+    everything = [*photos, even]
+    sheet = [torch.cat([torch.ones(1, 3, side, side), *everything], 3)]
+    arguments.work.mkdir(parents=True, exist_ok=True)
+    for number, (kind, name, file, learned) in enumerate(tqdm(jobs, unit="style")):
+        picture = read_photo(file)
+        style = to_tensor([reduced(picture, style_side)])
+        code = network.code(style) if learned is None else learned
+        wanted = gatys.style_of(vgg(style))
+        shares, contents = [], []
+        for photo, maps in zip(photos, seen, strict=True):
+            far = float(gatys.style_loss(gatys.style_of(maps), wanted))
+            own, content = losses(vgg, rounded(network(photo, code)), wanted, maps[CONTENT])
+            shares.append((own, far))
+            contents.append(content)
+        own, far = np.mean(shares, 0)
+        woven = weave(rounded(network(even, code)))
+        lost = float(np.mean(contents))
+        rows[kind].append((own, far, own / far, lost, woven))
+        said = f"{kind:8} {name[:30]:30} {own:.3f} of {far:.3f}: {own / far:.3f}"
+        said += f"; content {lost:.3f}; weave {woven:.1f}"
+        if left[kind]:
+            left[kind] -= 1
+            which = number % len(photos)
+            stem = f"{Path(name).stem}-{held[which].stem}-{side}-{steps}-{weight:g}"
+            kept = arguments.work / "gatys" / f"{stem}.png"
+            if not kept.exists():
+                kept.parent.mkdir(parents=True, exist_ok=True)
+                painting = gatys.painting(photos[which], style, vgg, steps=steps, weight=weight)
+                for made in tqdm(painting, total=steps, leave=False):
+                    last = made
+                Image.fromarray((last[0].permute(1, 2, 0) * 255).round().byte().numpy()).save(kept)
+            there = seen[which][CONTENT]
+            painted = losses(vgg, to_tensor([np.asarray(Image.open(kept))]), wanted, there)
+            ours = losses(vgg, rounded(network(photos[which], code)), wanted, there)
+            theirs[kind].append((*ours, *painted, shares[which][1]))
+            said += f"; {held[which].stem}: ours {ours[0]:.3f} {ours[1]:.3f}, Gatys {painted[0]:.3f} {painted[1]:.3f}"
+        tqdm.write(said)
+        shown = [network(photo, code) for photo in everything]
+        sheet.append(torch.cat([to_tensor([squared(picture, side)]), *shown], 3))
+    for part, some in enumerate(range(0, len(sheet), 8)):
+        grid = torch.cat(sheet[some : some + 8], 2)[0].permute(1, 2, 0)
+        Image.fromarray((grid * 255).round().byte().numpy()).save(arguments.work / f"sheet-{part}.png")
+    print(f"At {side} px, {len(photos)} photos, styles at {style_side} px:")
     for kind, found in rows.items():
         if found:
             mean = np.mean(found, 0)
+            worst, woven = max(row[2] for row in found), max(row[4] for row in found)
             print(
-                f"{kind:8} {len(found):3} pairs: photo {mean[0]:.3f} 0; ours {mean[2]:.3f} {mean[3]:.3f}; "
-                f"Gatys {mean[4]:.3f} {mean[5]:.3f}; ours over Gatys {mean[2] / mean[4]:.2f} {mean[3] / mean[5]:.2f}"
+                f"{kind:8} {len(found):3} styles: {mean[0]:.3f} of {mean[1]:.3f}, mean of shares {mean[2]:.3f} "
+                f"(worst {worst:.3f}); content {mean[3]:.3f}; highest weave {woven:.1f}"
             )
-    print(f"Grid: {arguments.work / 'grid.png'}")
+        if theirs[kind]:
+            mean = np.mean(theirs[kind], 0)
+            print(
+                f"{kind:8} {len(theirs[kind]):3} pairs: ours {mean[0]:.3f} {mean[1]:.3f}; "
+                f"Gatys {mean[2]:.3f} {mean[3]:.3f} "
+                f"(share {mean[2] / mean[4]:.3f}); content over Gatys' {mean[1] / mean[3]:.2f}"
+            )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("file", type=Path, metavar="FILE")
     parser.add_argument("--data", type=Path, metavar="DIR", help="photos, as in the training")
-    parser.add_argument("--styles", type=Path, metavar="DIR", help="style pictures, as in the training")
-    parser.add_argument("--work", type=Path, metavar="DIR", help="where Gatys' pictures and the grid go")
+    parser.add_argument("--styles", metavar="DIR", help="folders of style pictures, separated as in PATH")
+    parser.add_argument("--work", type=Path, metavar="DIR", help="where Gatys' pictures and the sheet go")
     parser.add_argument("--gallery", help="as in the training, where it was not the usual one")
+    parser.add_argument("--held-out", default="", metavar="NAMES", help="paintings that were never learned, by name")
+    parser.add_argument("--face", type=Path, action="append", metavar="FILE", help="a further photo")
+    parser.add_argument("--side", type=int, default=384, help="of the photos, in pixels (default: 384)")
+    parser.add_argument("--photos", type=int, default=4, help="held-out photos for each style (default: 4)")
     parser.add_argument("--hold-out", type=int, default=40)
-    parser.add_argument("--hold-out-styles", type=int, default=20)
-    parser.add_argument("--pairs", type=int, default=8, help="of each kind (default: 8)")
+    parser.add_argument("--pairs", type=int, default=2, help="of each kind for Gatys' method (default: 2)")
     parser.add_argument("--steps", type=int, default=300, help="of Gatys' method (default: 300)")
     parser.add_argument("--style", type=float, default=gatys.STYLE, help="Gatys' weight of the style")
     parser.add_argument("--speed", action="store_true")
@@ -151,9 +215,9 @@ def main() -> None:
             speed(arguments.file)
         return
     if not (arguments.data and arguments.styles and arguments.work):
-        parser.error("the comparison needs --data, --styles and --work")
+        parser.error("measuring needs --data, --styles and --work")
     with torch.no_grad():
-        compare(arguments)
+        measure(arguments)
 
 
 if __name__ == "__main__":

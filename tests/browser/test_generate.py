@@ -56,7 +56,7 @@ def test_faces_from_seeds_to_a_file_and_on_to_upscale(page: Page, tmp_path: Path
     expect(faces).to_have_count(16)
     captions = page.locator("#generate-gallery .caption-label")
     assert captions.all_inner_texts() == [str(seed) for seed in range(40, 56)]
-    expect(info(page)).to_contain_text("Seed 40 · 64 × 64 · truncation 0.7")
+    expect(info(page)).to_contain_text("Seed 40 · 128 × 128 · truncation 0.7")
 
     faces.nth(3).click()
     expect(info(page)).to_contain_text("Seed 43")
@@ -70,7 +70,7 @@ def test_faces_from_seeds_to_a_file_and_on_to_upscale(page: Page, tmp_path: Path
 
     # Moving the truncation draws the same seeds again, and the same one stays chosen.
     press(page, "#generate-truncation", 0)
-    expect(info(page)).to_contain_text("Seed 43 · 64 × 64 · truncation 0")
+    expect(info(page)).to_contain_text("Seed 43 · 128 × 128 · truncation 0")
 
     page.get_by_label("256 pixels").click()
     expect(info(page)).to_contain_text("256 × 256")

@@ -14,22 +14,19 @@ from editing.networks.config import Config
 from editing.networks.damage import DamageConfig, DamageFinder
 from editing.networks.denoiser import Denoiser, DenoiserConfig
 from editing.networks.generator import Generator, GeneratorConfig
+from editing.networks.magenta import Magenta, MagentaConfig
 from editing.networks.repairer import Repairer, RepairerConfig
 from editing.networks.stylizer import Stylizer, StylizerConfig
 
 KINDS: list[type[Config]] = [
-    CompactConfig,
-    DamageConfig,
-    DenoiserConfig,
-    GeneratorConfig,
-    RepairerConfig,
-    StylizerConfig,
-]
+    CompactConfig, DamageConfig, DenoiserConfig, GeneratorConfig, MagentaConfig, RepairerConfig, StylizerConfig,
+]  # fmt: skip
 NETWORKS = {
     "compact": Compact,
     "damage": DamageFinder,
     "denoiser": Denoiser,
     "generator": Generator,
+    "magenta": Magenta,
     "repairer": Repairer,
     "stylizer": Stylizer,
 }
@@ -80,6 +77,7 @@ LARGEST: dict[type[Config], dict[str, Any]] = {
     GeneratorConfig: {
         "size": 256, "latent": 1024, "style": 1024, "mapping_layers": 64, "capacity": 2**20, "max_channels": 1024,
     },
+    MagentaConfig: {"styles": 1024},
     RepairerConfig: {"widths": (1024,) * 7, "going": 16, "coming": 16},
     StylizerConfig: {
         "widths": (1024,) * 3, "blocks": 64, "code": 1024, "encoder": ((1024,) * 8,) * 8, "hidden": 4096,

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import pytest
 import torch
+from torch.nn import functional as F
 
-from editing.networks.stylizer import EPSILON, Stylizer, StylizerConfig, _InstanceNorm
+from editing.networks.stylizer import EPSILON, Stylizer, StylizerConfig, _doubled, _InstanceNorm, _mirrored
 
 
-def small() -> Stylizer:
+def small(enlarging: str = "bilinear") -> Stylizer:
     """A tiny stylizer whose styles differ a good deal."""
     torch.manual_seed(0)
-    config = StylizerConfig(widths=(8, 8, 16), blocks=1, code=6, encoder=((4,), (6, 6)), hidden=8)
+    config = StylizerConfig(
+        widths=(8, 8, 16), blocks=1, code=6, encoder=((4,), (6, 6)), hidden=8, enlarging=enlarging
+    )  # fmt: skip
     network = Stylizer(config).eval()
     with torch.no_grad():
         network.styles.weight.normal_(0, 0.3)
@@ -54,8 +57,9 @@ def test_its_own_statistics_change_nothing() -> None:
         assert not torch.allclose(network(photos, code, other), network(photos, code), atol=1e-3)
 
 
-def test_tiles_with_the_statistics_of_the_whole_are_parts_of_it() -> None:
-    network = small()
+@pytest.mark.parametrize("enlarging", ["nearest", "bilinear"])
+def test_tiles_with_the_statistics_of_the_whole_are_parts_of_it(enlarging: str) -> None:
+    network = small(enlarging)
     photo, code = torch.rand(1, 3, 96, 96), torch.randn(1, 6)
     photo[..., :48] *= 0.3  # the halves have statistics of their own
     with torch.no_grad():
@@ -65,6 +69,34 @@ def test_tiles_with_the_statistics_of_the_whole_are_parts_of_it() -> None:
         alone = network(photo[..., :80], code)
     assert torch.allclose(tile[..., :48], whole[..., :48], atol=1e-5)
     assert not torch.allclose(alone[..., :48], whole[..., :48], atol=1e-3)
+
+
+@pytest.mark.parametrize("enlarging", ["nearest", "bilinear"])
+def test_it_sees_as_far_as_it_says(enlarging: str) -> None:
+    network = small(enlarging)
+    photo, code = torch.rand(1, 3, 16, 160), torch.randn(1, 6)
+    reached = 0
+    with torch.no_grad():
+        statistics = network.statistics(photo, code)
+        before = network(photo, code, statistics)
+        for place in range(78, 82):
+            changed = photo.clone()
+            changed[..., place] = 1 - changed[..., place]
+            there = (network(changed, code, statistics) - before).abs().amax((0, 1, 2)).nonzero()
+            reached = max(reached, place - int(there.min()), int(there.max()) - place)
+    assert network.config.reach - 4 <= reached <= network.config.reach
+
+
+def test_a_gpu_is_given_the_same() -> None:
+    """What stands in for PyTorch's own reflection and interpolation there."""
+    x = torch.randn(2, 5, 12, 16).to(memory_format=torch.channels_last)
+    for width in (1, 2, 3):
+        mirrored = _mirrored(x, width)
+        assert torch.equal(mirrored, F.pad(x, (width,) * 4, mode="reflect"))
+        assert mirrored.is_contiguous(memory_format=torch.channels_last)
+    doubled = F.interpolate(x, scale_factor=2.0, mode="bilinear", align_corners=False)
+    assert torch.allclose(_doubled(x), doubled, atol=1e-6)
+    assert _doubled(x).is_contiguous(memory_format=torch.channels_last)
 
 
 def test_parts_together_have_the_statistics_of_all() -> None:
@@ -144,5 +176,9 @@ def test_the_configuration_survives_json_and_checks_itself() -> None:
         StylizerConfig(widths=(8, 8))  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="encoder"):
         StylizerConfig(encoder=((),))
+    with pytest.raises(ValueError, match="enlarging"):
+        StylizerConfig(enlarging="cubic")
+    old = '{"widths": [8, 8, 16]}'  # as the first weights have it, which were enlarged by the nearest pixel
+    assert (StylizerConfig.from_json(old).enlarging, StylizerConfig.from_json(old).style_side) == ("nearest", 256)
     with pytest.raises(ValueError, match="blocks"):
         StylizerConfig(blocks=0)

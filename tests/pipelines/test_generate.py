@@ -77,6 +77,19 @@ def test_a_picture_does_not_depend_on_the_others(small: LoadedGenerator) -> None
         assert np.array_equal(drawn(small, seed=100 + number)[0], together[number])
 
 
+def test_pictures_asked_for_each_by_itself_are_the_same_together(small: LoadedGenerator) -> None:
+    asked = [
+        GenerateOptions(seed=3, truncation=0.2), GenerateOptions(seed=1, mix_seed=2, mix=0.3),
+        GenerateOptions(seed=3, directions=(1.0,)),
+    ]  # fmt: skip
+    told: list[tuple[int, int]] = []
+    together = generate.draw_each(asked, network=small, report=lambda done, total, note="": told.append((done, total)))
+    assert told == [(0, 3), (1, 3), (2, 3), (3, 3)]
+    for options, sample in zip(asked, together, strict=True):
+        assert sample.seed == options.seed
+        assert np.array_equal(generate.generate(options, network=small)[0].picture.pixels, sample.picture.pixels)
+
+
 def test_a_picture_does_not_depend_on_the_threads(small: LoadedGenerator) -> None:
     before = torch.get_num_threads()
     try:
@@ -422,12 +435,12 @@ def test_a_damaged_recipe_is_an_error_for_people(recipe: dict[str, Any]) -> None
 def test_the_shipped_faces_are_whole_and_quick_to_draw() -> None:
     verify(find_weight("faces", "generate"))
     network = generate.load("faces")
-    assert network.side >= 64
+    assert network.side == 128
     assert network.directions >= 4
     drawn(network, count=2)
-    before = time.process_time()  # one thread: this is the time on an idle machine
+    before = time.process_time()  # of all threads: half of it passes on two idle cores
     samples = generate.generate(GenerateOptions(count=16, truncation=1), network=network)
-    assert time.process_time() - before < 1  # 0.2 on the machine that this was written on; 0.5 is promised there
+    assert time.process_time() - before < 3  # that is 1.5 s on two cores
     novelty = [sample.novelty for sample in samples if sample.novelty is not None]
     assert len(novelty) == 16
     assert np.median(novelty) > 0.6

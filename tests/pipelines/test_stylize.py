@@ -18,6 +18,7 @@ from safetensors.torch import save_file
 from editing import messages, runtime
 from editing.costs import Cost
 from editing.errors import EditingError, ImageError, OptionError, Stopped, WeightError
+from editing.networks.magenta import Magenta, MagentaConfig
 from editing.networks.stylizer import Stylizer, StylizerConfig, Vgg
 from editing.options import StylizeOptions
 from editing.pictures import masks, tiling
@@ -48,6 +49,19 @@ def make(path: Path, **texts: str) -> Path:
     return path
 
 
+def make_magenta(path: Path) -> Path:
+    """A random network of three styles in a file, of which the gallery names two."""
+    torch.manual_seed(1)
+    network = Magenta(MagentaConfig(styles=3))
+    with torch.no_grad():
+        network.styles.normal_(0, 0.3)
+    state = {name: value.contiguous() for name, value in network.state_dict().items()}
+    state["gallery"] = torch.eye(3)[[2, 0]]
+    styles = [STYLES[0] | {"title_zh": "海浪"}, STYLES[1] | {"artist": "", "year": ""}]
+    save_file(state, path, metadata={**network.config.metadata(), "styles": json.dumps(styles)})
+    return path
+
+
 @pytest.fixture(autouse=True)
 def one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
     """Networks this small gain nothing from a second one, and lose much where it has to wait for other programs."""
@@ -67,6 +81,14 @@ def small(folder: Path, monkeypatch: pytest.MonkeyPatch) -> LoadedStylizer:
     """That stylizer in float32; what it costs isn't measured, which would take longer than all the rest."""
     monkeypatch.setattr(LoadedStylizer, "cost", lambda self, wait=True: Cost(seconds=1e-6, bytes=1000.0))
     return stylize.load("small.safetensors", "fp32")
+
+
+@pytest.fixture(params=["stylizer", "magenta"])
+def either(small: LoadedStylizer, folder: Path, request: pytest.FixtureRequest) -> LoadedStylizer:
+    """Each kind of network, for what depends on how far it sees and on what it measures."""
+    if request.param == "stylizer":
+        return small
+    return stylize.load(make_magenta(folder / "magenta.safetensors").name, "fp32")
 
 
 def options(**changes: Any) -> StylizeOptions:
@@ -169,30 +191,30 @@ def test_a_large_photo_stays_sharp(small: LoadedStylizer) -> None:
 
 
 @pytest.mark.parametrize(("tile", "scale"), [(32, 3), (100, 2), (160, 1), (96, 4)])
-def test_tiled_is_whole(tile: int, scale: float, small: LoadedStylizer) -> None:
+def test_tiled_is_whole(tile: int, scale: float, either: LoadedStylizer) -> None:
     picture = photo(333, 470, depth=16)
-    whole = stylize.paint(picture, options(style_scale=scale), network=small)
-    joined = stylize.paint(picture, options(style_scale=scale, tile=tile), network=small)
+    whole = stylize.paint(picture, options(style_scale=scale), network=either)
+    joined = stylize.paint(picture, options(style_scale=scale, tile=tile), network=either)
     assert psnr(joined.pixels, whole.pixels) > 60
     assert np.abs(joined.pixels.astype(int) - whole.pixels).max() < 65535 * 0.004  # and nowhere a seam
 
 
-def test_without_statistics_of_the_whole_tiles_show(small: LoadedStylizer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_statistics_of_the_whole_tiles_show(either: LoadedStylizer, monkeypatch: pytest.MonkeyPatch) -> None:
     """The test above could fail."""
     picture = photo(333, 470, depth=16)
-    whole = stylize.paint(picture, options(style_scale=2), network=small)
+    whole = stylize.paint(picture, options(style_scale=2), network=either)
     monkeypatch.setattr(LoadedStylizer, "statistics", lambda self, parts, code: None)
-    joined = stylize.paint(picture, options(tile=64, style_scale=2), network=small)
+    joined = stylize.paint(picture, options(tile=64, style_scale=2), network=either)
     assert psnr(joined.pixels, whole.pixels) < 45
 
 
 def test_where_the_statistics_are_of_parts_it_is_nearly_the_same(
-    small: LoadedStylizer, monkeypatch: pytest.MonkeyPatch
+    either: LoadedStylizer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     picture = photo(600, 800)
-    whole = stylize.paint(picture, options(), network=small)
+    whole = stylize.paint(picture, options(), network=either)
     monkeypatch.setattr(stylize, "MEASURED", 200_000)
-    joined = stylize.paint(picture, options(tile=160), network=small)
+    joined = stylize.paint(picture, options(tile=160), network=either)
     assert psnr(joined.pixels, whole.pixels) > 30
 
 
@@ -358,6 +380,21 @@ def test_an_unknown_style_names_the_choices(small: LoadedStylizer, tmp_path: Pat
     (tmp_path / "x.png").write_text("no picture")
     with pytest.raises(ImageError, match=r"x\.png"):
         stylize.stylize(photo(), options(second=str(tmp_path / "x.png")), network=small)
+
+
+def test_a_network_without_an_encoder_has_its_own_styles_alone(folder: Path, tmp_path: Path) -> None:
+    network = stylize.load(make_magenta(folder / "magenta.safetensors").name, "fp32")
+    first, second = stylize.styles("magenta.safetensors")
+    assert (first.title_zh, second.artist, second.title_zh) == ("海浪", "", "")
+    waves = stylize.stylize(photo(), options(style_scale=4), network=network)
+    night = stylize.stylize(photo(), options(style_scale=4, style="night"), network=network)
+    assert psnr(waves.pixels, night.pixels) < 40
+    write_picture(photo(), tmp_path / "own.png")
+    for asked in (options(style=str(tmp_path / "own.png")), options(second=str(tmp_path / "own.png")),
+                  options(style="no such")):  # fmt: skip
+        with pytest.raises(OptionError, match=r"own styles alone, and looks at no picture: waves, night\.") as caught:
+            stylize.stylize(photo(), asked, network=network)
+        assert "只能使用自带的风格，不能参照图片：waves, night。" in caught.value.message.to("zh")
 
 
 # ---- optimising ------------------------------------------------------------------------------------------------------

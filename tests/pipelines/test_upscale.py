@@ -14,6 +14,7 @@ import pytest
 import torch
 from torch.nn.functional import interpolate
 
+import editing
 from editing import runtime
 from editing.errors import EditingError, ImageError, OptionError, Stopped, WeightError
 from editing.networks import rrdb
@@ -303,7 +304,7 @@ def psnr(picture: Picture, result: Picture) -> float:
 
 def test_the_colour_lock_looks_at_what_is_seen() -> None:
     """An outline against nothing: the colours of its edge count, those that were made up beyond it don't."""
-    picture = read_picture(Path(upscale.__file__).parent / "ui" / "examples" / "drawing.png")
+    picture = read_picture(Path(editing.__file__).parent / "ui" / "examples" / "drawing.png")
     assert picture.alpha is not None
     assert upscale.color_drift(picture, upscale.upscale(picture, options())) < 0.5
 

@@ -92,7 +92,7 @@ def test_a_training_begins_with_anothers_average(folder: Path, mattes: Path, tmp
     asked = options(folder, mattes, tmp_path / "b", start=str(tmp_path / "a" / "last.pt"))
     task = DamageTask(asked, squares(mattes), CPU)
     wanted = load_checkpoint(tmp_path / "a" / "last.pt")["averaged"]["damage"]
-    for name, value in task.finder.state_dict().items():
+    for name, value in task.network.state_dict().items():
         assert torch.equal(value, wanted[name])
 
 

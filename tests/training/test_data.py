@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -13,7 +14,7 @@ from PIL import Image
 
 from editing.errors import TrainingError
 from editing.training import data
-from editing.training.data import Pictures, batches, hold_out, load_pictures, make_batch, read_square
+from editing.training.data import Pictures, batches, hold_out, load_folders, load_pictures, make_batch, read_square
 
 
 def some(count: int = 20, size: int = 8) -> Pictures:
@@ -27,7 +28,7 @@ def test_a_folder_is_decoded_once(folder: Path, tmp_path: Path, monkeypatch: pyt
     assert isinstance(pictures.array, np.memmap)
     assert pictures.names[:2] == ("00.png", "02.webp")
     assert "more/01.jpg" in pictures.names
-    monkeypatch.setattr(data, "_decode", lambda *_: pytest.fail("decoded again"))
+    monkeypatch.setattr(data, "read_square", lambda *_: pytest.fail("decoded again"))
     again = load_pictures(folder, 16, 3, tmp_path)
     assert again.names == pictures.names
     assert np.array_equal(again.array, pictures.array)
@@ -134,6 +135,26 @@ def test_a_batch_is_a_function_of_its_step() -> None:
     for picture, index, mirrored in zip(first.pictures, first.index, first.mirrored, strict=True):
         source = pictures.subset([training[int(index)]])[0]
         assert torch.equal(picture, source.flip(2) if mirrored else source)
+
+
+def test_a_batch_made_where_the_pictures_are_is_the_same() -> None:
+    pictures, training = some(), list(range(2, 20))
+    placed = torch.tensor(pictures.array)
+    usual, there = (make_batch(pictures, training, 5, 8, seed=1, placed=p) for p in (None, placed))
+    assert there.mirrored.any()
+    assert not there.mirrored.all()
+    for name in ("pictures", "index", "mirrored"):
+        assert torch.equal(getattr(usual, name), getattr(there, name))
+
+
+def test_further_folders_follow_the_first(folder: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    shutil.copytree(folder, other / "deep")
+    alone = load_pictures(folder, 16, 3, tmp_path / "cache")
+    both = load_folders(folder, f"{other}{os.pathsep}", 16, 3, tmp_path / "cache")
+    assert both.names == (*alone.names, *(f"deep/{name}" for name in alone.names))
+    assert np.array_equal(both.array, np.concatenate([alone.array, alone.array]))
+    assert load_folders(folder, "", 16, 3, tmp_path / "cache").names == alone.names
 
 
 def test_an_epoch_shows_every_picture_once_over_all_processes() -> None:

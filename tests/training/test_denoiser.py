@@ -17,7 +17,6 @@ from editing.networks.denoiser import Denoiser, DenoiserConfig
 from editing.training import denoiser
 from editing.training.denoiser import DenoiserTask, DenoiserTrainOptions, make_noisy
 from editing.training.loop import load_checkpoint, read_log, seed_step
-from editing.training.photos import Sources, load_sources
 
 
 def options(folder: Path, out: Path, **changes: Any) -> DenoiserTrainOptions:
@@ -26,13 +25,6 @@ def options(folder: Path, out: Path, **changes: Any) -> DenoiserTrainOptions:
         "precision": "fp32", "checkpoint_every": 2, "sample_every": 0, "measure_every": 0, "log_every": 1,
     }  # fmt: skip
     return DenoiserTrainOptions(**(values | changes))
-
-
-def sources(asked: DenoiserTrainOptions) -> Sources:
-    return load_sources(
-        asked.data, asked.also, held_out=asked.hold_out, share=asked.share, smallest=asked.size,
-        cache=asked.out / "cache",
-    )  # fmt: skip
 
 
 def test_resumed_equals_uninterrupted(folder: Path, tmp_path: Path) -> None:
@@ -51,9 +43,9 @@ def test_resumed_equals_uninterrupted(folder: Path, tmp_path: Path) -> None:
 def test_a_training_begins_with_anothers_average(folder: Path, tmp_path: Path) -> None:
     denoiser.run(options(folder, tmp_path / "a"))
     asked = options(folder, tmp_path / "b", start=str(tmp_path / "a" / "last.pt"))
-    task = DenoiserTask(asked, sources(asked), torch.device("cpu"))
+    task = DenoiserTask(asked, asked.sources(asked.size), torch.device("cpu"))
     wanted = load_checkpoint(tmp_path / "a" / "last.pt")["averaged"]["denoiser"]
-    for name, value in task.denoiser.state_dict().items():
+    for name, value in task.network.state_dict().items():
         assert torch.equal(value, wanted[name])
 
 
@@ -65,7 +57,7 @@ def test_there_must_be_something_to_resume(folder: Path, tmp_path: Path) -> None
 
 def test_it_learns(folder: Path, tmp_path: Path) -> None:
     asked = options(folder, tmp_path, steps=250, batch=8, lr=4e-3, warmup=5, sigma_max=50, ema=0.9)
-    pictures = sources(asked)
+    pictures = asked.sources(asked.size)
     task = DenoiserTask(asked, pictures, torch.device("cpu"))
     before = task.measure()
     for step in range(250):
@@ -84,7 +76,7 @@ def test_it_learns(folder: Path, tmp_path: Path) -> None:
 
 def test_noise_is_of_the_level_that_is_told(folder: Path, tmp_path: Path) -> None:
     asked = options(folder, tmp_path, batch=64, gray=0.5, clipped=0.0)
-    pictures = sources(asked)
+    pictures = asked.sources(asked.size)
     made = make_noisy(pictures, asked, 7)
     noise = made.noisy - made.clean
     deviation = noise.std((1, 2, 3), unbiased=False)
@@ -100,16 +92,16 @@ def test_noise_is_of_the_level_that_is_told(folder: Path, tmp_path: Path) -> Non
 
 def test_clipped_noise_is_that_of_a_file(folder: Path, tmp_path: Path) -> None:
     asked = options(folder, tmp_path, clipped=1.0, gray=0.0)
-    made = make_noisy(sources(asked), asked, 0).noisy * 255
+    made = make_noisy(asked.sources(asked.size), asked, 0).noisy * 255
     assert torch.allclose(made, made.round(), atol=1e-3)
     assert made.min() >= 0
     assert made.max() <= 255.001
-    assert make_noisy(sources(asked), replace(asked, clipped=0.0), 0).noisy.min() < 0
+    assert make_noisy(asked.sources(asked.size), replace(asked, clipped=0.0), 0).noisy.min() < 0
 
 
 def test_camera_noise_is_another_noise(folder: Path, tmp_path: Path) -> None:
     asked = options(folder, tmp_path, camera=1.0, gray=0.0, clipped=0.0)
-    made = make_noisy(sources(asked), asked, 0)
+    made = make_noisy(asked.sources(asked.size), asked, 0)
     assert 0 <= made.noisy.min() < made.noisy.max() <= 1
     assert torch.isfinite(made.noisy).all()
 
@@ -133,7 +125,7 @@ def test_what_is_exported_is_the_average(folder: Path, tmp_path: Path) -> None:
 def test_samples_show_noise_result_and_truth(folder: Path, tmp_path: Path) -> None:
     for hold_out in (4, 0):
         asked = options(folder, tmp_path, hold_out=hold_out)
-        task = DenoiserTask(asked, sources(asked), torch.device("cpu"))
+        task = DenoiserTask(asked, asked.sources(asked.size), torch.device("cpu"))
         shown = task.samples()
         assert shown.shape == (24, 3, 16, 16)
         assert shown.abs().max() <= 1

@@ -54,8 +54,8 @@ def test_it_learns_to_draw_each_picture_from_its_latent(options: Options) -> Non
     assert last < 0.6 * first
     z = task.latents[0]
     target = task.pictures.subset(task.training)
-    own = losses.l1(task.draw(task.generator, z), target)
-    others = losses.l1(task.draw(task.generator, z.roll(1, 0)), target)
+    own = losses.l1(task.draw(task.network, z), target)
+    others = losses.l1(task.draw(task.network, z.roll(1, 0)), target)
     assert own < 0.7 * others  # and not one picture for all
 
 
@@ -74,9 +74,9 @@ def test_every_loss_trains_both_networks(options: Options, loss: str, size: int)
 
 def test_discriminators_step_leaves_the_generator_alone(options: Options) -> None:
     plain = make(options(g_lr=0.0))
-    before = [p.detach().clone() for p in plain.generator.parameters()]
+    before = [p.detach().clone() for p in plain.network.parameters()]
     train(plain, 1)
-    assert all(torch.equal(a, b) for a, b in zip(before, plain.generator.parameters(), strict=True))
+    assert all(torch.equal(a, b) for a, b in zip(before, plain.network.parameters(), strict=True))
     frozen = make(options(d_lr=0.0))
     judges = [p.detach().clone() for p in frozen.judges.parameters()]
     train(frozen, 1)
@@ -150,7 +150,7 @@ def test_the_watch_sees_collapse_and_names_remedies(options: Options) -> None:
 def test_overfitting_is_where_held_out_pictures_lie(options: Options) -> None:
     task = make(options(batch=16, d_lr=3e-3, g_lr=0.0, diff_augment=False, hold_out=8))
     train(task, 15)
-    samples = task.draw(task.generator, task.measure_z)
+    samples = task.draw(task.network, task.measure_z)
     assert abs(task._overfitting(samples)["overfitting"]) < 0.6  # both are real to it
     task.held_out = list(task.training)
     assert task._overfitting(samples)["overfitting"] == pytest.approx(0, abs=0.01)
@@ -172,7 +172,7 @@ def test_measuring_without_the_wheel_still_watches(options: Options, monkeypatch
     monkeypatch.setattr(backbones, "MOBILENET", ("no_such_package", "x", "y"))
     task = make(options())
     assert set(task.measure()) == {"variety", "overfitting"}
-    assert task.generator.training
+    assert task.network.training
 
 
 def test_what_is_exported_draws_the_same_pictures(options: Options, tmp_path: Path) -> None:
@@ -198,6 +198,22 @@ def test_what_is_exported_draws_the_same_pictures(options: Options, tmp_path: Pa
     assert (network(z) - task.draw(task.shown, z)).abs().max() < 0.02
     w = network.mapping(torch.randn(3000, 8))
     assert torch.allclose(w.mean(0), network.mean_latent, atol=0.1)
+
+
+def test_learning_rates_fall_to_nothing_in_the_last_share(options: Options) -> None:
+    task = make(options(decay=0.4, g_lr=1e-3, d_lr=2e-3))
+    for progress, left in ((0.0, 1.0), (0.6, 1.0), (0.8, 0.5), (1.0, 0.0)):
+        task.progress = progress
+        train(task, 1)
+        assert task.optimizers["generator"].param_groups[0]["lr"] == pytest.approx(1e-3 * left)
+        assert task.optimizers["discriminator"].param_groups[0]["lr"] == pytest.approx(2e-3 * left)
+
+
+def test_an_export_beside_each_checkpoint(options: Options, monkeypatch: pytest.MonkeyPatch) -> None:
+    exported = []
+    monkeypatch.setattr(GeneratorTask, "export", lambda task, path: exported.append((path.name, task.progress)))
+    generator.run(options(steps=4, checkpoint_every=2, export_each=True))
+    assert exported == [("generator.safetensors", 0.25), ("generator.safetensors", 0.75)]  # the last in the end
 
 
 def test_directions_move_the_picture_most_where_the_features_vary_most() -> None:
@@ -277,10 +293,10 @@ def test_projected_training_steps(options: Options, kind: str) -> None:
 
 def test_averages_of_a_generator_need_recalibration(options: Options) -> None:
     task = make(options(g_lr=1e-2, batch=8))
-    average = averaged_copy(task.generator)
+    average = averaged_copy(task.network)
     for step in range(6):
         train(task, 1)
-        update_average(average, task.generator, 0.9, step)
+        update_average(average, task.network, 0.9, step)
     task.averaged["generator"] = average
     lagging = task.draw(task.shown, task.fixed_z)
     task.recalibrate()

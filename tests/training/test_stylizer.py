@@ -11,15 +11,17 @@ import numpy as np
 import pytest
 import torch
 from safetensors import safe_open
+from safetensors.torch import save_file
 from torch import Tensor
 
 from editing.errors import OptionError, TrainingError
+from editing.networks.magenta import Magenta, MagentaConfig
 from editing.networks.stylizer import Stylizer, StylizerConfig, Vgg
 from editing.pipelines import gatys
 from editing.training import stylizer
 from editing.training.backbones import HED_VGG, load_vgg
 from editing.training.loop import load_checkpoint, read_log, seed_step
-from editing.training.stylizer import StylizerTask, StylizerTrainOptions, load_pictures, load_styles, make_painted
+from editing.training.stylizer import StylizerTask, StylizerTrainOptions, load_pictures, load_styles
 
 GALLERY = "one=00,two=03,06"
 
@@ -38,9 +40,10 @@ def small_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def options(folder: Path, out: Path, **changes: Any) -> StylizerTrainOptions:
     values: dict[str, Any] = {
-        "data": folder, "styles": folder, "out": out, "gallery": GALLERY, "size": 32, "batch": 2, "steps": 3,
+        "data": folder, "styles": folder, "out": out, "gallery": GALLERY, "size": 40, "batch": 2, "first_size": 36,
+        "first_batch": 4, "taught_batch": 2, "steps": 3,
         "hold_out": 4, "hold_out_styles": 4, "style_size": 32, "widths": "4,6,8", "blocks": 1, "precision": "fp32",
-        "identity_every": 2, "stability_every": 2, "checkpoint_every": 2, "sample_every": 0, "measure_every": 0,
+        "stability_every": 2, "checkpoint_every": 2, "sample_every": 0, "measure_every": 0,
         "log_every": 1, "warmup": 2,
     }  # fmt: skip
     return StylizerTrainOptions(**(values | changes))
@@ -72,9 +75,8 @@ def test_it_learns(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     before, rows = task.measure(), []
     for step in range(60):
         seed_step(0, step, 0)
-        rows.append(
-            {name: float(value) for name, value in task.step(make_painted(sources, styles, asked, step)).items()}
-        )
+        task.progress = step / 60
+        rows.append({name: float(value) for name, value in task.step(step).items()})
     task.averaged = {}
     after = task.measure()
     assert after["gallery_style"] < 0.7 * before["gallery_style"]
@@ -82,8 +84,9 @@ def test_it_learns(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert after["photo_style"] == before["photo_style"]
     codes = [row["code"] for row in rows]
     assert np.mean(codes[-10:]) < 0.7 * np.mean(codes[:10])
-    assert {"identity", "stability"} <= set(rows[1])
-    assert not {"identity", "stability"} & set(rows[0])
+    assert "stability" in rows[1]
+    assert "stability" not in rows[0]
+    assert not any(row["skipped"] for row in rows)
     assert list(task.warnings({"gallery_style": 0.5, "photo_style": 0.5}))
     assert not list(task.warnings({"gallery_style": 0.1, "photo_style": 0.5}))
 
@@ -103,7 +106,7 @@ def test_the_encoder_sees_in_a_picture_what_it_learned_from(folder: Path, tmp_pa
     task = task_of(options(folder, tmp_path))
     picture = stylizer.to_tensor([stylizer.reduced(task.styles.gallery[0], 32)])
     with torch.no_grad():
-        own = task.stylizer.code(picture)
+        own = task.network.code(picture)
         learned = task.encoder.from_moments(task.targets["gallery", 0, 0][1])
     assert torch.allclose(own, learned, atol=1e-5)
 
@@ -117,7 +120,7 @@ def test_what_is_exported_paints_the_same(folder: Path, tmp_path: Path) -> None:
         about = json.loads(file.metadata()["styles"])
         state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
     assert [style["name"] for style in about] == ["one", "two", "06"]
-    assert all(set(style) == {"name", "title", "artist", "year"} for style in about)
+    assert all(set(style) == {"name", "title", "artist", "year", "title_zh", "artist_zh"} for style in about)
     assert {value.dtype for value in state.values()} == {torch.float16}
     gallery = state.pop("gallery").float()
     assert gallery.shape == (3, config.code)
@@ -139,31 +142,90 @@ def test_titles_and_artists_come_from_the_credits(folder: Path, tmp_path: Path) 
     for file in folder.rglob("*.*"):
         (tmp_path / "styles" / file.name).write_bytes(file.read_bytes())
     (tmp_path / "styles" / "CREDITS.csv").write_text(
-        "file,title,creator,date,source,url\n03.png,The Disc,A. Painter,1893,,\n", encoding="utf-8"
+        "file,title,creator,date,source,title_zh\n03.png,The Disc,A. Painter,1893,,圆盘\n", encoding="utf-8"
     )
     styles = load_styles(options(tmp_path / "styles", tmp_path / "run"))
-    assert styles.about[1] == {"name": "two", "title": "The Disc", "artist": "A. Painter", "year": "1893"}
-    assert styles.about[0] == {"name": "one", "title": "one", "artist": "", "year": ""}
+    nothing = {"artist": "", "year": "", "title_zh": "", "artist_zh": ""}
+    disc = {"title": "The Disc", "artist": "A. Painter", "year": "1893", "title_zh": "圆盘"}
+    assert styles.about[1] == nothing | disc | {"name": "two"}
+    assert styles.about[0] == nothing | {"name": "one", "title": "one"}
     assert len(styles.gallery) == 3
     assert (len(styles.others), len(styles.held_out)) == (17, 4)
 
 
 def test_a_step_is_a_function_of_seed_and_number(folder: Path, tmp_path: Path) -> None:
-    asked = options(folder, tmp_path, first_steps=5, first_size=36, first_batch=6, others=0.5)
-    sources, styles = load_pictures(asked), load_styles(asked)
-    one, again = (make_painted(sources, styles, asked, 4) for _ in range(2))
-    assert torch.equal(one.photos, again.photos)
-    assert one.keys == again.keys
-    assert one.photos.shape == (3, 3, 36, 36)
-    later = make_painted(sources, styles, asked, 5)
-    assert later.photos.shape == (1, 3, 32, 32)
-    assert len(later.keys) == 2
-    assert later.identity
-    assert later.shift is not None
-    assert not make_painted(sources, styles, asked, 6).identity
-    kinds = [key[0] for step in range(60) for key in make_painted(sources, styles, asked, step).keys]
-    assert 0.35 < kinds.count("gallery") / len(kinds) < 0.65
+    found = []
+    for name in ("one", "again"):
+        task = task_of(options(folder, tmp_path / name, others=0.5, grounds=0.5))
+        for step in (7, 8):
+            seed_step(0, step, 0)
+            task.progress = step / 10
+            values = task.step(step)
+        found.append({name: float(value) for name, value in values.items()})
+    assert found[0] == found[1]
+
+
+def test_styles_of_a_step_come_from_everywhere_later_on(folder: Path, tmp_path: Path) -> None:
+    task = task_of(options(folder, tmp_path, others=0.5))
+    random = np.random.default_rng(0)
+    assert {key[0] for key in task._keys(60, random)} == {"gallery"}
+    task.progress = 1.0
+    kinds = [key[0] for key in task._keys(300, random)]
+    assert 0.4 < kinds.count("gallery") / len(kinds) < 0.6
     assert 0 < kinds.count("photo") < kinds.count("other")
+    assert {key[1] for key in task._keys(6, random) if key[0] == "gallery"} <= {0, 1, 2}
+
+
+def test_crops_are_anything_from_all_of_a_photo_to_its_pixels(folder: Path, tmp_path: Path) -> None:
+    y = torch.arange(64, dtype=torch.uint8)[:, None].expand(64, 80)
+    photo, random = torch.stack([y, y, y]), np.random.default_rng(0)
+    crops = [stylizer.framed(photo, 32, random) for _ in range(40)]
+    assert {crop.shape for crop in crops} == {(1, 3, 32, 32)}
+    slopes = [float(crop[0, 0, 31, 16] - crop[0, 0, 0, 16]) * 255 / 31 for crop in crops]
+    assert min(slopes) < 1.1
+    assert 1.5 < max(slopes) <= 2.01
+    assert stylizer.framed(photo, 96, random).shape == (1, 3, 96, 96)
+    ground = stylizer.ground(32, random, torch.device("cpu"))
+    assert ground.shape == (1, 3, 32, 32)
+    assert float((ground[..., 1:] - ground[..., :-1]).abs().mean()) < 0.1
+
+
+@pytest.mark.parametrize("period", [2, 4])
+def test_a_weave_is_seen(period: int) -> None:
+    flat = torch.full((1, 3, 96, 96), 0.5)
+    woven = flat.clone()
+    woven[..., ::period] += 0.02
+    noisy = flat + 0.02 * torch.randn(flat.shape, generator=torch.Generator().manual_seed(0))
+    assert float(stylizer.weave(flat)) == 0
+    assert float(stylizer.weave(woven)) > 20 * float(stylizer.weave(noisy))
+
+
+def test_teachers_are_learned_from_at_first(folder: Path, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    teacher = Magenta(MagentaConfig(styles=3))
+    teacher.styles.data.normal_(0, 0.3)
+    (tmp_path / "teachers").mkdir()
+    save_file(teacher.state_dict(), tmp_path / "teachers" / "magenta.safetensors")
+    task = task_of(
+        options(
+            folder, tmp_path / "run", teachers=str(tmp_path / "teachers"), taught=1.0, style=0.0, others=0.0, lr=2e-2
+        )
+    )
+    taught = []
+    for step in range(90):
+        seed_step(0, step, 0)
+        task.progress = step / 180
+        taught.append(float(task.step(step)["taught"]))
+    assert np.mean(taught[-20:]) < 0.93 * np.mean(taught[:20])
+    task.progress = 1.0
+    assert "taught" not in task.step(90)
+
+
+def test_what_is_no_number_is_not_learned(folder: Path, tmp_path: Path) -> None:
+    task = task_of(options(folder, tmp_path, style=float(np.finfo(np.float32).max)))
+    before = [x.detach().clone() for x in task.network.parameters()]
+    assert float(task.step(0)["skipped"]) == 1
+    assert all(torch.equal(a, b) for a, b in zip(before, task.network.parameters(), strict=True))
 
 
 def test_variants_of_a_style_differ_and_stay(folder: Path, tmp_path: Path) -> None:

@@ -24,7 +24,6 @@ from editing.pipelines import upscale
 from editing.training import upscaler
 from editing.training.backbones import LITE0
 from editing.training.loop import load_checkpoint, read_log, seed_step
-from editing.training.photos import Sources, load_sources
 from editing.training.upscaler import BankPairs, ExactPairs, UpscalerTask, UpscalerTrainOptions, load_bank, score
 from editing.weights.find import find_weight
 from editing.weights.load import load_state
@@ -55,13 +54,6 @@ def options(folder: Path, out: Path, **changes: Any) -> UpscalerTrainOptions:
         "bank": 8, "bank_size": 64, "perceptual": 0.0, "teacher": "anime-fast",
     }  # fmt: skip
     return UpscalerTrainOptions(**(values | changes))
-
-
-def sources(asked: UpscalerTrainOptions) -> Sources:
-    return load_sources(
-        asked.data, asked.also, held_out=asked.hold_out, share=asked.share, smallest=asked.size,
-        cache=asked.out / "cache",
-    )  # fmt: skip
 
 
 def twice(pictures: np.ndarray) -> np.ndarray:
@@ -106,7 +98,7 @@ def test_it_beats_bicubic(folder: Path, tmp_path: Path) -> None:
     asked = options(
         folder, tmp_path, exact=True, steps=400, size=64, depth=2, lr=2e-3, warmup=5, ema=0.0, test=str(folder)
     )
-    pictures = sources(asked)
+    pictures = asked.sources(asked.size)
     task = UpscalerTask(asked, pictures, None, torch.device("cpu"))
     before = task.measure()
     assert before["psnr"] == pytest.approx(before["psnr_bicubic"], abs=0.3)  # it starts as bicubic, but for the border
@@ -127,7 +119,7 @@ def test_it_beats_bicubic(folder: Path, tmp_path: Path) -> None:
 def test_exact_pairs_fit(folder: Path, tmp_path: Path, scale: int) -> None:
     """Each small crop is the reduction of its large one: same place, same way, up to what its border sees."""
     asked = options(folder, tmp_path, exact=True, size=16 * scale, bank_size=16 * scale, scale=scale)
-    pairs = ExactPairs(sources(asked), scale, asked.size, 16, 3)
+    pairs = ExactPairs(asked.sources(asked.size), scale, asked.size, 16, 3)
     made = pairs.make(5)
     assert made.teacher is None
     assert made.inputs.shape == (16, 3, 16, 16)
@@ -135,14 +127,14 @@ def test_exact_pairs_fit(folder: Path, tmp_path: Path, scale: int) -> None:
     small = np.rint(made.inputs.permute(0, 2, 3, 1).numpy() * 255)
     reduced = np.stack([upscaler.bicubic(picture, scale) for picture in large])
     assert np.abs(reduced - small)[:, 2:-2, 2:-2].max() <= 1
-    again = ExactPairs(sources(asked), scale, asked.size, 16, 3).make(5)
+    again = ExactPairs(asked.sources(asked.size), scale, asked.size, 16, 3).make(5)
     assert torch.equal(made.inputs, again.inputs)
     assert torch.equal(made.truth, again.truth)
     assert not torch.equal(made.truth, pairs.make(6).truth)
 
 
 def test_the_bank_is_made_once_and_goes_on_where_it_was(folder: Path, tmp_path: Path) -> None:
-    pictures = sources(options(folder, tmp_path, size=64))
+    pictures = options(folder, tmp_path).sources(64)
     asked: list[int] = []
 
     def teach(inputs: np.ndarray) -> np.ndarray:
@@ -173,7 +165,7 @@ def test_the_bank_is_made_once_and_goes_on_where_it_was(folder: Path, tmp_path: 
 
 
 def test_parts_of_the_bank_fit(folder: Path, tmp_path: Path) -> None:
-    pictures = sources(options(folder, tmp_path, size=64))
+    pictures = options(folder, tmp_path).sources(64)
     bank = load_bank(pictures.crop, 70, side=64, scale=4, seed=0, teach=twice, cache=tmp_path / "cache", key="a")
     pairs = BankPairs(bank, 4, 32, 16, 0)
     made = pairs.make(2)
@@ -194,7 +186,7 @@ def test_the_teachers_share_decides_whom_it_follows(folder: Path, tmp_path: Path
         asked = options(
             folder, tmp_path, steps=60, batch=8, lr=3e-3, warmup=5, ema=0.0, teacher_share=share, size=64, bank=16
         )
-        pictures = sources(asked)
+        pictures = asked.sources(asked.size)
         bank = load_bank(pictures.crop, 16, side=64, scale=4, seed=0, teach=twice, cache=tmp_path / "cache", key="a")
         task = UpscalerTask(asked, pictures, bank[0], torch.device("cpu"))
         pairs = BankPairs(bank, 4, 64, 8, 0)
@@ -208,7 +200,7 @@ def test_the_teachers_share_decides_whom_it_follows(folder: Path, tmp_path: Path
 @needs_lite0
 def test_features_are_compared_and_teach(folder: Path, tmp_path: Path) -> None:
     asked = options(folder, tmp_path, perceptual=1.0, size=64, bank=16, lr=1e-3, warmup=0, steps=100, ema=0.0)
-    pictures = sources(asked)
+    pictures = asked.sources(asked.size)
     bank = load_bank(pictures.crop, 16, side=64, scale=4, seed=0, teach=twice, cache=tmp_path / "cache", key="a")
     task = UpscalerTask(asked, pictures, bank[0], torch.device("cpu"))
     frozen = [p.clone() for p in task.backbone.parameters()] if task.backbone else []
@@ -223,10 +215,10 @@ def test_features_are_compared_and_teach(folder: Path, tmp_path: Path) -> None:
 
 def test_the_discriminator_learns_without_the_enlarger(folder: Path, tmp_path: Path) -> None:
     asked = options(folder, tmp_path, gan=1.0, lr=0.0, d_lr=3e-4, size=64, batch=8)
-    pictures = sources(asked)
+    pictures = asked.sources(asked.size)
     bank = load_bank(pictures.crop, 16, side=64, scale=4, seed=0, teach=None, cache=tmp_path / "cache", key="a")
     task = UpscalerTask(asked, pictures, bank[0], torch.device("cpu"))
-    before = [p.detach().clone() for p in task.upscaler.parameters()]
+    before = [p.detach().clone() for p in task.network.parameters()]
     pairs = BankPairs(bank, 4, 64, 8, 0)
     seen = []
     for step in range(25):
@@ -234,7 +226,7 @@ def test_the_discriminator_learns_without_the_enlarger(folder: Path, tmp_path: P
         seen.append({name: float(value) for name, value in task.step(pairs.make(step)).items()})
     assert seen[-1]["loss_d"] < 0.9 * seen[0]["loss_d"]
     assert seen[-1]["real"] > seen[-1]["fake"]
-    assert all(torch.equal(a, b) for a, b in zip(before, task.upscaler.parameters(), strict=True))
+    assert all(torch.equal(a, b) for a, b in zip(before, task.network.parameters(), strict=True))
 
 
 @pytest.mark.parametrize("real", ["truth", "teacher"])
@@ -242,7 +234,7 @@ def test_the_discriminator_is_shown_what_was_asked_for(
     folder: Path, tmp_path: Path, real: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = options(folder, tmp_path, gan=1.0, size=64, real=real)
-    pictures = sources(asked)
+    pictures = asked.sources(asked.size)
     bank = load_bank(pictures.crop, 16, side=64, scale=4, seed=0, teach=twice, cache=tmp_path / "cache", key="a")
     task = UpscalerTask(asked, pictures, bank[0], torch.device("cpu"))
     pairs = BankPairs(bank, 4, 64, 4, 0).make(0)
@@ -256,27 +248,30 @@ def test_the_discriminator_is_shown_what_was_asked_for(
 
 def test_a_training_begins_with_a_weight(folder: Path, tmp_path: Path) -> None:
     asked = options(folder, tmp_path, exact=True, start="anime-fast", width=64, depth=16)
-    task = UpscalerTask(asked, sources(asked), None, torch.device("cpu"))
+    task = UpscalerTask(asked, asked.sources(asked.size), None, torch.device("cpu"))
     wanted = load_state(find_weight("anime-fast"))
-    for name, value in task.upscaler.state_dict().items():
+    for name, value in task.network.state_dict().items():
         assert torch.equal(value, wanted[name])
     with pytest.raises(TrainingError, match="give its --scale, --width and --depth"):
         UpscalerTask(
-            options(folder, tmp_path, exact=True, start="anime-fast"), sources(asked), None, torch.device("cpu")
+            options(folder, tmp_path, exact=True, start="anime-fast"),
+            asked.sources(asked.size),
+            None,
+            torch.device("cpu"),
         )
 
 
 def test_a_training_begins_with_anothers_average(folder: Path, tmp_path: Path) -> None:
     upscaler.run(options(folder, tmp_path / "a", exact=True, lr=1e-2, warmup=0))
     asked = options(folder, tmp_path / "b", exact=True, start=str(tmp_path / "a" / "last.pt"))
-    task = UpscalerTask(asked, sources(asked), None, torch.device("cpu"))
+    task = UpscalerTask(asked, asked.sources(asked.size), None, torch.device("cpu"))
     wanted = load_checkpoint(tmp_path / "a" / "last.pt")["averaged"]["upscaler"]
-    for name, value in task.upscaler.state_dict().items():
+    for name, value in task.network.state_dict().items():
         assert torch.equal(value, wanted[name])
-    assert torch.equal(next(task.shown.parameters()), next(task.upscaler.parameters()))
+    assert torch.equal(next(task.shown.parameters()), next(task.network.parameters()))
     with pytest.raises(TrainingError, match="the same widths and depths"):
         UpscalerTask(
-            options(folder, tmp_path / "b", exact=True, depth=2, start=asked.start), sources(asked), None,
+            options(folder, tmp_path / "b", exact=True, depth=2, start=asked.start), asked.sources(asked.size), None,
             torch.device("cpu"),
         )  # fmt: skip
 
@@ -324,13 +319,13 @@ def test_scores_are_those_of_scikit_image(astronaut: np.ndarray) -> None:
 
 def test_samples_have_a_row_for_each_way(folder: Path, tmp_path: Path) -> None:
     asked = options(folder, tmp_path, exact=True)
-    task = UpscalerTask(asked, sources(asked), None, torch.device("cpu"))
+    task = UpscalerTask(asked, asked.sources(asked.size), None, torch.device("cpu"))
     assert task.samples().shape == (12, 3, 32, 32)  # four held-out pictures
     bank = load_bank(
-        sources(options(folder, tmp_path, size=64)).crop, 9, side=64, scale=4, seed=0, teach=twice,
+        options(folder, tmp_path).sources(64).crop, 9, side=64, scale=4, seed=0, teach=twice,
         cache=tmp_path / "cache", key="a",
     )  # fmt: skip
-    task = UpscalerTask(options(folder, tmp_path), sources(asked), bank[0], torch.device("cpu"))
+    task = UpscalerTask(options(folder, tmp_path), asked.sources(asked.size), bank[0], torch.device("cpu"))
     shown = task.samples()
     assert shown.shape == (32, 3, 64, 64)
     assert torch.equal(shown[24:], upscaler.to_tensor(bank[0]["truth"][:8]) * 2 - 1)

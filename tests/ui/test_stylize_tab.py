@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ from typing import Any
 import gradio as gr
 import numpy as np
 import pytest
-from pipelines.test_stylize import make, photo, random_vgg
+from pipelines.test_stylize import make, make_magenta, photo, random_vgg
 
 from editing import options, runtime
 from editing.options import StylizeOptions
@@ -22,6 +23,7 @@ from editing.pictures.write import write_picture
 from editing.pipelines import stylize
 from editing.ui import fields, handlers, results, stylize_tab
 from editing.ui.results import Source
+from editing.weights.catalogue import CATALOGUE
 from ui.visitor import Visitor, built_page, sent
 
 MODEL = "small.safetensors"
@@ -181,6 +183,40 @@ def sheet(source: Source, visitor: Any = None) -> Iterator[dict[str, Any]]:
     )
 
 
+def test_a_model_without_an_encoder_takes_no_picture_of_ones_own(source: Source, tmp_path: Path) -> None:
+    make_magenta(tmp_path / "weights" / "magenta.safetensors")
+    assert stylize_tab.show_styles(model=MODEL, request=Visitor())["own_box"]["visible"]
+    shown = stylize_tab.show_styles(model="magenta.safetensors", request=Visitor())
+    assert (shown["own_box"]["visible"], shown["own_second"]["visible"]) == (False, False)
+    assert shown["style"]["choices"] == [("Waves · A. Painter, 1831", "waves"), ("Night", "night")]
+    message = said(lambda: run(source, model="magenta.safetensors", own=str(tmp_path / "mine.png")))
+    assert "own styles alone" in message
+    assert run(source, model="magenta.safetensors")["recipe"]["options"]["style"] == "waves"
+
+
+def test_styles_are_named_in_the_visitors_language(source: Source, tmp_path: Path) -> None:
+    make_magenta(tmp_path / "weights" / "magenta.safetensors")
+    named = stylize_tab.name_styles(model="magenta.safetensors", request=Visitor(language="zh"))
+    assert named["style"]["choices"] == [("海浪 · A. Painter, 1831", "waves"), ("Night", "night")]
+    assert named["second"]["choices"][1:] == named["style"]["choices"]
+    assert stylize_tab.name_styles(model="magenta.safetensors", request=Visitor()) == {}
+    shown = stylize_tab.show_styles(model="magenta.safetensors", request=Visitor(language="zh"))
+    assert shown["style"]["choices"] == named["style"]["choices"]
+
+
+def test_every_style_that_ships_is_pictured_and_named_in_both_languages() -> None:
+    names = []
+    for weight in CATALOGUE:
+        for style in stylize.styles(weight.name) if weight.task == "stylize" else ():
+            names.append(style.name)
+            assert stylize_tab._thumbnail(style).is_file(), style.name
+            assert all((style.title, style.title_zh)), style.name
+            assert bool(style.artist) == bool(style.artist_zh) == bool(style.year), style.name
+            assert re.search("[\u4e00-\u9fff]", stylize_tab._short(style, "zh")), style.name
+    assert len(set(names)) == len(names) >= 26  # thumbnails of all models lie in one folder
+    assert {path.stem for path in stylize_tab.THUMBNAILS.glob("*.jpg")} == set(names)
+
+
 def test_all_styles_on_a_sheet_one_after_the_other(source: Source) -> None:
     steps = list(sheet(source))
     assert [step["names_of_sheet"] for step in steps] == [["waves"], ["waves", "night"]]
@@ -232,7 +268,7 @@ def test_optimising_shows_each_picture_and_frees_the_machine(
 ) -> None:
     vgg = random_vgg()
     monkeypatch.setattr(stylize, "load_vgg", lambda: vgg)
-    monkeypatch.setattr(stylize, "digest", lambda weight: vgg.sha256)
+    monkeypatch.setattr("editing.pipelines.recipe.digest", lambda weight: vgg.sha256)
     steps = optimising(source, style=None, own=str(tmp_path / "mine.png"))
     first = next(steps)
     assert first["info"].startswith("Steps: 10 of 20<br>**80 × 60**")
@@ -266,7 +302,7 @@ def test_the_endpoints(source: Source, tmp_path: Path) -> None:
     assert facts["recipe"]["options"]["second"] == "mine.png"
     assert read_picture(answer["file"]).recipe == facts["recipe"]
     assert stylize_tab.styles_endpoint(model=MODEL, request=Visitor())["styles"][0] == {
-        "name": "waves", "title": "Waves", "artist": "A. Painter", "year": "1831"
+        "name": "waves", "title": "Waves", "artist": "A. Painter", "year": "1831", "title_zh": "", "artist_zh": "",
     }  # fmt: skip
 
 

@@ -16,6 +16,7 @@ from editing.networks.compact import Compact, CompactConfig
 from editing.networks.config import Config
 from editing.networks.denoiser import Denoiser, DenoiserConfig
 from editing.networks.generator import Generator, GeneratorConfig
+from editing.networks.magenta import Magenta, MagentaConfig
 from editing.networks.repairer import Repairer, RepairerConfig
 from editing.networks.stylizer import Stylizer, StylizerConfig
 from editing.training.loop import write_weights
@@ -28,6 +29,7 @@ OURS = {
     "compact": (Compact(CompactConfig(width=27, depth=1)), "upscale", "RealESRGAN Compact x4"),
     "denoiser": (Denoiser(DenoiserConfig(widths=(8, 16))), "clean", "denoising U-Net x1, 8-16 channels"),
     "generator": (Generator(GeneratorConfig(size=16, capacity=64)), "generate", "FastGAN-like generator, 16 px"),
+    "magenta": (Magenta(MagentaConfig(styles=3)), "stylize", "Magenta, 3 styles"),
     "repairer": (Repairer(RepairerConfig(widths=(8, 8))), "restore", "repairing U-Net, 32 px"),
     "stylizer": (Stylizer(StylizerConfig(widths=(4, 4, 8), encoder=((4,),))), "stylize", "stylizer"),
 }
@@ -52,6 +54,13 @@ def test_a_network_of_ours_is_known_by_what_its_file_says(folder: Path, kind: st
     weight = find_weight("mine.safetensors")
     assert (weight.task, weight.architecture) == (task, architecture)
     assert config_of(weight) == network.config
+
+
+def test_a_stylizer_from_before_it_had_all_its_fields_is_one(folder: Path) -> None:
+    network = OURS["stylizer"][0]
+    text = '{"widths": [4, 4, 8], "blocks": 5, "code": 128, "encoder": [[4]], "hidden": 256}'
+    write_weights(folder / "old.safetensors", network.state_dict(), config=text)
+    assert config_of(find_weight("old.safetensors")) == network.config
 
 
 @pytest.mark.parametrize("weight", [w for w in CATALOGUE if isinstance(w.source, Shipped)], ids=lambda w: w.name)
