@@ -2,7 +2,7 @@
 
 A network says for each pixel how surely it is damaged (``editing/networks/damage.py``). It knows damage a few pixels
 wide; in large scans the same scratch is wide, so these are looked at reduced as well, and the surest answer counts. The
-mask is what is surer than the dial asks, with what hangs together with it and is half as sure, so that a long scratch
+mask is what is surer than the dial asks, with what hangs together with it and is nearly as sure, so that a long scratch
 stays whole where it is faint; specks are dropped, and the rest grows by the pixels that scanners and JPEG smear it
 over.
 """
@@ -36,10 +36,10 @@ from editing.weights.files import digest
 from editing.weights.find import find_weight
 from editing.weights.load import config_of, fit, load_state, unusable, without_numbers
 
-SURE = 0.5  # how surely a pixel must be damaged, with the dial in the middle
-_DIAL = 6.0  # by how much, in logits, the dial moves that from end to end
-_FAINT = 1.5  # by how many logits less what hangs together with sure damage may be sure
-_SMALL = 1000  # pixels of the longer side up to which a picture is looked at in one size alone
+SURE = 0.9933  # how surely a pixel must be damaged, with the dial in the middle: 0.3 % of clean photographs is marked
+_DIAL = 10.0  # by how much, in logits, the dial moves that from end to end; at 1 most of all is right (F1)
+_FAINT = 1.0  # by how many logits less what hangs together with sure damage may be sure
+_SMALL = 1500  # pixels of the longer side up to which a picture is looked at in one size alone
 _TILE = 1024  # the network looks far: small tiles see most of it twice
 _SECONDS_PER_PIXEL = 1.5e-7  # of reducing, joining and growing, on one core
 _BYTES_PER_PIXEL = 20
@@ -65,7 +65,7 @@ class Finder:
         tensor = torch.from_numpy(to_float(region)).permute(2, 0, 1)[None].expand(-1, 3, -1, -1)
         made = torch.sigmoid(self.run(tensor.to(self.backend.device)))
         if not bool(torch.isfinite(made.sum())):
-            raise EditingError(messages.RESULT_NOT_NUMBERS)
+            raise EditingError(messages.MODEL_NOT_NUMBERS, model=self.name)
         return np.asarray(made[0].permute(1, 2, 0).float().cpu().numpy())
 
     def cost(self, *, wait: bool = True) -> Cost:
