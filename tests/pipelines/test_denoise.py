@@ -81,7 +81,7 @@ def psnr(a: Array, b: Array) -> float:
 def test_a_denoiser_of_ones_own_is_offered_where_pictures_are_cleaned(capsys: pytest.CaptureFixture[str]) -> None:
     weight = find_weight(NAME)
     assert (weight.task, weight.architecture) == ("clean", "denoising U-Net x1, 16-16-24 channels")
-    assert NAME in [name for _, name in upscale_tab._models()]
+    assert NAME in [name for _, name in fields.models(*upscale.TASKS)]
     assert upscale.takes_sigma(NAME)
     assert not upscale.takes_sigma("photo")
     assert main(["weights", "list"]) == 0
