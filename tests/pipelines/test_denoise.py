@@ -16,19 +16,20 @@ import numpy.typing as npt
 import pytest
 import torch
 from made_clips import animation
-from ui.test_upscale_tab import Visitor
+from ui.visitor import Visitor
 
 from editing.__main__ import main
 from editing.errors import OptionError, WeightError
 from editing.networks.denoiser import Denoiser, DenoiserConfig
-from editing.options import ClipOptions, UpscaleOptions, read
+from editing.options import ClipOptions, SaveOptions, UpscaleOptions, read
 from editing.pictures.picture import Picture, from_float, to_float
 from editing.pictures.read import read_picture
 from editing.pictures.write import write_picture
 from editing.pipelines import clips, noise, upscale
 from editing.pipelines.upscale import Upscaler
 from editing.training.loop import write_weights
-from editing.ui import upscale_tab
+from editing.ui import fields, upscale_tab
+from editing.ui.results import Source
 from editing.weights.catalogue import CATALOGUE
 from editing.weights.find import find_weight
 
@@ -343,29 +344,39 @@ def test_a_wrong_command_exits_with_two(
 
 # ---- the tab ---------------------------------------------------------------------------------------------------------
 
-SAVING = ("PNG", False, False)
+SAVING: dict[str, Any] = {"format": "png", "strip": False, "keep_gps": False}
 
 
-def settings(model: str, auto: bool = True, sigma: float = 25) -> list[Any]:
-    return [model, 4, 1, 0, "auto", 0, True, auto, sigma]
+def settings(model: str, auto: bool = True, sigma: float = 25) -> dict[str, Any]:
+    return {
+        "model": model, "scale": 4, "strength": 1, "longest": 0, "precision": "auto", "tile": 0, "color_lock": True,
+        "sigma_auto": auto, "sigma": sigma,
+    }  # fmt: skip
+
+
+def given(path: Path) -> Source:
+    source = upscale_tab.inspect(path=str(path), source=None, request=Visitor())["source"]
+    assert isinstance(source, Source)
+    return source
 
 
 def test_the_noise_level_is_there_for_denoisers_alone() -> None:
     def visible(model: str, auto: bool) -> list[bool]:
-        return [update["visible"] for update in upscale_tab.show_controls(model, auto, Visitor())]
+        shown = upscale_tab.show_controls(model=model, sigma_auto=auto, request=Visitor())
+        return [shown[name]["visible"] for name in ("scale", "sigma_auto", "sigma")]
 
     assert visible(NAME, True) == [False, True, False]
     assert visible(NAME, False) == [False, True, True]
     assert visible("photo", False) == [True, False, False]
     # What stands in hidden controls doesn't count.
-    assert upscale_tab._page_options(*settings("anime-fast", False)).sigma is None
-    assert upscale_tab._page_options(*settings(NAME, False)).sigma == 25
-    assert upscale_tab._page_options(*settings(NAME)) == UpscaleOptions(model=NAME)
+    assert upscale_tab._page_options(settings("anime-fast", False)).sigma is None
+    assert upscale_tab._page_options(settings(NAME, False)).sigma == 25
+    assert upscale_tab._page_options(settings(NAME)) == UpscaleOptions(model=NAME)
 
 
 def test_clips_are_not_steadied_for_denoisers_unless_one_says_so() -> None:
     for model, usual in ((NAME, 0), ("anime-fast", 0.5)):
-        assert upscale_tab.show_steady(model, Visitor()) == usual
+        assert upscale_tab.show_steady(model=model, request=Visitor()) == {"steady": usual}
         asked = UpscaleOptions(model=model)
         assert clips.recipe(ClipOptions(upscale=asked))["options"]["steady"] == usual
         assert clips.recipe(ClipOptions(upscale=asked, steady=0.3))["options"]["steady"] == 0.3
@@ -373,55 +384,59 @@ def test_clips_are_not_steadied_for_denoisers_unless_one_says_so() -> None:
 
 def test_the_page_says_how_strong_the_noise_is_before_and_after(folder: Path) -> None:
     write_picture(photo(), folder / "one.png")
-    source = upscale_tab.inspect(str(folder / "one.png"), None, Visitor())[0]  # type: ignore[arg-type]
-    said = upscale_tab.show_estimate(Visitor(), "one", source, None, None, *settings(NAME))  # type: ignore[arg-type]
+    source = given(folder / "one.png")
+    now = {"mode": "one", "source": source, "files": None, "clip": None}
+    said = upscale_tab.show_estimate(given=now, settings=settings(NAME), request=Visitor())["cost"]
     assert re.search(r"130 × 90 → 130 × 90.* · noise level 1[12]\.\d of 255", said)
-    values = ["one", source, None, *settings(NAME), *SAVING, None]
-    (outputs,) = upscale_tab.run_page(Visitor(), gr.Progress(), *values)  # type: ignore[arg-type]
-    assert re.search(r"noise level 1[12]\.\d of 255", outputs[1])
-    assert outputs[3]["options"]["sigma"] == pytest.approx(12, abs=1)
-    made = outputs[5]
+    (outputs,) = upscale_tab.run_page(given=now, settings=settings(NAME), saving=SAVING, last=None, request=Visitor())
+    assert re.search(r"noise level 1[12]\.\d of 255", outputs["info"])
+    level = outputs["recipe"]["options"]["sigma"]
+    assert level == pytest.approx(12, abs=1)
     # Another strength keeps the level; and a result given back restores the settings.
-    _, info, update, recipe, made = upscale_tab.remix(Visitor(), made, 0.5, *SAVING)  # type: ignore[arg-type]
-    assert recipe["options"]["sigma"] == outputs[3]["options"]["sigma"]
-    assert "noise level" in info
-    source = upscale_tab.inspect(update["value"], None, Visitor())[0]  # type: ignore[arg-type]
-    restored = upscale_tab.settings_of_recipe(source, Visitor())  # type: ignore[arg-type]
-    assert restored[0] == NAME
-    assert restored[-2:] == [False, recipe["options"]["sigma"]]
+    mixed = upscale_tab.remix(kept=outputs["kept"], strength=0.5, saving=SAVING, request=Visitor())
+    assert mixed["recipe"]["options"]["sigma"] == level
+    assert "noise level" in mixed["info"]
+    source = given(Path(mixed["download"]["value"]))
+    restored = upscale_tab.settings_of_recipe(source=source, request=Visitor())
+    assert (restored["model"], restored["sigma_auto"], restored["sigma"]) == (NAME, False, level)
 
 
 def test_a_patch_has_the_noise_of_the_whole_picture(folder: Path) -> None:
     picture = photo(200, 300)
     picture.pixels[:, :140] = 100  # no noise where the patch is
     write_picture(picture, folder / "one.png")
-    source = upscale_tab.inspect(str(folder / "one.png"), None, Visitor())[0]  # type: ignore[arg-type]
+    source = given(folder / "one.png")
     wanted = f"{noise.white(picture.pixels):.1f}"
-    _, info = upscale_tab.run_patch(Visitor(), gr.Progress(), source, (0.1, 0.5), *settings(NAME))  # type: ignore[arg-type]
-    assert f"noise level {wanted} of 255" in info
+    patch = upscale_tab.run_patch(source=source, point=(0.1, 0.5), settings=settings(NAME), request=Visitor())
+    assert f"noise level {wanted} of 255" in patch["info"]
 
 
 def test_several_pictures_each_have_their_own(folder: Path) -> None:
     for sigma in (5, 30):
         write_picture(photo(sigma=sigma), folder / f"{sigma}.png")
-    steps = upscale_tab._run_many(
-        [str(folder / "5.png"), str(folder / "30.png")], options(), SAVING, Visitor(), gr.Progress()  # type: ignore[arg-type]
-    )  # fmt: skip
-    *_, (gallery, table, _) = steps
-    assert [name for _, name in gallery] == [f"5-{NAME}-x1.png", f"30-{NAME}-x1.png"]
-    levels = [float(re.findall(r"noise level ([\d.]+) of", row[1])[0]) for row in table["data"]]
+    files = [str(folder / "5.png"), str(folder / "30.png")]
+    *_, last = upscale_tab._run_many(files, options(), SaveOptions(), Visitor(), gr.Progress())
+    assert [name for _, name in last["gallery"]] == [f"5-{NAME}-x1.png", f"30-{NAME}-x1.png"]
+    levels = [float(re.findall(r"noise level ([\d.]+) of", row[1])[0]) for row in last["table"]["data"]]
     assert levels == pytest.approx([5, 30], rel=0.1)
 
 
 def test_the_endpoint_takes_a_noise_level(folder: Path) -> None:
     write_picture(photo(), folder / "one.png")
 
-    def call(scale: int, sigma: str) -> Any:
-        given = (str(folder / "one.png"), NAME, scale, 1, 0, "auto", 0, True, *SAVING, sigma)
-        return upscale_tab.upscale_endpoint(*given, request=Visitor(), progress=gr.Progress())  # type: ignore[arg-type]
+    def call(scale: int | str, sigma: str) -> Any:
+        sent = settings(NAME) | {
+            "scale": scale,
+            "sigma": sigma,
+            "file_format": "png",
+            "strip": False,
+            "keep_gps": False,
+        }
+        answer = upscale_tab.upscale_endpoint(file=str(folder / "one.png"), request=Visitor(), **sent)
+        return answer["facts"]["recipe"]["options"]["sigma"]
 
-    assert call(1, "auto")[1]["recipe"]["options"]["sigma"] == pytest.approx(12, abs=1)
-    assert call(1, "5")[1]["recipe"]["options"]["sigma"] == 5
+    assert call(1, "auto") == pytest.approx(12, abs=1)
+    assert call("auto", "5") == 5
     for scale, sigma, words in ((4, "auto", "choose scale 1"), (1, "much", "is 'much'; it must be a number")):
         with pytest.raises(gr.Error, match=words):
             call(scale, sigma)
