@@ -39,7 +39,8 @@ def field(kind: type[Any], name: str, *, live: bool = False, unset: Any = "", **
     if spec.kind == "number":
         return gr.Slider(**{"minimum": spec.low, "maximum": spec.high, "step": spec.step, **more})
     if spec.kind == "whole":
-        return gr.Number(**{"precision": 0, "minimum": min(spec.low, 0), "placeholder": spec.unset or None, **more})
+        # As given: Gradio would refuse what is below the minimum itself, in English.
+        return AnyNumber(**{"precision": 0, "minimum": min(spec.low, 0), "placeholder": spec.unset or None, **more})
     return gr.Dropdown(**more) if "choices" in more else gr.Textbox(**more)
 
 
