@@ -140,7 +140,9 @@ def test_faces_and_walks_by_the_api(client: Client) -> None:
     assert Path(clip).suffix == ".mp4"
     assert [frame["amount"] for frame in facts["frames"]] == [0, 0.5, 0, 0.5]
     for wrong, said in (
-        ({"seed": -1}, "Seed is -1"), ({"count": 99}, "1 to 36 are possible"), ({"model": "/etc/passwd"}, "There is no"),
-    ):  # fmt: skip
+        ({"seed": -1}, "Seed is -1"),
+        ({"count": 99}, "1 to 36 are possible"),
+        ({"model": "/etc/passwd"}, "There is no"),
+    ):
         with pytest.raises(AppError, match=said):
             client.predict(api_name="/generate", **wrong)
