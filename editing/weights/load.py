@@ -86,12 +86,11 @@ def read_config(texts: Mapping[str, str]) -> Config | None:
     from editing.networks.repairer import RepairerConfig
     from editing.networks.stylizer import StylizerConfig
 
-    kinds = (
-        CompactConfig, DamageConfig, DenoiserConfig, GeneratorConfig, MagentaConfig, RepairerConfig, StylizerConfig
-    )  # fmt: skip
+    before = (CompactConfig, DenoiserConfig, GeneratorConfig, RepairerConfig, StylizerConfig)
+    kinds = (*before, DamageConfig, MagentaConfig)
     text = texts.get("config", "")
     if "network" not in texts:
-        for kind in kinds:
+        for kind in before:
             with suppress(ValueError):
                 config = kind.from_json(text)
                 if text in (config.to_json(), config.to_json(without=kind.later)):
