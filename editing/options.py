@@ -239,6 +239,15 @@ def _tile() -> Any:
     return whole(None, SMALLEST_TILE, LARGEST_TILE, _TILE, _TILE_ABOUT, unset="auto", metavar="auto|N")
 
 
+def _strip() -> Any:
+    about = Text("EXIF, texts and the recipe", "EXIF、文字和配方")
+    return switch(False, Text("Remove all metadata", "删除所有元数据"), about)
+
+
+def _keep_gps() -> Any:
+    return switch(False, Text("Keep the GPS position", "保留 GPS 位置"), Text("it is dropped otherwise", "否则会删除"))
+
+
 # ---- upscale ---------------------------------------------------------------------------------------------------------
 
 
@@ -616,12 +625,8 @@ class SaveOptions:
         "png", PICTURE_FORMATS, Text("File format", "文件格式"), Text("of files in a folder", "文件夹中文件的格式"),
         words=(Text("PNG", "PNG"), Text("JPEG", "JPEG"), Text("WebP", "WebP"), Text("TIFF", "TIFF")),
     )  # fmt: skip
-    strip: bool = switch(
-        False, Text("Remove all metadata", "删除所有元数据"), Text("EXIF, texts and the recipe", "EXIF、文字和配方")
-    )
-    keep_gps: bool = switch(
-        False, Text("Keep the GPS position", "保留 GPS 位置"), Text("it is dropped otherwise", "否则会删除")
-    )
+    strip: bool = _strip()
+    keep_gps: bool = _keep_gps()
 
     def __post_init__(self) -> None:
         check(self)
@@ -638,12 +643,8 @@ class ClipSaveOptions:
         words=tuple(Text(name, name) for name in ("MP4", "WebM", "WebP", "GIF", "APNG")),
         unset="same",
     )  # fmt: skip
-    strip: bool = switch(
-        False, Text("Remove all metadata", "删除所有元数据"), Text("EXIF, texts and the recipe", "EXIF、文字和配方")
-    )
-    keep_gps: bool = switch(
-        False, Text("Keep the GPS position", "保留 GPS 位置"), Text("it is dropped otherwise", "否则会删除")
-    )
+    strip: bool = _strip()
+    keep_gps: bool = _keep_gps()
 
     def __post_init__(self) -> None:
         check(self)

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from editing.networks.config import Config, limited
+from editing.networks.unet import Residual, reach_of
 
 FAINT = 2 / 255  # noise level below which the result fades into the picture itself
 
@@ -44,34 +45,14 @@ class DenoiserConfig(Config):
     @property
     def reach(self) -> int:
         """How many pixels round an aligned square of ``multiple`` pixels change what the network makes of it."""
-        convolutions = 2 * self.blocks
-        far = 1  # the last convolution; from there back to the first, at each size in its own pixels
-        for _ in self.widths[1:]:
-            far = -(-(far + convolutions) // 2)
-        far += convolutions
-        for _ in self.widths[1:]:
-            far = 2 * far + convolutions
-        return 2 * (far + 1)
+        return reach_of(len(self.widths), self.blocks)
 
     def __str__(self) -> str:
         return f"denoising U-Net x1, {'-'.join(map(str, self.widths))} channels"
 
 
-class _Residual(nn.Module):
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.conv0 = nn.Conv2d(width, width, 3, padding=1, bias=False)
-        self.conv1 = nn.Conv2d(width, width, 3, padding=1, bias=False)
-        with torch.no_grad():  # a block starts near the identity
-            self.conv1.weight.mul_(0.1)
-
-    def forward(self, x: Tensor) -> Tensor:
-        out: Tensor = x + self.conv1(F.relu_(self.conv0(x)))
-        return out
-
-
 def _blocks(width: int, count: int) -> nn.Sequential:
-    return nn.Sequential(*[_Residual(width) for _ in range(count)])
+    return nn.Sequential(*[Residual(width, bias=False) for _ in range(count)])
 
 
 class Denoiser(nn.Module):

@@ -28,6 +28,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from editing.networks.config import Config, limited
+from editing.networks.unet import Residual
 
 SMALLEST = 8  # side of the smallest level's maps
 # What a head gives is multiplied by this. Adam moves each weight by about the learning rate, and a head sums hundreds
@@ -55,27 +56,14 @@ class RepairerConfig(Config):
         return f"repairing U-Net, {self.size} px"
 
 
-class _Residual(nn.Module):
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.conv0 = nn.Conv2d(width, width, 3, padding=1)
-        self.conv1 = nn.Conv2d(width, width, 3, padding=1)
-        with torch.no_grad():  # a block starts near the identity
-            self.conv1.weight.mul_(0.1)
-
-    def forward(self, x: Tensor) -> Tensor:
-        out: Tensor = x + self.conv1(F.relu_(self.conv0(x)))
-        return out
-
-
 class _Level(nn.Module):
     """One size of the U-Net; ``below`` is the width of the next smaller one, 0 for the smallest."""
 
     def __init__(self, config: RepairerConfig, width: int, below: int) -> None:
         super().__init__()
         self.first = nn.Conv2d(4 * 4, width, 3, padding=1)
-        self.going = nn.Sequential(*[_Residual(width) for _ in range(config.going)])
-        self.coming = nn.Sequential(*[_Residual(width) for _ in range(config.coming)])
+        self.going = nn.Sequential(*[Residual(width) for _ in range(config.going)])
+        self.coming = nn.Sequential(*[Residual(width) for _ in range(config.coming)])
         self.head = nn.Conv2d(width, 4 * 6, 3, padding=1)
         fresh: list[nn.Conv2d | nn.ConvTranspose2d] = [self.head]
         if below:
