@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from editing.ui import page
+from editing.ui import measuring, page
 
 demo = page.build()
 
 if __name__ == "__main__":
+    measuring.begin()
     demo.launch(**page.launch_options())

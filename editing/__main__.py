@@ -6,20 +6,26 @@ Exit codes: 0 done; 1 a picture or a weight failed, and stderr says why in one l
 from __future__ import annotations
 
 import argparse
+import io
+import re
 import sys
 from collections.abc import Sequence
+from itertools import zip_longest
 from pathlib import Path
 
-from editing import __version__, messages
-from editing.cli import doctor, generate, repair, stylize, upscale, weights
-from editing.cli.common import FAILED, WRONG, fail
-from editing.errors import EditingError, OptionError
+from editing import __version__
+from editing.cli import compare, doctor, generate, repair, rerun, stylize, upscale, weights
+from editing.cli.common import answered
+from editing.cli.flags import spelled_out
+from editing.options import BatchOptions, RepairOptions
 
 COMMANDS = {
     "upscale": upscale,
     "repair": repair,
     "stylize": stylize,
     "generate": generate,
+    "compare": compare,
+    "rerun": rerun,
     "weights": weights,
     "doctor": doctor,
 }
@@ -28,22 +34,34 @@ COMMANDS = {
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return the exit code."""
     argv = list(sys.argv[1:] if argv is None else argv)
-    try:
-        if argv[:1] == ["train"]:
-            from editing.training.command import run as train
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a name that the terminal can't show ends nothing
+            stream.reconfigure(errors="backslashreplace")
+    return answered(lambda: _run(argv))
 
-            return train(argv[1:])
-        arguments = parser().parse_args(argv)
-        return int(arguments.run(arguments))
-    except OptionError as error:
-        return fail(error, WRONG)
-    except EditingError as error:
-        return fail(error)
-    except KeyboardInterrupt:
-        return fail(messages.STOPPED.en)
-    except BrokenPipeError:  # the reader, such as head, has gone
-        sys.stderr.close()
-        return FAILED
+
+def _run(argv: list[str]) -> int:
+    if argv[:1] == ["train"]:
+        from editing.training.command import run as train
+
+        return train(argv[1:])
+    arguments = parser().parse_args(spelled_out(_ray_spelled_out(argv), RepairOptions, BatchOptions))
+    if "ray" in arguments:
+        from editing.cluster import batch
+
+        return batch.run(arguments)
+    return int(arguments.run(arguments))
+
+
+def _ray_spelled_out(argv: list[str]) -> list[str]:
+    """``argv`` with an empty address beside a bare --ray: argparse would take a picture's name after it for one."""
+    return [
+        "--ray=" if word == "--ray" and not _ADDRESS.fullmatch(following) else word
+        for word, following in zip_longest(argv, argv[1:], fillvalue="")
+    ]
+
+
+_ADDRESS = re.compile(r"auto|local|(ray://)?[^/\s]+:\d+")
 
 
 def parser() -> argparse.ArgumentParser:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import ctypes
-import gc
 import json
-import math
 import threading
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -17,7 +14,8 @@ import torch
 
 from editing import messages
 from editing.errors import EditingError
-from editing.runtime import Backend, describe, job, resident_memory
+from editing.interrupt import watched
+from editing.runtime import Backend, cores, describe, is_waited_for, job, resident_memory, return_memory
 from editing.settings import cache_folder, written
 
 
@@ -41,12 +39,21 @@ class Estimate:
     height: int
 
 
+ALONE = 0.85  # of the cores' time is used by what has them for itself
+
+
 class NotMeasuredError(EditingError):
     """A network has not been measured on this machine, and can't be now: the machine is taken."""
 
 
 def measured_cost(
-    key: str, backend: Backend, run: Callable[[int], None], *, side: int = 128, wait: bool = True
+    key: str,
+    backend: Backend,
+    run: Callable[[int], None],
+    *,
+    side: int = 128,
+    wait: bool = True,
+    ask: Callable[[], None] | None = None,
 ) -> Cost:
     """The cost of a network, measured once for this machine and kept in ``speed.json`` in the cache folder.
 
@@ -54,37 +61,65 @@ def measured_cost(
     kernels), then three times, of which the fastest counts: other programs can only slow it down. The rise of the
     resident memory meanwhile gives the bytes.
 
-    Measuring takes the machine as a job does. ``wait=False``, for estimates that somebody is waiting for: raises
-    NotMeasuredError where another job has it, which may be a clip of hours.
+    Measuring takes the machine as a job does, and asks ``ask`` again and again, which may raise to end it.
+    ``wait=False``, for estimates: raises NotMeasuredError where another job has the machine, which may be a clip of
+    hours, and gives way to one that comes meanwhile.
     """
     identity, kept = _identity(key, backend), _read_costs()
     if identity in kept:
         return kept[identity]
     times = []
-    with job(wait=wait) as taken:
+    with job(wait=wait, here=True) as taken:
         if not taken:
             raise NotMeasuredError(messages.NOT_MEASURED)
-        _give_back()  # what loading left free would be filled first, and not be seen
+        return_memory()  # what loading left free would be filled first, and not be seen
         before = _resident(backend)
-        with _PeakMemory(backend) as peak:
-            run(side)
-        for _ in range(3):
-            start = time.perf_counter()
-            run(side)
-            times.append(time.perf_counter() - start)
+        asked = ask or (_nothing if wait else _give_way)
+        with watched(asked):
+            with _PeakMemory(backend) as peak:
+                run(side)
+            for _ in range(3):
+                asked()
+                start = time.perf_counter()
+                run(side)
+                times.append(time.perf_counter() - start)
     cost = Cost(seconds=min(times) / side**2, bytes=max(peak.bytes - before, 1 << 20) / side**2)
     _keep_cost(identity, cost)
     return cost
 
 
-def observe_cost(key: str, backend: Backend, seconds: float) -> None:
-    """Correct the kept cost of a network by a real run's ``seconds`` per input pixel, where that was faster.
+def _nothing() -> None:
+    """Nobody can stop it."""
 
-    A machine that was busy when it was measured would promise hours for minutes ever after.
+
+def _give_way() -> None:
+    if is_waited_for():
+        raise NotMeasuredError(messages.NOT_MEASURED)
+
+
+def kept_cost(key: str, backend: Backend) -> Cost | None:
+    """What :func:`measured_cost` found before on this machine; None where it has not been asked."""
+    return _read_costs().get(_identity(key, backend))
+
+
+@contextmanager
+def observed(key: str, backend: Backend, pixels: int) -> Iterator[None]:
+    """Correct the kept cost of a network by the block, in which it ran over ``pixels`` input pixels.
+
+    A machine that was busy when it was measured would promise hours for minutes ever after: what was faster counts.
+    What was slower does where the block had the cores for itself, since nothing else can have slowed it down: large
+    tiles leave the cache. A block that fails or is stopped says nothing.
     """
+    wall, used = time.perf_counter(), time.process_time()
+    yield
+    seconds, computed = time.perf_counter() - wall, time.process_time() - used
     identity, kept = _identity(key, backend), _read_costs()
-    if identity in kept and seconds < 0.9 * kept[identity].seconds:
-        _keep_cost(identity, Cost(seconds=seconds, bytes=kept[identity].bytes))
+    if identity not in kept or not pixels:
+        return
+    alone = backend.device == "cpu" and seconds > 0.5 and computed > ALONE * cores() * seconds
+    change = seconds / pixels / kept[identity].seconds
+    if change < 0.9 or (change > 1.1 and alone):
+        _keep_cost(identity, Cost(seconds=seconds / pixels, bytes=kept[identity].bytes))
 
 
 def _identity(key: str, backend: Backend) -> str:
@@ -106,26 +141,26 @@ def _keep_cost(identity: str, cost: Cost) -> None:
 def _read_costs() -> dict[str, Cost]:
     """What is kept, without anything that is no cost: the file may have been written by anybody."""
     try:
-        kept = json.loads(_file().read_text())
+        kept = json.loads(_file().read_text()) if _file().stat().st_size <= _LONGEST else {}
     except (OSError, ValueError, RecursionError):
         return {}
     entries = kept.items() if isinstance(kept, dict) else ()
     return {name: Cost(**given) for name, given in entries if _is_cost(given)}
 
 
+# Per input pixel: the slowest network known takes a hundredth of a second on one core, the largest some megabytes.
+_POSSIBLE = {"seconds": (0, 10), "bytes": (1, 1e8)}
+_LONGEST = 1 << 22  # bytes of the file
+
+
 def _is_cost(given: object) -> bool:
+    """Whether this can be a cost: with numbers beyond all machines no estimate and no tile would be right."""
     return (
         isinstance(given, dict)
-        and given.keys() == {"seconds", "bytes"}
-        and all(type(value) in (int, float) and 0 < value < math.inf for value in given.values())
+        and given.keys() == _POSSIBLE.keys()
+        and all(type(value) in (int, float) and value > 0 for value in given.values())
+        and all(low <= given[name] <= high for name, (low, high) in _POSSIBLE.items())
     )
-
-
-def _give_back() -> None:
-    """Return free heap to the system, which takes new pages of it later: too slow for after each job."""
-    gc.collect()
-    with suppress(OSError, TypeError, AttributeError):  # another C library than Linux's
-        ctypes.CDLL(None).malloc_trim(0)
 
 
 def _resident(backend: Backend) -> int:

@@ -5,14 +5,18 @@ from __future__ import annotations
 import hashlib
 import math
 import os
+import re
 import tempfile
+import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from editing import messages
 from editing.errors import OptionError
+
+_PART, _LEFT_SECONDS = re.compile(r"\.[0-9a-f]{32}\.part"), 3600
 
 
 def megapixels(name: str, default: float) -> int:
@@ -33,6 +37,13 @@ def whole_number(name: str, default: int) -> int:
     if not (value.isascii() and value.isdecimal() and 0 < int(value[:12]) < 10**9):
         raise OptionError(messages.NOT_COUNT, name=name, value=value, default=default)
     return int(value)
+
+
+def is_public() -> bool:
+    """Whether strangers may reach the page: it listens beyond this machine, lies under a proxy, or on Spaces."""
+    here = os.environ.get("GRADIO_SERVER_NAME", "").strip() in ("", "127.0.0.1", "localhost", "::1")
+    shared = ("GRADIO_ROOT_PATH", "SPACE_ID", "GRADIO_SHARE")
+    return not here or any(os.environ.get(name, "").strip() not in ("", "0", "False") for name in shared)
 
 
 def cache_folder() -> Path:
@@ -67,6 +78,21 @@ def written(path: Path) -> Iterator[Path]:
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
+
+
+def sweep_parts(folder: Path) -> None:
+    """Delete the temporary files in a folder that :func:`written` had no time to: its process was killed.
+
+    Those of the last hour may be somebody's who is at it.
+    """
+    try:
+        found = [entry for entry in os.scandir(folder) if _PART.fullmatch(entry.name)]
+    except OSError:
+        return
+    for entry in found:
+        with suppress(OSError):
+            if time.time() - entry.stat(follow_symlinks=False).st_mtime > _LEFT_SECONDS:
+                Path(entry).unlink()
 
 
 def sha256_of(path: Path) -> str:

@@ -109,3 +109,42 @@ def mean_error(one: Array, other: Array) -> float:
 
 def psnr(one: Array, other: Array) -> float:
     return float(10 * np.log10(255**2 / max(np.mean((one.astype(float) - other.astype(float)) ** 2), 1e-9)))
+
+
+def beside(path: Path, given: Path, text: Path, *, chapters: Sequence[tuple[float, float, str]] = ()) -> Path:
+    """Add subtitles to a video (tracks: pictures and sound of ``given``, text of ``text``), all tracks with names.
+
+    Sound is called "Sound 1" and German, "Sound 2" and English, the second the usual one; the text is French, for
+    listeners who hear little.
+    """
+    with av.open(str(given)) as source, av.open(str(text)) as words, av.open(str(path), "w") as output:
+        kept = {(source, stream.index): output.add_stream_from_template(stream) for stream in source.streams}
+        for number, (track, language) in enumerate(zip(output.streams.audio, ("deu", "eng"), strict=False)):
+            track.metadata.update({"language": language, "title": f"Sound {number + 1}"})
+            track.disposition = int(number == 1)
+        subtitles = output.add_stream_from_template(words.streams.subtitles[0])
+        subtitles.metadata.update({"language": "fra", "title": "Paroles"})
+        subtitles.disposition = 0x80  # for the hearing impaired
+        kept[words, 0] = subtitles
+        output.set_chapters(
+            [{"id": number, "start": round(start * 1000), "end": round(end * 1000), "time_base": Fraction(1, 1000),
+              "metadata": {"title": title}} for number, (start, end, title) in enumerate(chapters)]
+        )  # fmt: skip
+        for container in (source, words):
+            for packet in container.demux():
+                if packet.size:
+                    packet.stream = kept[container, packet.stream_index]
+                    output.mux(packet)
+    return path
+
+
+def interlaced(path: Path, count: int = 8, *, flagged: bool = True, sides: tuple[int, int] = (48, 64)) -> Path:
+    """Frames whose odd rows are of one moment of :func:`moving`, the even ones of the next; ``flagged`` as such."""
+    moments = moving(2 * count, *sides)
+    frames = []
+    for first, second in zip(moments[::2], moments[1::2], strict=True):
+        frames.append(first.copy())
+        frames[-1][::2] = second[::2]
+    # A few colours are shared by rows of both moments in 4:2:0: not in 4:2:2.
+    options = {"x264-params": "interlaced=1:tff=1", "flags": "+ildct+ilme"} if flagged else {}
+    return video(path, frames, pix_fmt="yuv422p", options={"g": "9", "bf": "2", **options})

@@ -20,6 +20,7 @@ RANKS = {
     "editing.report": 0,
     "editing.errors": 1,
     "editing.options": 2,
+    "editing.interrupt": 2,
     "editing.settings": 2,
     "editing.weights": 3,
     "editing.runtime": 4,
@@ -32,7 +33,8 @@ RANKS = {
     "editing.doctor": 8,
     "editing.cli": 9,
     "editing.ui": 9,
-    "editing.__main__": 10,
+    "editing.cluster": 10,
+    "editing.__main__": 11,
     "app": 10,
 }
 FILES = [*sorted((ROOT / "editing").rglob("*.py")), ROOT / "app.py"]
@@ -79,7 +81,7 @@ def test_arrows_point_one_way(module: str) -> None:
 
 @pytest.mark.parametrize("module", MODULES)
 def test_gradio_stays_in_the_page(module: str) -> None:
-    if room_of(module) not in ("editing.ui", "app"):
+    if room_of(module) not in ("editing.ui", "app", "editing.cluster"):
         assert not [name for name in imports(module) if name.split(".")[0].startswith("gradio")]
 
 
@@ -89,12 +91,18 @@ def test_networks_need_torch_alone(module: str) -> None:
     assert packages - sys.stdlib_module_names <= {"torch"}
 
 
-# "clips" runs "upscale" frame by frame, "repair" has damage found, holes filled, strangers drawn, "stylize" optimises
-# by Gatys' method, and "upscale" asks how strong the noise is; all write recipes.
+# "upscale_clips" and "stylize_clips" give "clips" what does a frame, "generate" enlarges what is no face by "upscale",
+# "repair" has damage found, holes filled, strangers drawn, "stylize" goes on by Gatys' method and has large strokes
+# enlarged, "upscale" asks how strong noise is, "compare" runs the three that change a picture, "restore" all that mends
+# one, "rerun" looks into the gallery; all that make something write recipes.
 ALLOWED = {
-    ("clips", "upscale"), ("repair", "damage"), ("repair", "fill"), ("repair", "generate"), ("stylize", "gatys"),
+    *((f"{made}_clips", used) for made in ("upscale", "stylize") for used in (made, "clips")),
+    ("compare", "repair"), ("compare", "stylize"), ("compare", "upscale"), ("rerun", "stylize"),
+    ("fine", "gatys"), ("stylize", "fine"), ("stylize", "upscale"),
+    ("generate", "upscale"), ("repair", "damage"), ("repair", "fill"), ("repair", "generate"), ("stylize", "gatys"),
     ("upscale", "noise"),
-    *((pipeline, "recipe") for pipeline in ("damage", "generate", "repair", "stylize", "upscale")),
+    *(("restore", step) for step in ("damage", "fading", "fill", "noise", "repair", "upscale")),
+    *((made, "recipe") for made in ("compare", "damage", "generate", "repair", "restore", "stylize", "upscale")),
 }  # fmt: skip
 
 
@@ -125,7 +133,8 @@ def test_no_one_imports_star() -> None:
 @pytest.mark.parametrize("module", MODULES)
 def test_the_top_level_only_declares(module: str) -> None:
     """No loop, no ``with``, no bare call beside the docstring: importing a module does nothing."""
-    allowed = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef, ast.Assign, ast.AnnAssign, ast.AugAssign)
+    functions = (ast.FunctionDef, ast.AsyncFunctionDef)
+    allowed = (ast.Import, ast.ImportFrom, *functions, ast.ClassDef, ast.Assign, ast.AnnAssign, ast.AugAssign)
     for node in MODULES[module].body:
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
             continue

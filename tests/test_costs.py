@@ -7,11 +7,14 @@ import threading
 import time
 from dataclasses import asdict
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from editing import runtime
-from editing.costs import Cost, NotMeasuredError, measured_cost, observe_cost
+from editing import costs, messages, runtime
+from editing.costs import Cost, NotMeasuredError, measured_cost, observed
+from editing.errors import Stopped
+from editing.interrupt import pause
 from editing.runtime import Backend
 
 CPU = Backend("cpu", "fp32")
@@ -49,23 +52,90 @@ def test_a_cost_is_measured_once_and_kept_in_a_file(own_cache: Path) -> None:
     assert [path.name for path in own_cache.iterdir()] == ["speed.json"]
 
 
-def test_a_faster_run_corrects_a_cost_that_a_busy_machine_gave(own_cache: Path) -> None:
-    cost = measured_cost("a" * 64, CPU, Measured(), side=10)
-    observe_cost("a" * 64, CPU, cost.seconds * 5)  # slower: something else ran beside it
-    assert measured_cost("a" * 64, CPU, Measured(), side=10) == cost
-    observe_cost("a" * 64, CPU, cost.seconds / 5)
-    corrected = measured_cost("a" * 64, CPU, Measured(), side=10)
-    assert corrected.seconds == pytest.approx(cost.seconds / 5)
-    assert corrected.bytes == cost.bytes
-    observe_cost("b" * 64, CPU, 1e-9)  # never measured: nothing to correct
+def ran(
+    seconds: float, pixels: int, monkeypatch: pytest.MonkeyPatch, *, share: float = 0.0, key: str = "a" * 64
+) -> None:
+    """A run of so many seconds, in which all cores computed for this ``share`` of the time."""
+    clock = SimpleNamespace(wall=0.0, used=0.0)
+    fake = SimpleNamespace(perf_counter=lambda: clock.wall, process_time=lambda: clock.used)
+    with monkeypatch.context() as patch:
+        patch.setattr(costs, "time", fake)
+        with observed(key, CPU, pixels):
+            clock.wall, clock.used = seconds, seconds * runtime.cores() * share
+
+
+def test_a_real_run_corrects_what_was_measured(own_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def known() -> Cost:
+        return measured_cost("a" * 64, CPU, Measured(), side=10)
+
+    first = known()
+    ran(5 * first.seconds * 10**6, 10**6, monkeypatch)  # slower: something else ran beside it
+    assert known() == first
+    ran(first.seconds * 10**6 / 5, 10**6, monkeypatch)
+    assert known().seconds == pytest.approx(first.seconds / 5)
+    assert known().bytes == first.bytes
+    ran(2 * first.seconds * 10**6, 10**6, monkeypatch, share=0.95)  # slower by itself: large tiles are
+    assert known().seconds == pytest.approx(2 * first.seconds)
+    with pytest.raises(ZeroDivisionError), observed("a" * 64, CPU, 10**9):
+        raise ZeroDivisionError  # stopped: as good as nothing was done
+    assert known().seconds == pytest.approx(2 * first.seconds)
+    ran(1e-9, 1, monkeypatch, key="b" * 64)  # never measured: nothing to correct
     assert len(json.loads((own_cache / "speed.json").read_text())) == 1
+
+
+def test_a_measurement_can_be_stopped(own_cache: Path) -> None:
+    run, asked = Measured(), []
+
+    def stop() -> None:
+        asked.append(len(run.sides))
+        if len(run.sides) == 2:
+            raise Stopped(messages.STOPPED)
+
+    with pytest.raises(Stopped):
+        measured_cost("a" * 64, CPU, run, side=10, ask=stop)
+    assert run.sides == [10] * 2
+
+    def layers(_: int) -> None:
+        while True:  # a network that pauses between its layers
+            pause()
+
+    def at_once() -> None:
+        raise Stopped(messages.STOPPED)
+
+    with pytest.raises(Stopped):
+        measured_cost("a" * 64, CPU, layers, side=10, ask=at_once)
+    assert not (own_cache / "speed.json").exists()
+
+
+def test_an_estimate_gives_way_to_a_job(own_cache: Path) -> None:
+    come, over = threading.Event(), threading.Event()
+
+    def job() -> None:
+        with runtime.job():
+            over.set()
+
+    thread = threading.Thread(target=job)
+
+    def run(_: int) -> None:
+        if not come.is_set():
+            come.set()
+            thread.start()
+        while not runtime.is_waited_for():
+            time.sleep(0.001)
+
+    with pytest.raises(NotMeasuredError):
+        measured_cost("a" * 64, CPU, run, side=10, wait=False)
+    thread.join(10)
+    assert over.is_set()
+    assert not runtime.is_waited_for()
 
 
 NO_COSTS = [
     {}, {"seconds": 1e-6}, {"seconds": "a", "bytes": 1}, {"seconds": "1e-6", "bytes": 1}, {"seconds": True, "bytes": 1},
     {"seconds": [1e-6], "bytes": 1}, {"seconds": 0, "bytes": 1}, {"seconds": 1e-6, "bytes": -1},
     {"seconds": float("nan"), "bytes": 1}, {"seconds": 1e-6, "bytes": float("inf")},
-    {"seconds": 1e-6, "bytes": 1, "more": 1}, 3, None, [1e-6, 1],
+    {"seconds": 1e-6, "bytes": 1, "more": 1}, {"seconds": 1e9, "bytes": 1}, {"seconds": 1e-6, "bytes": 1e300},
+    {"seconds": 10**400, "bytes": 1}, {"seconds": 1e-6, "bytes": 1e-300}, 3, None, [1e-6, 1],
 ]  # fmt: skip
 
 

@@ -28,17 +28,19 @@ def no_networks() -> Iterator[None]:
 
 
 @pytest.mark.parametrize(
-    ("capabilities", "native"),
+    ("name", "capabilities", "native"),
     [
-        ({"avx512_bf16": True}, True),
-        ({"amx_bf16": True, "avx512_bf16": False}, True),
-        ({"avx2": True, "avx512_f": True, "avx512_bf16": False}, False),
-        ({}, False),
+        ("AMD EPYC 9R14", {"avx512_bf16": True}, True),
+        ("Intel(R) Xeon(R) Processor", {"avx512_bf16": True}, False),
+        ("Intel(R) Xeon(R) Processor", {"amx_bf16": True, "avx512_bf16": True}, True),
+        ("", {"avx2": True, "avx512_f": True, "avx512_bf16": False}, False),
+        ("", {}, False),
     ],
 )
-def test_bf16_is_chosen_where_the_cpu_multiplies_it(
-    capabilities: dict[str, bool], native: bool, monkeypatch: pytest.MonkeyPatch
+def test_bf16_is_chosen_where_it_is_faster(
+    name: str, capabilities: dict[str, bool], native: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(runtime, "_cpu_name", lambda: name)
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities, raising=False)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
@@ -46,6 +48,28 @@ def test_bf16_is_chosen_where_the_cpu_multiplies_it(
     assert runtime.choose_backend() == Backend("cpu", "bf16" if native else "fp32")
     assert runtime.choose_backend("fp32") == Backend("cpu", "fp32")
     assert runtime.choose_backend("bf16") == Backend("cpu", "bf16")
+    assert runtime.choose_backend("int8") == runtime.choose_backend()
+
+
+@pytest.mark.parametrize(
+    ("capabilities", "choices"),
+    [
+        ({"avx512_vnni": True}, {"auto", "int8"}),
+        ({"avx512_vnni": True, "avx512_bf16": True}, {"auto", "int8"}),
+        ({"avx512_vnni": True, "amx_bf16": True}, {"int8"}),
+        ({"avx2": True, "avx512_f": True}, set()),
+    ],
+)
+def test_int8_is_for_cpus_that_multiply_bytes(
+    capabilities: dict[str, bool], choices: set[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities, raising=False)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    assert {name for name in ("auto", "fp32", "bf16", "int8") if runtime.may_be_int8(name)} == choices
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda: (9, 0))
+    assert not runtime.may_be_int8("int8")
 
 
 def test_a_gpu_comes_first(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -127,6 +151,48 @@ def test_jobs_run_one_after_the_other() -> None:
     assert most == 1
 
 
+def test_long_work_gives_way_to_those_who_wait_and_goes_on_then(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runtime, "_job_lock", threading.RLock())
+    order: list[str] = []
+
+    def short(name: str) -> None:
+        with runtime.job():
+            order.append(name)
+
+    runtime.give_way()  # holds nothing: nothing to give
+    with runtime.job():
+        runtime.give_way()  # nobody waits
+        threads = [threading.Thread(target=short, args=(name,)) for name in "ab"]
+        for thread in threads:
+            thread.start()
+        while runtime._waiting < 2:
+            time.sleep(0.001)
+        with runtime.job():
+            runtime.give_way()  # a measurement within the job does not end it
+        assert order == []
+        runtime.give_way()
+        assert sorted(order) == ["a", "b"]
+        taken: list[bool] = []
+        other = threading.Thread(target=lambda: taken.append(runtime._job_lock.acquire(blocking=False)))
+        other.start()
+        other.join(10)
+        assert taken == [False]  # it has the machine again
+    for thread in threads:
+        thread.join(10)
+    assert runtime._waiting == 0
+
+
+def test_memory_goes_back_to_the_system_once_there_is_no_job(monkeypatch: pytest.MonkeyPatch) -> None:
+    returned = threading.Event()
+    monkeypatch.setattr(runtime, "return_memory", returned.set)
+    monkeypatch.setattr(runtime, "_IDLE", 0.02)
+    with runtime.job():
+        with runtime.job():
+            pass
+        assert not returned.wait(0.1)  # not within a job
+    assert returned.wait(20)
+
+
 def test_a_job_that_fails_lets_the_next_one_in() -> None:
     with pytest.raises(ZeroDivisionError), runtime.job():
         raise ZeroDivisionError
@@ -158,6 +224,17 @@ def test_a_job_computes_without_gradients_on_all_cores() -> None:
 
 
 @pytest.mark.usefixtures("no_networks")
+def test_a_process_may_be_given_fewer_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ATELIER_THREADS", "1")
+    with runtime.job():
+        assert torch.get_num_threads() == 1
+    monkeypatch.setenv("ATELIER_THREADS", "9999")  # more than there are make nothing faster
+    assert runtime.cores() < 9999
+    monkeypatch.setenv("ATELIER_THREADS", "none")
+    with pytest.raises(OptionError, match="ATELIER_THREADS is 'none'"):
+        runtime.cores()
+
+
 def test_a_network_is_loaded_once_for_all_threads() -> None:
     loads = []
     begin = threading.Barrier(8)

@@ -11,11 +11,13 @@ from editing import messages
 from editing.cli import common
 from editing.cli.common import Bar
 from editing.cli.flags import add_flags, options_of
+from editing.cli.targets import make_folder
 from editing.errors import OptionError
-from editing.options import DrawnSaveOptions, GenerateOptions, UpscaleOptions, WalkOptions
+from editing.options import DrawnSaveOptions, GenerateOptions, WalkOptions
+from editing.report import Report, silent
 
 if TYPE_CHECKING:
-    from editing.pictures.picture import Picture, Pixels
+    from editing.pictures.picture import Picture
 
 HELP = "draw pictures from seeds, or a walk along several"
 
@@ -32,6 +34,11 @@ def add(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Draw what is asked for; gives the exit code."""
     save = options_of(DrawnSaveOptions, arguments)
+    if "directions" in arguments and all(isinstance(word, str) for word in arguments.directions):  # else of a recipe
+        from editing.pipelines import generate
+
+        network = generate.load(getattr(arguments, "model", GenerateOptions.model))
+        arguments.directions = generate.numbered(network, arguments.directions)
     if "seeds" in arguments:
         return _walk(arguments, save)
     mixed: dict[str, str] = {}
@@ -52,13 +59,14 @@ def run(arguments: argparse.Namespace) -> int:
 
     generate.load(options.model)  # a wrong model leaves no empty folder behind
     if not single:
-        common.make_folder(output)
+        make_folder(output)
     with Bar("generate", "picture") as report, runtime.job():
         samples = generate.generate(options, report=report)
     for sample in samples:
         target = output if single else output / f"seed-{sample.seed:06d}.png"
         recipe = generate.recipe(generate.of_sample(options, sample.seed))
-        picture, recipe = _at_size(sample.picture, recipe, save.size)
+        [picture], then = _at_size([sample.picture], options.model, save.size)
+        recipe |= then
         for notice in write_picture(picture, target, recipe=recipe):
             sys.stderr.write(f"{target.name}: {notice}\n")
         novelty = "" if sample.novelty is None else f"  novelty {sample.novelty:.2f}"
@@ -84,28 +92,24 @@ def _walk(arguments: argparse.Namespace, save: DrawnSaveOptions) -> int:
         check_walk(target, save.fps)
     recipe = generate.recipe(options)
     if targets != [output]:
-        common.make_folder(output)
+        make_folder(output)
     with Bar("generate", "frame") as report, runtime.job():
         samples = generate.walk(options, report=report)
-    frames: list[Pixels] = []
     with Bar("enlarge" if save.size != "native" else "write", "frame") as report:
-        for sample in samples:
-            report(len(frames), len(samples))
-            picture, made = _at_size(sample.picture, recipe, save.size)
-            frames.append(picture.pixels)
+        pictures, then = _at_size([sample.picture for sample in samples], options.model, save.size, report)
     for target in targets:
-        write_walk(frames, target, fps=save.fps, loop=options.loop, recipe=made)
-        sys.stdout.write(f"{target}  {picture.width}x{picture.height}  {len(frames)} frames\n")
+        frames = [picture.pixels for picture in pictures]
+        write_walk(frames, target, fps=save.fps, loop=options.loop, recipe=recipe | then)
+        sys.stdout.write(f"{target}  {pictures[0].width}x{pictures[0].height}  {len(frames)} frames\n")
     return common.DONE
 
 
-def _at_size(picture: Picture, recipe: dict[str, Any], size: str) -> tuple[Picture, dict[str, Any]]:
-    """A drawn picture, enlarged where that was asked for, and its recipe."""
-    if size == "native" or picture.width >= int(size):
-        return picture, recipe
+def _at_size(
+    pictures: list[Picture], model: str, size: str, report: Report = silent
+) -> tuple[list[Picture], dict[str, Any]]:  # fmt: skip
+    """Drawn pictures, enlarged where that was asked for, and what their recipes say of it beside."""
     from editing import runtime
-    from editing.pipelines import upscale
+    from editing.pipelines import generate
 
-    options = UpscaleOptions(model="photo", longest=int(size))
     with runtime.job():
-        return upscale.upscale(picture, options), recipe | {"then": upscale.recipe(options)}
+        return generate.at_size(pictures, model, size, report=report)

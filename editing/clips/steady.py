@@ -30,7 +30,7 @@ import numpy as np
 import numpy.typing as npt
 
 from editing.options import ClipOptions, spec_of, value_of
-from editing.pictures.picture import Floats
+from editing.pictures.picture import Floats, Pixels
 
 LONGEST = 16  # frames averaged at most, at strength 1
 _WINDOW = 1.5  # sigma in pixels of the window in which differences are judged
@@ -63,9 +63,9 @@ class Steady:
         self.count: Floats = np.empty(0, np.float32)  # frames in the mean, by pixel
         self.noise: deque[tuple[float, float, float]] = deque(maxlen=_NOISE_MEMORY)
 
-    def add(self, pixels: npt.NDArray[np.uint8]) -> None:
-        """Take the next frame, (H, W, 3) uint8; all have one size."""
-        new = pixels.astype(np.float32)
+    def add(self, pixels: Pixels) -> None:
+        """Take the next frame, (H, W, 3) uint8 or uint16; all have one size and type."""
+        new = _levels(pixels)
         if self.last is None:
             self.mean, self.count = new.copy(), np.ones(new.shape[:2], np.float32)
         else:
@@ -116,12 +116,23 @@ class Steady:
         if self.last is None:
             return {}
         noise = np.array(self.noise, np.float64).reshape(-1, 3)
-        return {"last": self.last.astype(np.uint8), "mean": self.mean, "count": self.count, "noise": noise}
+        return {
+            "last": np.rint(self.last * 257).astype(np.uint16),
+            "mean": self.mean,
+            "count": self.count,
+            "noise": noise,
+        }
 
     def restore(self, state: dict[str, npt.NDArray[Any]]) -> None:
         """Go on from what :meth:`state` gave."""
-        self.last, self.mean, self.count = state["last"].astype(np.float32), state["mean"], state["count"]
+        self.last, self.mean, self.count = _levels(state["last"]), state["mean"], state["count"]
         self.noise = deque((tuple(row) for row in state["noise"].tolist()), maxlen=_NOISE_MEMORY)
+
+
+def _levels(pixels: Pixels) -> Floats:
+    """Levels of 0 to 255, with fractions of those of 16 bits."""
+    levels: Floats = pixels.astype(np.float32)
+    return levels if pixels.dtype == np.uint8 else levels / np.float32(257)
 
 
 def _noise(new: Floats, change: Floats) -> tuple[float, float, float]:

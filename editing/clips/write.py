@@ -3,17 +3,18 @@
 =======  ===============================================  ==========================================================
 suffix   how                                              what it does not keep
 =======  ===============================================  ==========================================================
-.mp4     H.264, 4:2:0, BT.709                             alpha (laid on white), odd sides (the last row or column is
-                                                          repeated), times finer than the input's
-.webm    VP9, 4:2:0, BT.709                               times finer than a millisecond
-.webp    lossy, quality 90                                sound
-.gif     255 colours, the same for the whole clip, so     sound, half transparency, more than 50 frames a second
-         that still areas don't flicker
-.apng    lossless                                         sound
+.mp4     H.264, or HEVC of 10 bits where the input has    alpha (laid on white), odd sides (the last row or column is
+         more than 8; 4:2:0, BT.709                       repeated), times finer than the input's
+.webm    VP9, 4:2:0, BT.709; of 10 bits where the         times finer than a millisecond
+         encoder can
+.webp    lossy, quality 90                                sound, subtitles, chapters
+.gif     255 colours, the same for the whole clip, so     sound, subtitles, chapters, half transparency, more than 50
+         that still areas don't flicker                   frames a second
+.apng    lossless                                         sound, subtitles, chapters
 =======  ===============================================  ==========================================================
 
-Parts of a video are in its own codec and joined as they are; the sound is copied packet by packet, or encoded anew
-(AAC, Opus; stereo) where the container can't hold it. Parts of an animated picture are lossless (FFV1), and encoded
+Parts of a video are in its own codec and joined as they are; sound, subtitles and chapters come with them (see
+``tracks``). Parts of an animated picture are lossless (FFV1), and encoded
 when they are joined: a GIF's palette needs to see all frames first. The recipe lies in EXIF in a WebP, where
 ``read_picture`` finds it, and as {"atelier": ...} in the comment of an MP4 or WebM.
 """
@@ -35,7 +36,8 @@ import numpy as np
 from PIL import Image
 
 from editing import messages
-from editing.clips.read import ACCURATE, has_alpha_track, is_clip, is_video, opened, origin
+from editing.clips.read import ACCURATE, has_alpha_track, is_clip, is_video
+from editing.clips.tracks import carry, not_kept
 from editing.errors import ImageError, OptionError
 from editing.messages import Message, tell
 from editing.options import CLIP_FORMATS, FASTEST
@@ -46,7 +48,7 @@ from editing.settings import written
 
 if TYPE_CHECKING:
     from av import Packet, VideoFrame
-    from av.container import InputContainer, OutputContainer
+    from av.container import OutputContainer
     from av.video.stream import VideoStream
 
 CLIP_SUFFIXES = tuple(f".{name}" for name in CLIP_FORMATS)
@@ -63,11 +65,14 @@ _CODECS: Mapping[str, tuple[str, Mapping[str, str]]] = {
     ".gif": _LOSSLESS,
     ".apng": _LOSSLESS,
 }
-_BT709, _LIMITED = 1, 1  # FFmpeg's numbers: matrix, primaries and transfer; range
-_COPIED = {  # sound that a container holds as it is
-    ".mp4": ("aac", "mp3", "ac3", "eac3", "alac", "opus", "flac"),
-    ".webm": ("opus", "vorbis"),
+_DEEP_CODECS: Mapping[str, tuple[str, Mapping[str, str]]] = {  # 10 bits
+    ".mp4": ("libx265", {"crf": "18", "preset": "medium", "x265-params": "bframes=0:log-level=none"}),
+    ".webm": (_CODECS[".webm"][0], {**_CODECS[".webm"][1], "profile": "2"}),
 }
+_DEEP = "yuv420p10le"
+_LEAST_DEEP = 16  # pixels a side of what x265 encodes
+_APPLES = "hvc1"  # the name of HEVC in an MP4 that Apple's players want
+_BT709, _LIMITED = 1, 1  # FFmpeg's numbers: matrix, primaries and transfer; range
 KEPT = (  # of a video's metadata: no place, no device
     "title", "artist", "album", "date", "creation_time", "copyright", "description",
 )  # fmt: skip
@@ -96,6 +101,20 @@ def check_size(path: Path, width: int, height: int) -> None:
         raise ImageError(messages.FRAMES_TOO_LARGE, width=width, height=height, format=format_of(path), longest=longest)
 
 
+def depth_kept(path: Path, depth: int, width: int, height: int, *, alpha: bool) -> int:
+    """Bits a channel, 8 or 10, that are kept of ``depth`` in the format that ``path`` names, by what encodes here."""
+    import av
+
+    suffix = path.suffix.lower()
+    if depth == 8 or suffix not in _DEEP_CODECS or (alpha and suffix == ".webm") or min(width, height) < _LEAST_DEEP:
+        return 8
+    try:
+        formats = av.Codec(_DEEP_CODECS[suffix][0], "w").video_formats or []
+    except ValueError:  # PyAV was built without
+        return 8
+    return 10 if _DEEP in [known.name for known in formats] else 8
+
+
 def format_of(path: Path) -> str:
     """MP4, WebM, WebP, GIF or APNG."""
     return {".webm": "WebM", ".webp": "WebP"}.get(path.suffix.lower(), path.suffix[1:].upper())
@@ -116,8 +135,9 @@ class Part:
     """A part of ``target``, written to ``path``; times count from its own first frame. Raises ImageError."""
 
     def __init__(
-        self, path: Path, target: Path, width: int, height: int, *, tick: Fraction, rate: Fraction, alpha: bool
-    ) -> None:
+        self, path: Path, target: Path, width: int, height: int, *, tick: Fraction, rate: Fraction, alpha: bool,
+        depth: int = 8,
+    ) -> None:  # fmt: skip
         import av
 
         suffix = target.suffix.lower()
@@ -127,35 +147,43 @@ class Part:
         self.padding = [(0, odd[1]), (0, odd[0]), (0, 0)]
         with writing(target):
             self.container: OutputContainer = av.open(str(path.resolve()), "w", format=_CONTAINERS[suffix])
-            name, options = _CODECS[suffix]
+            name, options = _CODECS[suffix] if depth == 8 else _DEEP_CODECS[suffix]
             try:
                 stream: Any = self.container.add_stream(name, rate=rate.limit_denominator(1000), options=dict(options))
             except ValueError as error:  # what PyAV says when it was built without
                 self.container.close()
                 raise ImageError(messages.NO_ENCODER, format=format_of(target), reason=error) from error
         self.stream: VideoStream = stream
+        if name == "libx265":
+            stream.codec_context.codec_tag = _APPLES
+        self.bits = 8 if depth == 8 else 16
         stream.width, stream.height = width + odd[0], height + odd[1]
         stream.time_base = stream.codec_context.time_base = tick
         self.format = "bgra"
         if suffix in VIDEOS:
-            self.format = "yuva420p" if self.alpha else "yuv420p"
+            self.format = "yuva420p" if self.alpha else "yuv420p" if depth == 8 else _DEEP
             context = stream.codec_context
             context.colorspace = context.color_primaries = context.color_trc = _BT709
             context.color_range = _LIMITED
         stream.pix_fmt = self.format
 
     def add(self, pixels: Pixels, alpha: Pixels | None, start: Fraction, end: Fraction) -> bool:
-        """Take (H, W, 3) uint8 and (H, W) uint8 or None, shown from ``start`` to ``end``; False: alpha was not kept."""
+        """Take (H, W, 3) and (H, W) or None, uint8 or, with more than 8 bits, uint16, shown from ``start`` to ``end``.
+
+        False: alpha was not kept.
+        """
         import av
 
         if alpha is not None and not self.alpha:
-            cover = alpha[..., None].astype(np.uint16)
-            pixels = ((pixels * cover + 255 * (255 - cover) + 127) // 255).astype(np.uint8)
+            top = np.uint32(np.iinfo(pixels.dtype).max)
+            cover = alpha[..., None].astype(np.uint32)
+            pixels = ((pixels * cover + top * (top - cover) + top // 2) // top).astype(pixels.dtype)
         elif self.alpha:
             opaque = np.full(pixels.shape[:2], 255, np.uint8) if alpha is None else alpha
             pixels = np.concatenate([pixels, opaque[..., None]], axis=2)
         pixels = np.pad(pixels, self.padding, "edge")
-        frame = av.VideoFrame.from_ndarray(pixels, format="rgba" if self.alpha else "rgb24")
+        given = "rgba" if self.alpha else "rgb24" if self.bits == 8 else "rgb48le"
+        frame = av.VideoFrame.from_ndarray(pixels, format=given)
         frame = frame.reformat(
             format=self.format, dst_colorspace=_BT709, dst_color_range=_LIMITED, interpolation=ACCURATE
         )
@@ -196,15 +224,17 @@ def join_parts(
     end: Fraction,
     tick: Fraction,
     plays: int = 0,
-    sound_of: Path | None = None,
+    tracks_of: Path | None = None,
+    named: bool = True,
     complete: bool = True,
     metadata: Mapping[str, str] | None = None,
     recipe: Mapping[str, Any] | None = None,
 ) -> list[Message]:
     """Make one clip of its parts, which appears complete under ``target`` or not at all; returns what was not kept.
 
-    The last frame is shown until ``end``; an animated picture is played ``plays`` times, 0 for ever. The sound is that
-    of the video ``sound_of``, up to ``end`` where the clip is not ``complete``. Raises ImageError.
+    The last frame is shown until ``end``; an animated picture is played ``plays`` times, 0 for ever. Sound, subtitles
+    and chapters are those of the video ``tracks_of``, with titles where they are to be ``named``; all sound, or up to
+    ``end`` where the clip is not ``complete``. Raises ImageError.
     """
     notices: list[Message] = []
     text = None if recipe is None else json.dumps({"atelier": recipe}, separators=(",", ":"), allow_nan=False)
@@ -213,7 +243,7 @@ def join_parts(
         if suffix in VIDEOS:
             texts = dict(metadata or {}) | ({} if text is None else {"comment": text})
             until = None if complete else end
-            _join_video(parts, file, target, end, tick, sound_of, until, texts, notices)
+            _join_video(parts, file, target, end, tick, tracks_of, named, until, texts, notices)
             return notices
         animation = _Animation(parts, end)
         if suffix == ".webp":
@@ -224,14 +254,14 @@ def join_parts(
                 notices.append(tell(messages.CLIP_TOO_FAST, frames=left_out))
         else:
             animation.write_apng(file, plays)
-        if sound_of is not None:
-            notices.append(tell(messages.SOUND_DROPPED, format=format_of(target)))
+        if tracks_of is not None:
+            notices += not_kept(tracks_of, format_of(target))
     return notices
 
 
 def _join_video(
-    parts: Sequence[PartFile], file: Path, target: Path, end: Fraction, tick: Fraction, sound_of: Path | None,
-    until: Fraction | None, texts: Mapping[str, str], notices: list[Message],
+    parts: Sequence[PartFile], file: Path, target: Path, end: Fraction, tick: Fraction, tracks_of: Path | None,
+    named: bool, until: Fraction | None, texts: Mapping[str, str], notices: list[Message],
 ) -> None:  # fmt: skip
     import av
 
@@ -243,16 +273,14 @@ def _join_video(
         output.metadata.update(texts)
         with av.open(str(parts[0].path)) as first:
             pictures = output.add_stream_from_template(first.streams.video[0])
+            if first.streams.video[0].codec_context.name == "hevc":
+                pictures.codec_context.codec_tag = _APPLES
             if has_alpha_track(first.streams.video[0]):
                 pictures.metadata["alpha_mode"] = "1"
         pictures.time_base = tick
         tracks = [_pictures(parts, pictures, end)]
-        if sound_of is not None:
-            with opened(sound_of) as source:
-                count = len(source.streams.audio)
-            for number in range(count):
-                source = stack.enter_context(opened(sound_of))  # each its own, to be read side by side
-                tracks.append(_sound(source, number, output, target, notices))
+        if tracks_of is not None:
+            tracks += carry(tracks_of, output, target, stack, notices, end=end, named=named)
         for packet in heapq.merge(*tracks, key=_when):
             if until is None or packet.stream is pictures or _when(packet) < until:
                 output.mux_one(packet)
@@ -283,54 +311,6 @@ def _pictures(parts: Sequence[PartFile], target: VideoStream, end: Fraction) -> 
     if held is not None:
         held.duration = max(1, round(end / held.time_base) - shown)
         yield held
-
-
-def _sound(
-    source: InputContainer, number: int, output: OutputContainer, target: Path, notices: list[Message]
-) -> Iterator[Packet[Any]]:
-    """One of the source's sound tracks, as a new stream of the output, which is added at once."""
-    import av
-
-    stream = source.streams.audio[number]
-    codec = stream.codec_context.name
-    copied = codec.removesuffix("float") in _COPIED[target.suffix.lower()]
-    added: Any
-    if copied:
-        added = output.add_stream_from_template(stream)
-    else:
-        new = {".mp4": "aac", ".webm": "libopus"}[target.suffix.lower()]
-        rate = stream.rate if new == "aac" and stream.rate in (32000, 44100, 48000) else 48000
-        added = output.add_stream(new, rate=rate)
-        added.layout = "mono" if stream.layout.nb_channels == 1 else "stereo"
-        added.bit_rate = 96000 * added.layout.nb_channels
-        named = {"libopus": "Opus", "aac": "AAC"}[new]
-        notices.append(tell(messages.SOUND_ENCODED, format=format_of(target), codec=codec, new=named))
-    zero = origin(source)
-
-    def packets() -> Iterator[Packet[Any]]:
-        for packet in source.demux(stream):
-            if copied:
-                if packet.dts is None or packet.pts is None:
-                    continue
-                shift = round(zero / packet.time_base)
-                packet.pts, packet.dts = packet.pts - shift, packet.dts - shift
-                packet.stream = added
-                yield packet
-                continue
-            for frame in packet.decode():
-                if frame.pts is not None and frame.time_base is not None:
-                    frame.pts -= round(zero / frame.time_base)
-                yield from added.encode(frame)
-        if not copied:
-            yield from added.encode()
-
-    def told() -> Iterator[Packet[Any]]:
-        try:
-            yield from packets()
-        except av.FFmpegError:
-            notices.append(tell(messages.SOUND_DAMAGED))
-
-    return told()
 
 
 class _Animation:

@@ -40,12 +40,13 @@ class Face:
     """A face in a picture.
 
     ``box`` lies within the picture, ``landmarks`` need not. ``score`` is the detector's, 0 to 1, and 0 for a box drawn
-    by hand in which the detector sees nothing.
+    by hand in which the detector sees nothing. ``sure`` is whether another network sees a face there, too.
     """
 
     box: Box
     landmarks: Landmarks
     score: float
+    sure: bool = True
 
     @property
     def height(self) -> float:

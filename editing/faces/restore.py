@@ -16,7 +16,8 @@ from editing import messages, runtime
 from editing.costs import measured_cost
 from editing.errors import EditingError, WeightError
 from editing.faces.align import SIDE, outline
-from editing.networks.repairer import Repairer, RepairerConfig
+from editing.networks.finisher import Finisher, FinisherConfig
+from editing.networks.repairer import Repairer, RepairerConfig, mirrored
 from editing.pictures.masks import Mask
 from editing.pictures.picture import Floats
 from editing.runtime import Backend
@@ -27,6 +28,7 @@ from editing.weights.load import config_of, fit, load_network, load_state, witho
 
 Call = Callable[[nn.Module, Tensor, float], Tensor]  # a network, (1, 3, side, side) in [-1, 1], fidelity -> the same
 
+FINISHER = "finisher"  # what makes a face of 512 pixels of the repairer's 256
 # ParseNet's classes that are no face: background, ear rings, necklace, neck, clothes, hair, hat (as facexlib has it).
 _NO_FACE = (0, 14, 16, 17, 18)
 
@@ -46,9 +48,14 @@ class Restorer:
     side: int
     fills: bool
     run: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
+    finish: Callable[[Tensor], Tensor] | None = None  # makes (1, 3, 512, 512) of a clean result of a smaller side
+    weights: tuple[Weight, ...] = ()  # that take part
 
-    def __call__(self, aligned: Floats, hole: Mask) -> tuple[Floats, Floats]:
-        """(512, 512, 3) and (512, 512) in [0, 1] -> the clean and the faithful face, (512, 512, 3) in [0, 1]."""
+    def __call__(self, aligned: Floats, hole: Mask, *, fine: bool = True) -> tuple[Floats, Floats]:
+        """(512, 512, 3) and (512, 512) in [0, 1] -> the clean and the faithful face, (512, 512, 3) in [0, 1].
+
+        Not ``fine``: without the detail that only 512 pixels can hold, which takes most of the time.
+        """
         small = resized(aligned, self.side)
         picture = torch.from_numpy(small).permute(2, 0, 1)[None].to(self.backend.device)
         mask = torch.from_numpy(resized(hole[..., None], self.side)).permute(2, 0, 1)[None].to(self.backend.device)
@@ -56,12 +63,17 @@ class Restorer:
             results = self.run(picture, mask)
         if not all(bool(torch.isfinite(result).all()) for result in results):
             raise EditingError(messages.MODEL_NOT_NUMBERS, model=self.name)
-        clean, faithful = (
-            resized(result[0].float().clamp(0, 1).permute(1, 2, 0).cpu().numpy(), SIDE) for result in results
-        )
+        clean, faithful = (_array(result, SIDE) for result in results)
         # What is too fine for the network's size is no news to it: the faithful result keeps that of the input.
-        fine = (aligned - resized(small, SIDE)) * (1 - hole[..., None])
-        return clean, np.clip(faithful + fine, 0, 1)
+        detail = (aligned - resized(small, SIDE)) * (1 - hole[..., None])
+        if self.finish is not None and fine:
+            with torch.inference_mode():
+                finished = self.finish(results[0].clamp(0, 1))
+            if not bool(torch.isfinite(finished).all()):
+                raise EditingError(messages.MODEL_NOT_NUMBERS, model=self.name)
+            plain, clean = clean, _array(finished, SIDE)
+            detail = detail + hole[..., None] * (clean - plain)
+        return clean, np.clip(faithful + detail, 0, 1)
 
     def seconds(self, *, wait: bool = True) -> float:
         """What a face takes on this machine; measured at the first call. ``wait`` is that of :func:`measured_cost`."""
@@ -70,6 +82,11 @@ class Restorer:
 
     def _blank(self, side: int) -> None:
         self(np.full((SIDE, SIDE, 3), 0.5, np.float32), np.zeros((SIDE, SIDE), np.float32))
+
+
+def _array(result: Tensor, side: int) -> Floats:
+    """(1, 3, n, n) -> (side, side, 3) in [0, 1]."""
+    return resized(result[0].float().clamp(0, 1).permute(1, 2, 0).cpu().numpy(), side)
 
 
 def resized(array: Floats, side: int) -> Floats:
@@ -105,8 +122,9 @@ def _build(weight: Weight, sha256: str, backend: Backend) -> Restorer:
         return clean, (call(network, scaled, 1.0) + 1) / 2 if both else picture
 
     return Restorer(
-        name=weight.name, sha256=sha256, licence=weight.licence, backend=backend, side=SIDE, fills=False, run=run
-    )
+        name=weight.name, sha256=sha256, licence=weight.licence, backend=backend, side=SIDE, fills=False, run=run,
+        weights=(weight,),
+    )  # fmt: skip
 
 
 def _ours(weight: Weight, sha256: str, backend: Backend, config: RepairerConfig) -> Restorer:
@@ -116,13 +134,30 @@ def _ours(weight: Weight, sha256: str, backend: Backend, config: RepairerConfig)
     backend.place(network)
 
     def run(picture: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        faithful, clean = network.both(picture, mask)
+        faithful, clean = network.both(*mirrored(picture, mask))
         return clean, faithful
 
+    finish: Callable[[Tensor], Tensor] | None = None
+    weights: tuple[Weight, ...] = (weight,)
+    better = find_weight(FINISHER, "finish")
+    if (
+        path_of(better)
+        and (made := config_of(better))
+        and isinstance(made, FinisherConfig)
+        and made.size == config.size
+    ):
+        finish, weights = _finisher(better, made, backend), (weight, better)
     return Restorer(
         name=weight.name, sha256=sha256, licence=weight.licence, backend=backend, side=network.config.size, fills=True,
-        run=run,
+        run=run, finish=finish, weights=weights,
     )  # fmt: skip
+
+
+def _finisher(weight: Weight, config: FinisherConfig, backend: Backend) -> Callable[[Tensor], Tensor]:
+    with without_numbers():
+        network = Finisher(config)
+    fit(network, load_state(weight), weight.name)
+    return backend.place(network)
 
 
 def _theirs(weight: Weight) -> tuple[nn.Module, Call]:
@@ -171,6 +206,18 @@ def _restoreformer_plus_plus(state: dict[str, Tensor], name: str, **sizes: Any) 
     own = {key.removeprefix("vqvae."): value for key, value in state.items() if key.startswith("vqvae.")} or state
     fit(network, own, name)
     return network.eval().requires_grad_(False)
+
+
+def finished(face: Floats, network: Restorer, side: int) -> Floats:
+    """A whole aligned face (n, n, 1 or 3) in [0, 1], as a generator draws it, at ``side`` of 256 or 512 pixels.
+
+    It is repaired as a small photograph would be, the whole frame with hair and background, and finished at 512.
+    """
+    rgb = np.repeat(face, 3, axis=2) if face.shape[2] == 1 else face
+    clean, _ = network(resized(rgb, SIDE), np.zeros((SIDE, SIDE), np.float32))
+    if face.shape[2] == 1:
+        clean = clean.mean(2, keepdims=True)
+    return np.clip(resized(clean, side), 0, 1)
 
 
 def load_parser() -> Callable[[Floats], Mask] | None:

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, ClassVar, Self
 
+_LONGEST = 1 << 16  # characters of a configuration
+
 
 def limited(default: Any, allowed: Sequence[int | str], counts: Sequence[int] = ()) -> Any:
     """A field of a configuration: a number, a switch or a word among ``allowed``, or a tuple of as many as ``counts``.
@@ -43,7 +45,7 @@ class Config:
     def from_json(cls, text: str) -> Self:
         """Raises ValueError when ``text`` is not such a configuration; what is not in it is the default."""
         try:
-            values = json.loads(text)
+            values = json.loads(text) if len(text) <= _LONGEST else None
         except RecursionError:
             values = None
         if not isinstance(values, dict) or not values.keys() <= {part.name for part in fields(cls)}:

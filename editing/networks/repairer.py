@@ -11,6 +11,9 @@ Of the masked part nothing is seen. It is first filled with a smooth continuatio
 Gortler et al. 1996), to which the network's result is added: there is no step at the mask's edge that it would have to
 undo, which would leave a dashed line when pixels are taken two by two.
 
+A face is nearly the same on both sides, and an aligned one has its middle in the frame's: what is masked on one side
+alone is filled from the other first (:func:`mirrored`), and the network makes it fit.
+
 The network gives two results at once: a faithful one, learned by the mean absolute difference alone, and a clean one,
 learned to look right as well. The fidelity dial blends the two. For the squared difference, just these straight lines
 from the faithful result to one that looks real are the best compromises (Freirich et al. 2021, "A theory of the
@@ -34,6 +37,7 @@ SMALLEST = 8  # side of the smallest level's maps
 # What a head gives is multiplied by this. Adam moves each weight by about the learning rate, and a head sums hundreds
 # of them: at a rate of 1e-3 the unscaled picture jumped at every step and less was learned, at 2e-3 nothing.
 DETAIL = 0.1
+_FACE = (0.5, 0.57, 0.26, 0.33)  # an oval about an aligned face: its middle (x, y) and its radii, in parts of the side
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,6 +141,22 @@ def blend(faithful: Tensor, clean: Tensor, fidelity: Tensor) -> Tensor:
     Clipped to [0, 1]. Costs nothing: the dial moves without another run of the network.
     """
     return torch.lerp(clean, faithful, fidelity.to(clean)[:, None, None, None]).clamp(0, 1)
+
+
+def mirrored(picture: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+    """An aligned face (N, 3, side, side) in [0, 1], filled from its other side, and what is left to fill.
+
+    ``mask`` (N, 1, side, side), 1 = fill. Where the other side shows something, it takes the place: the mirrored face,
+    to which the difference of the two round the hole is added, continued into it, so that there is no edge and the
+    light is that of this side (the membrane of Pérez et al. 2003, by pull-push). Where both sides are masked, and
+    outside the face, where hair and background have no sides, the mask stays.
+    """
+    other, seen = picture.flip(3), 1 - mask
+    places = (torch.arange(picture.shape[-1], device=picture.device) + 0.5) / picture.shape[-1]
+    inside = ((places - _FACE[0]) / _FACE[2]) ** 2 + ((places[:, None] - _FACE[1]) / _FACE[3]) ** 2 < 1
+    there = seen.flip(3) * inside
+    filled = other + continued(picture - other, seen * there)
+    return (picture + mask * there * (filled - picture)).clamp(0, 1), mask * (1 - there)
 
 
 def continued(picture: Tensor, keep: Tensor) -> Tensor:

@@ -13,38 +13,36 @@ The convolutions themselves run at the machine's speed; what costs is the work b
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 _GROUP = 32  # channels that a convolution in a dense block adds
-_SLOPE = 0.2  # of the leaky ReLU
-_SHARE = 0.2  # of what a block computes in what it returns
-_SQUARE = 64  # pixels before enlarging; what is done at once after the blocks
+SLOPE = 0.2  # of the leaky ReLU
+SHARE = 0.2  # of what a block computes in what it returns
+SQUARE = 64  # pixels before enlarging; what is done at once after the blocks
 _MARGIN = 2  # what the enlarging part sees around a square, for any number of doublings
 
 Convolution = tuple[Tensor, Tensor]  # weight and bias
 
 
-class FastRRDB(nn.Module):
-    """What ``chain``, the layers of spandrel's RRDBNet, computes: (N, inputs, H, W) to (N, outputs, scale H, scale W).
+class InSquares(nn.Module, ABC):
+    """An RRDBNet in two parts: what sees far, of the whole picture, and the enlarging, square by square.
 
-    Takes and gives ``dtype``. The weights are copies, not parameters: moving the module would undo their layout.
-    Raises ValueError or AttributeError where ``chain`` is not what is expected.
+    Takes and gives (N, channels, H, W) pictures. Those that inherit it say how both are computed.
     """
 
-    def __init__(self, chain: nn.Module, dtype: torch.dtype) -> None:
+    first: Convolution
+    scale: int
+    outputs: int  # channels
+
+    def __init__(self) -> None:
         super().__init__()
-        first, shortcut, *enlarging, hr, hr_activation, last = chain.children()
-        *residual, body = shortcut.get_submodule("sub").children()
-        _check([first, hr, hr_activation, last, body], "Conv2d Conv2d LeakyReLU Conv2d Conv2d")
-        _check(enlarging, " ".join(["Upsample Conv2d LeakyReLU"] * (len(enlarging) // 3)))
-        self.first, self.hr = _convolution(first, dtype), _convolution(hr, dtype)
-        self.blocks = [[_dense_block(block.get_submodule(f"RDB{i}"), dtype) for i in (1, 2, 3)] for block in residual]
-        self.body = _over_groups(body, dtype)
-        self.up = [_doubling(layer, dtype) for layer in enlarging[1::3]]
-        self.outputs = len(_parts(last)[1])
-        self.last = _two_by_two(last, dtype) if self.up else _convolution(last, dtype)
+        self.between: Callable[[], None] = nothing  # called between the steps, for whoever wants to stop in the middle
 
     def forward(self, x: Tensor) -> Tensor:
         # One by one: only in a batch of one are the first groups one piece.
@@ -53,18 +51,49 @@ class FastRRDB(nn.Module):
     def _one(self, x: Tensor) -> Tensor:
         features = self._features(F.conv2d(x, *self.first, padding=1))
         height, width = x.shape[2:]
-        scale = 2 ** len(self.up)
+        scale = self.scale
         result = x.new_empty(1, self.outputs, scale * height, scale * width)
-        for top in range(0, height, _SQUARE):
-            for left in range(0, width, _SQUARE):
+        for top in range(0, height, SQUARE):
+            for left in range(0, width, SQUARE):
+                self.between()
                 rows, seen_rows, kept_rows = _stretch(top, height, scale)
                 columns, seen_columns, kept_columns = _stretch(left, width, scale)
-                square = self._enlarged(features[..., seen_rows, seen_columns])
+                square = self._enlarged(self._window(features, seen_rows, seen_columns))
                 result[..., rows, columns] = square[..., kept_rows, kept_columns]
         return result
 
+    @abstractmethod
     def _features(self, x: Tensor) -> Tensor:
-        """(1, C, H, W): ``x`` and what the residual blocks and the convolution after them make of it."""
+        """``x`` (1, C, H, W) and what the residual blocks and the convolution after them make of it."""
+
+    def _window(self, features: Tensor, rows: slice, columns: slice) -> Tensor:
+        """A part of what ``_features`` gave."""
+        return features[..., rows, columns]
+
+    @abstractmethod
+    def _enlarged(self, x: Tensor) -> Tensor:
+        """Such a part, of h x w, to (1, outputs, scale h, scale w)."""
+
+
+class FastRRDB(InSquares):
+    """What ``chain``, the layers of spandrel's RRDBNet, computes: (N, inputs, H, W) to (N, outputs, scale H, scale W).
+
+    Takes and gives ``dtype``. The weights are copies, not parameters: moving the module would undo their layout.
+    Raises ValueError or AttributeError where ``chain`` is not what is expected.
+    """
+
+    def __init__(self, chain: nn.Module, dtype: torch.dtype) -> None:
+        super().__init__()
+        layers = taken_apart(chain)
+        self.first, self.hr = convolution_of(layers.first, dtype), convolution_of(layers.hr, dtype)
+        self.blocks = [[[_over_groups(one, dtype) for one in dense] for dense in block] for block in layers.blocks]
+        self.body = _over_groups(layers.body, dtype)
+        self.up = [_doubling(layer, dtype) for layer in layers.up]
+        self.scale = 2 ** len(self.up)
+        self.outputs = len(parts(layers.last)[1])
+        self.last = two_by_two(layers.last, dtype) if self.up else convolution_of(layers.last, dtype)
+
+    def _features(self, x: Tensor) -> Tensor:
         channels, height, width = x.shape[1:]
         groups = channels // _GROUP
         # (1, 32, groups, H, W), 32 innermost: a stretch of groups is dense.
@@ -74,27 +103,31 @@ class FastRRDB(nn.Module):
         kept.copy_(x.view(1, groups, _GROUP, height, width).transpose(1, 2))
         before = kept.clone()
         for first, second, third in self.blocks:
+            self.between()
             _run_dense_block(first, here, there)
             _run_dense_block(second, there, here)
             _run_dense_block(third, here, there)
-            torch.add(before, result, alpha=_SHARE, out=before)
+            torch.add(before, result, alpha=SHARE, out=before)
             kept.copy_(before)
         return x + F.conv3d(kept, *self.body, padding=(0, 1, 1)).squeeze(2)
 
     def _enlarged(self, x: Tensor) -> Tensor:
-        """(1, C, h, w) to (1, outputs, scale h, scale w)."""
         x = x.contiguous(memory_format=torch.channels_last)
         for up in self.up:
-            x = F.leaky_relu_(F.conv_transpose2d(x, *up, stride=2, padding=1), _SLOPE)
-        x = F.leaky_relu_(F.conv2d(x, *self.hr, padding=1), _SLOPE)
+            x = F.leaky_relu_(F.conv_transpose2d(x, *up, stride=2, padding=1), SLOPE)
+        x = F.leaky_relu_(F.conv2d(x, *self.hr, padding=1), SLOPE)
         if not self.up:
             return F.conv2d(x, *self.last, padding=1)
         return F.pixel_shuffle(F.conv2d(x, *self.last, stride=2, padding=1), 2)
 
 
+def nothing() -> None:
+    """Nobody wants to stop."""
+
+
 def _stretch(start: int, size: int, scale: int) -> tuple[slice, slice, slice]:
     """Where the result of one side of a square goes, what is seen for it, and what of the result is kept."""
-    stop = min(start + _SQUARE, size)
+    stop = min(start + SQUARE, size)
     first = max(0, start - _MARGIN)
     kept = slice(scale * (start - first), scale * (stop - first))
     return slice(scale * start, scale * stop), slice(first, min(stop + _MARGIN, size)), kept
@@ -106,20 +139,42 @@ def _run_dense_block(block: list[Convolution], here: Tensor, there: Tensor) -> N
     groups = here.shape[2] - len(growing)
     for seen, (weight, bias) in enumerate(growing, groups):
         grown = F.conv3d(here[:, :, :seen], weight, bias, padding=(0, 1, 1))
-        torch.ops.aten.leaky_relu.out(grown, _SLOPE, out=here[:, :, seen : seen + 1])
+        torch.ops.aten.leaky_relu.out(grown, SLOPE, out=here[:, :, seen : seen + 1])
     for group, (weight, bias) in enumerate(zip(*(torch.split(part, _GROUP) for part in last), strict=True)):
         change = F.conv3d(here, weight, bias, padding=(0, 1, 1))
-        torch.add(here[:, :, group : group + 1], change, alpha=_SHARE, out=there[:, :, group : group + 1])
+        torch.add(here[:, :, group : group + 1], change, alpha=SHARE, out=there[:, :, group : group + 1])
 
 
 def _check(layers: list[nn.Module], kinds: str) -> None:
     found = " ".join(type(layer).__name__ for layer in layers)
     slopes = {layer.negative_slope for layer in layers if isinstance(layer, nn.LeakyReLU)}
-    if found != kinds or slopes - {_SLOPE}:
-        raise ValueError(f"layers are {found} with slopes {slopes}, wanted {kinds} with {_SLOPE}")
+    if found != kinds or slopes - {SLOPE}:
+        raise ValueError(f"layers are {found} with slopes {slopes}, wanted {kinds} with {SLOPE}")
 
 
-def _dense_block(block: nn.Module, dtype: torch.dtype) -> list[Convolution]:
+@dataclass(frozen=True, kw_only=True)
+class Layers:
+    """The convolutions of an RRDBNet: after those of ``up`` and ``hr`` there is a leaky ReLU, as within the blocks."""
+
+    first: nn.Module
+    blocks: list[list[list[nn.Module]]]  # three dense blocks each, of five convolutions
+    body: nn.Module
+    up: list[nn.Module]  # each after a nearest enlargement x2
+    hr: nn.Module
+    last: nn.Module
+
+
+def taken_apart(chain: nn.Module) -> Layers:
+    """The layers of spandrel's RRDBNet; raises ValueError or AttributeError where ``chain`` is not what is expected."""
+    first, shortcut, *enlarging, hr, hr_activation, last = chain.children()
+    *residual, body = shortcut.get_submodule("sub").children()
+    _check([first, hr, hr_activation, last, body], "Conv2d Conv2d LeakyReLU Conv2d Conv2d")
+    _check(enlarging, " ".join(["Upsample Conv2d LeakyReLU"] * (len(enlarging) // 3)))
+    blocks = [[_dense_block(block.get_submodule(f"RDB{i}")) for i in (1, 2, 3)] for block in residual]
+    return Layers(first=first, blocks=blocks, body=body, up=enlarging[1::3], hr=hr, last=last)
+
+
+def _dense_block(block: nn.Module) -> list[nn.Module]:
     names = [name for name, _ in block.named_children()]
     if names != [f"conv{number}" for number in range(1, 6)]:  # ESRGAN+ has more, a shortcut within
         raise ValueError(f"a dense block holds {names}, wanted conv1 to conv5")
@@ -127,39 +182,39 @@ def _dense_block(block: nn.Module, dtype: torch.dtype) -> list[Convolution]:
     for name in names:
         layers = list(block.get_submodule(name).children())
         _check(layers, "Conv2d" if name == "conv5" else "Conv2d LeakyReLU")
-        convolutions.append(_over_groups(layers[0], dtype))
+        convolutions.append(layers[0])
     return convolutions
 
 
-def _parts(layer: nn.Module) -> Convolution:
+def parts(layer: nn.Module) -> Convolution:
     weight, bias = layer.get_parameter("weight"), layer.get_parameter("bias")
     return weight.detach(), bias.detach()
 
 
-def _convolution(layer: nn.Module, dtype: torch.dtype) -> Convolution:
-    weight, bias = _parts(layer)
+def convolution_of(layer: nn.Module, dtype: torch.dtype) -> Convolution:
+    weight, bias = parts(layer)
     return weight.to(dtype, memory_format=torch.channels_last, copy=True), bias.to(dtype, copy=True)
 
 
 def _over_groups(layer: nn.Module, dtype: torch.dtype) -> Convolution:
     """(outputs, inputs, 3, 3) to (outputs, 32, groups, 3, 3)."""
-    weight, bias = _parts(layer)
+    weight, bias = parts(layer)
     weight = weight.reshape(len(weight), -1, _GROUP, 3, 3).transpose(1, 2)
     return weight.to(dtype).contiguous(memory_format=torch.channels_last_3d), bias.to(dtype, copy=True)
 
 
 def _doubling(layer: nn.Module, dtype: torch.dtype) -> Convolution:
     """A 3x3 convolution of the nearest enlargement x2, as a transposed convolution 4x4 with stride 2."""
-    weight, bias = _parts(layer)
+    weight, bias = parts(layer)
     # Which of the three taps falls on which of the four: an input pixel is seen as two, one after the other.
     taps = torch.tensor([[0, 0, 1], [0, 1, 1], [1, 1, 0], [1, 0, 0]], dtype=weight.dtype)
     spread = torch.einsum("ya,xb,oiab->ioyx", taps, taps, weight)
     return spread.to(dtype).contiguous(memory_format=torch.channels_last), bias.to(dtype, copy=True)
 
 
-def _two_by_two(layer: nn.Module, dtype: torch.dtype) -> Convolution:
+def two_by_two(layer: nn.Module, dtype: torch.dtype) -> Convolution:
     """A 3x3 convolution as one of 4x4 with stride 2 that gives 4 pixels as channels, in pixel shuffle's order."""
-    weight, bias = _parts(layer)
+    weight, bias = parts(layer)
     wide = weight.new_zeros(weight.shape[0], 4, weight.shape[1], 4, 4)
     for place in range(4):
         y, x = divmod(place, 2)

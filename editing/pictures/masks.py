@@ -22,16 +22,39 @@ from editing.pictures.read import read_picture
 
 Mask = npt.NDArray[np.float32]
 _STRIP = 256  # rows blended at once, so that a picture of 48 megapixels is never held in floats
-_SMALLEST_SHARE = 1e-3  # of a mask, below which nothing can be seen: less counts as 0
+SMALLEST_SHARE = 1e-3  # of a mask, below which nothing can be seen: less counts as 0
+
+_NOISE = np.float32(16 / 255)  # how far JPEG leaves black and white, even beside an edge
+_ALL_OPAQUE = 0.98  # of an alpha, beyond which it masks nothing out: a few soft corners don't make it a mask
 
 
-def read(path: Path | str, height: int, width: int) -> Mask:
-    """The mask in a picture file, resized to (height, width).
+def read(path: Path | str, height: int, width: int, *, inverted: bool = False) -> Mask:
+    """The mask in a picture file, resized to (height, width); ``inverted``: 1 where the file says 0.
 
-    A file with transparency counts by its alpha (opaque: change), any other by its brightness (white: change). Raises
-    ImageError when the file can't be read or is of another shape than the picture.
+    A file with transparency counts by its alpha (opaque: change), any other, and one whose alpha is opaque nearly
+    everywhere, by its brightness (white: change). What is nearly black counts as 0 and what is nearly white as 1, so
+    that JPEG's noise is no hole. Raises ImageError when the file can't be read or is of another shape than the picture.
     """
-    return of_picture(read_picture(path), height, width)
+    mask = of_picture(read_picture(path), height, width)
+    mask = np.clip((mask - _NOISE) / (1 - 2 * _NOISE), 0, 1, dtype=np.float32)
+    return invert(mask) if inverted else mask
+
+
+def beside(folder: Path, source: Path) -> Path:
+    """The mask for the picture ``source`` in a folder of masks: that of the same name, be its ending another.
+
+    Raises ImageError where there is none, or where several but none with the picture's own ending or ``.png``.
+    """
+    same = [folder / source.name, folder / f"{source.stem}.png"]
+    found = [path for path in same if path.is_file()]
+    if not found:
+        found = sorted(path for path in folder.iterdir() if path.stem == source.stem and path.is_file())
+        if len(found) > 1:
+            names = ", ".join(path.name for path in found)
+            raise ImageError(messages.SEVERAL_MASKS, folder=folder, found=names, name=source.name)
+    if not found:
+        raise ImageError(messages.NO_MASK_OF_THAT_NAME, folder=folder, name=source.name)
+    return found[0]
 
 
 def from_png(data: bytes | str, height: int, width: int) -> Mask:
@@ -55,7 +78,7 @@ def from_png(data: bytes | str, height: int, width: int) -> Mask:
 
 
 def of_picture(picture: Picture, height: int, width: int) -> Mask:
-    """The mask that ``picture`` shows, resized to (height, width): by its alpha if it has any, else its brightness."""
+    """The mask that ``picture`` shows, resized to (height, width): by its alpha, or its brightness."""
     # A preview's sides are rounded to whole pixels: as much may the shapes differ, and a little more.
     if abs(picture.width * height - picture.height * width) > max(width, height, 0.02 * picture.width * height):
         raise ImageError(
@@ -65,8 +88,10 @@ def of_picture(picture: Picture, height: int, width: int) -> Mask:
             width=width,
             height=height,
         )
-    if picture.alpha is not None and int(picture.alpha.min()) < np.iinfo(picture.alpha.dtype).max:
-        return resized(to_float(picture.alpha), height, width)
+    if picture.alpha is not None:
+        alpha = to_float(picture.alpha)
+        if alpha.mean() < _ALL_OPAQUE:
+            return resized(alpha, height, width)
     bright = to_float(picture.pixels)
     if not picture.gray:
         bright = np.asarray(cv2.cvtColor(bright, cv2.COLOR_RGB2GRAY)[..., None], np.float32)
@@ -130,7 +155,7 @@ def blend(before: Pixels, after: Pixels, mask: Mask) -> Pixels:
     for start in range(0, len(before), _STRIP):
         rows = slice(start, start + _STRIP)
         share = mask[rows]
-        inside = share > _SMALLEST_SHARE
+        inside = share > SMALLEST_SHARE
         if not inside.any():
             continue
         old, new = before[rows][inside], after[rows][inside]

@@ -157,6 +157,15 @@ def from_float(array: Floats, depth: int) -> Pixels:
     return result
 
 
+def to_depth(array: Pixels, depth: int) -> Pixels:
+    """uint8 or uint16 in ``depth`` 8 or 16 bits, rounded; from 8 to 16 and back nothing changes."""
+    if array.dtype == np.dtype(f"uint{depth}"):
+        return array
+    if depth == 16:
+        return array.astype(np.uint16) * np.uint16(257)
+    return ((array.astype(np.uint32) + 128) // 257).astype(np.uint8)
+
+
 def premultiply(pixels: Floats, alpha: Floats) -> Floats:
     """(H, W, C) straight colours times (H, W) alpha, both float32 in [0, 1]."""
     return pixels * alpha[..., None]

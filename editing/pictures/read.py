@@ -6,6 +6,7 @@ Pillow decodes what it can hold. It has no 16-bit colour, so OpenCV decodes that
 from __future__ import annotations
 
 import io
+import re
 import struct
 import threading
 from collections.abc import Iterator
@@ -23,6 +24,10 @@ from PIL import Image, ImageCms, ImageFile, PngImagePlugin, TiffImagePlugin
 from editing import messages
 from editing.errors import EditingError, ImageError, OutOfMemoryError
 from editing.messages import Message, tell
+from editing.pictures import boxes, colours, png
+from editing.pictures.bounds import check_page, check_structure, png_is_whole
+from editing.pictures.gif import without_long_comments
+from editing.pictures.kinds import kind_of
 from editing.pictures.picture import (
     Header,
     Metadata,
@@ -30,6 +35,7 @@ from editing.pictures.picture import (
     Pixels,
     check_input_size,
     from_float,
+    input_limit,
     to_float,
     unpremultiply,
 )
@@ -47,15 +53,24 @@ from editing.pictures.tags import (
     read_dpi,
     read_exif,
     read_icc,
+    read_iptc,
     read_text,
     read_xmp,
     upright_xmp,
+    xmp_with,
 )
 
 _FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF", "AVIF", "HEIF")  # Pillow's names
+PICTURE_SUFFIXES = (
+    ".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".avif", ".heic",
+    ".heif", ".hif",
+)  # fmt: skip
+RAW_SUFFIXES = (".dng", ".cr2", ".cr3", ".nef", ".arw", ".raf", ".orf", ".rw2", ".pef", ".srw")
 _TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+_MOST_PAGES, _MOST_TAGS = 10_000, 200_000  # counted of a TIFF
 _GRAY = ("1", "L", "LA", "La", "I;16", "I;16L", "I;16B", "I;16N")  # Pillow's modes
 _LOG, _LEVELS = threading.Lock(), list[int]()  # OpenCV's, as it was before each decode that is under way
+_GAIN_MAP = b"urn:iso:std:iso:ts:21496:-1"  # what brings back the HDR of an SDR picture
 _NOT_OPENED = {
     FileNotFoundError: messages.NOT_FOUND,
     NotADirectoryError: messages.NOT_FOUND,
@@ -69,6 +84,8 @@ def opened_file(path: Path) -> Iterator[IO[bytes]]:
     """A file that is not empty; raises ImageError under its bare name where it can't be opened."""
     try:
         file = path.open("rb")
+    except ValueError as error:  # a name that no file can have
+        raise ImageError(messages.NOT_FOUND, name=path.name) from error
     except OSError as error:
         raise ImageError(_NOT_OPENED.get(type(error), messages.DAMAGED), name=path.name) from error
     with file:
@@ -120,11 +137,16 @@ def open_image(file: IO[bytes]) -> ImageFile.ImageFile | None:
         if accepts is None or accepts(head) is True:  # text says that Pillow was built without this format
             file.seek(0)
             with suppress(SyntaxError, IndexError, TypeError, struct.error):  # what Image.open passes over
+                if format == "GIF":
+                    return opener(without_long_comments(file), "")
+                if format == "PNG":
+                    return opener(png.without_long_chunks(file), "")
                 return _Tiff(file, "") if format == "TIFF" else opener(file, "")
     return None
 
 
 def _source(name: str, file: IO[bytes]) -> Source:
+    check_structure(name, file, input_limit())
     head = file.read(32)
     file.seek(0)
     tiff = _tiff_header(name, file, head) if head[:4] in _TIFF_MAGIC else None
@@ -135,7 +157,9 @@ def _source(name: str, file: IO[bytes]) -> Source:
     if image is None:
         if tiff is not None:
             raise ImageError(messages.UNCOMMON_TIFF, name=name)
-        raise ImageError(messages.NOT_A_PICTURE, name=name, readable=messages.READABLE_PICTURES)
+        kind = kind_of(file)
+        words = messages.NOT_A_PICTURE_BUT if kind else messages.NOT_A_PICTURE
+        raise ImageError(words, name=name, kind=kind or "", readable=messages.READABLE_PICTURES)
     if tiff is not None:
         return Source(
             name=name, file=file, header=replace(tiff[0], mode=image.mode, depth=8), image=image, page=tiff[1]
@@ -154,7 +178,16 @@ def _source(name: str, file: IO[bytes]) -> Source:
         # The further pictures of an MPO are a phone's previews and gain maps.
         frames=1 if image.format == "MPO" else int(getattr(image, "n_frames", 1)),
     )
-    return Source(name=name, file=file, header=header, image=image)
+    source = Source(name=name, file=file, header=header, image=image)
+    place = file.tell()  # from where Pillow goes on
+    if header.format == "PNG":
+        source.chunks = png.look(file)
+    elif header.format in ("AVIF", "HEIC"):
+        source.boxes = boxes.look(file)
+        if header.format == "AVIF" and source.boxes.deep and colours.is_hdr(source.boxes.code) and image.mode == "RGB":
+            source.header = replace(header, depth=16)
+    file.seek(place)
+    return source
 
 
 def _tiff_header(name: str, file: IO[bytes], head: bytes) -> tuple[Header, tifffile.TiffPage]:
@@ -174,19 +207,30 @@ def _tiff_header(name: str, file: IO[bytes], head: bytes) -> tuple[Header, tifff
         height=page.imagelength,
         mode=("L", "LA", "RGB", "RGBA")[min(page.samplesperpixel, 4) - 1],
         depth=16 if page.bitspersample == 16 else 8,
-        frames=sum(not other.is_reduced for other in pages if isinstance(other, tifffile.TiffPage)) or 1,
+        frames=_frames(pages),
     )
     return header, page
 
 
-def probe_picture(path: str | Path) -> Header:
-    """The header of a picture file; nothing is decoded and no size limit applies. Raises ImageError.
+def _frames(pages: tifffile.TiffPages) -> int:
+    """How many pages are no reduced copies of others; a chain of pages that comes back to one ends there."""
+    seen: set[int] = set()
+    count = tags = 0
+    for page in pages:
+        tags += len(page.tags) if isinstance(page, tifffile.TiffPage) else 0
+        if page.offset in seen or len(seen) == _MOST_PAGES or tags > _MOST_TAGS:
+            break
+        seen.add(page.offset)
+        count += isinstance(page, tifffile.TiffPage) and not page.is_reduced
+    return count or 1
 
-    An orientation that a PNG keeps behind its pixels is not seen here, only by the other two.
-    """
+
+def probe_picture(path: str | Path) -> Header:
+    """The header of a picture file; nothing is decoded and no size limit applies. Raises ImageError."""
     path = Path(path)
     with opened_file(path) as file, _decoding(path.name):
         source = _source(path.name, file)
+        _pass_pixels(source)
         header = source.header
         if orientation_of(source, read_exif(source)) in (5, 6, 7, 8):
             return replace(header, width=header.height, height=header.width)
@@ -202,10 +246,16 @@ def read_metadata(path: str | Path) -> Metadata:
     with opened_file(path) as file, _decoding(path.name):
         source = _source(path.name, file)
         check_input_size(path.name, source.header.width, source.header.height)
-        if isinstance(source.image, PngImagePlugin.PngImageFile):
-            source.image.load_prepare()
-            source.image.load_end()  # passes over the pixels, to the metadata that follows them
+        _pass_pixels(source)
         return _metadata(source)
+
+
+def _pass_pixels(source: Source) -> None:
+    """Go on to the metadata that follow a PNG's pixels, such as its orientation; not of one that is not read anyway."""
+    small = source.header.width * source.header.height <= input_limit()
+    if small and isinstance(source.image, PngImagePlugin.PngImageFile):
+        source.image.load_prepare()
+        source.image.load_end()
 
 
 def read_picture(path: str | Path) -> Picture:
@@ -213,34 +263,83 @@ def read_picture(path: str | Path) -> Picture:
 
     The size is checked against :func:`input_limit` before anything is decoded. Colours other than gray and RGB become
     sRGB, by the file's profile where it has one; of an animation or several pages the first is taken, with a notice.
-    HEIC of more than 8 bits gives 16, AVIF always gives 8. Raises ImageError.
+    HEIC of more than 8 bits gives 16, AVIF only where it is HDR, which becomes sRGB, too. Raises ImageError.
     """
     path = Path(path)
     with opened_file(path) as file, _decoding(path.name):
         source = _source(path.name, file)
         check_input_size(path.name, source.header.width, source.header.height)
-        if source.image is not None:
-            source.image.load()  # also finds truncation, and the metadata that follows the pixels
+        _load(source)
         channels = _upright(_decode(source), orientation_of(source, read_exif(source)))
-        colours = 1 if channels.shape[2] < 3 else 3
-        return _metadata(source).with_pixels(
-            np.ascontiguousarray(channels[..., :colours]),
-            np.ascontiguousarray(channels[..., colours]) if channels.shape[2] > colours else None,
-        )
+        count = 1 if channels.shape[2] < 3 else 3
+        pixels = np.ascontiguousarray(channels[..., :count])
+        code = _code_of(source)
+        if code is not None and colours.is_hdr(code):
+            pixels = colours.to_sdr(pixels, code)
+        alpha = np.ascontiguousarray(channels[..., count]) if channels.shape[2] > count else None
+        return _metadata(source).with_pixels(pixels, alpha)
+
+
+def _load(source: Source) -> None:
+    """Have Pillow decode, which also finds truncation, and the metadata that follows the pixels."""
+    if source.image is None:
+        return
+    try:
+        source.image.load()
+    except OSError:
+        whole = _with_end(source) if source.header.format == "JPEG" else None
+        if whole is None:
+            raise
+        source.image = whole
+        source.notices.append(tell(messages.NO_END_MARKER))
+
+
+def _with_end(source: Source) -> ImageFile.ImageFile | None:
+    """A JPEG of which only the end marker is missing; None where pixels are, too.
+
+    A decoder makes up what it misses. So what would be taken for further pixels is put after the data, with all markers
+    that may stand between them: where it changes nothing, none were missing.
+    """
+    source.file.seek(0)
+    data = source.file.read()
+    further = b"".join(b"\xff%c" % marker + b"\x5a\xc3\x17" * 20 for marker in range(0xD0, 0xD8))
+    found = [
+        open_image(io.BytesIO(data + more + b"\xff\xd9")) for more in (b"", b"\x5a\xc3\x17" * 500 + further)
+    ]  # fmt: skip
+    whole, other = found
+    if whole is None or other is None or whole.tobytes() != other.tobytes():
+        return None
+    return whole
+
+
+def _code_of(source: Source) -> tuple[int, int] | None:
+    """Primaries and transfer by ITU-T H.273, where the file says its colours that way."""
+    if source.chunks is not None and source.chunks.cicp is not None:
+        return source.chunks.cicp
+    if source.boxes is not None and source.boxes.code is not None and colours.is_hdr(source.boxes.code):
+        return source.boxes.code
+    return colours.code_in(read_icc(source)) or (source.boxes.code if source.boxes else None)
 
 
 @quiet()
 def _metadata(source: Source) -> Metadata:
-    notices: list[Message] = []
+    notices = list(source.notices)
     if source.header.frames > 1:
-        notices.append(tell(messages.FIRST_FRAME, frames=source.header.frames))
-    icc = read_icc(source)
+        main = messages.MAIN_PICTURE if source.header.format == "HEIC" else messages.FIRST_FRAME
+        notices.append(tell(main, frames=source.header.frames))
+    notices += _left_in_file(source)
+    icc, code = read_icc(source), _code_of(source)
     if _becomes_srgb(source):
         notices.append(tell(messages.CONVERTED_TO_SRGB, mode=source.header.mode))
         icc = None
     elif icc is not None and icc[16:20] != (b"GRAY" if _is_gray(source) else b"RGB "):
         notices.append(tell(messages.PROFILE_DROPPED))
         icc = None
+    elif code is not None and colours.is_hdr(code):
+        notices.append(tell(messages.HDR_TO_SDR, kind="PQ" if code[1] == colours.PQ else "HLG"))
+        icc = None
+    elif icc is None:
+        icc = _profile_by_numbers(source, code)
     exif, exif_bytes, recipe = read_exif(source), None, None
     dpi = read_dpi(source, exif)
     if dpi and orientation_of(source, exif) in (5, 6, 7, 8):
@@ -255,8 +354,35 @@ def _metadata(source: Source) -> Metadata:
             notices.append(tell(messages.EXIF_UNREADABLE))
     text = read_text(source)
     recipe = parse_recipe(text.pop("atelier", None)) or recipe
-    xmp = upright_xmp(read_xmp(source))
+    xmp = xmp_with(upright_xmp(read_xmp(source)), read_iptc(source))
     return Metadata(icc=icc, exif=exif_bytes, xmp=xmp, text=text, dpi=dpi, recipe=recipe, notices=tuple(notices))
+
+
+def _left_in_file(source: Source) -> list[Message]:
+    """What the file holds beside the picture that is used, and is known by name."""
+    found = []
+    xmp = read_xmp(source) or b""
+    marked = any(_GAIN_MAP in data for _, data in getattr(source.image, "applist", ()))
+    if marked or b"hdrgm:" in xmp or (source.boxes is not None and source.boxes.gain_map):
+        found.append(tell(messages.GAIN_MAP))
+    if re.search(rb"GCamera:(?:MotionPhoto|MicroVideo)\s*(?:=\s*[\"']1|>\s*1)", xmp):
+        found.append(tell(messages.MOTION_PHOTO))
+    if source.chunks is not None:
+        kept = [*source.chunks.text, *([messages.COLOUR_PROFILE] if source.chunks.icc is not None else [])]
+        found += [tell(messages.LONG_CHUNK, name=name) for name in kept]
+        found += [tell(messages.LONG_CHUNK_DROPPED, name=name) for name in source.chunks.dropped]
+    return found
+
+
+def _profile_by_numbers(source: Source, code: tuple[int, int] | None) -> bytes | None:
+    """The profile of a file that says its colours by numbers: a code, or a PNG's gamma and chromaticities."""
+    gray = _is_gray(source)
+    if code is not None:
+        return colours.profile_of(code, gray=gray)
+    chunks = source.chunks
+    if chunks is None or chunks.srgb:
+        return None
+    return colours.made_profile(chunks.chromaticities, 1 / chunks.gamma if chunks.gamma else None, gray=gray)
 
 
 def _becomes_srgb(source: Source) -> bool:
@@ -279,10 +405,13 @@ def _decode(source: Source) -> Pixels:
         return _decode_png16(source)
     if source.header.format == "HEIC" and source.header.depth == 16:
         return _decode_heic16(source)
+    if source.header.format == "AVIF" and source.header.depth == 16:
+        return _decode_avif16(source)
     icc = read_icc(source)
     if _becomes_srgb(source):
         return np.asarray(to_srgb(image, icc))
-    return _decode_pillow(source, image, has_profile=icc is not None)
+    has_profile = icc is not None or _profile_by_numbers(source, _code_of(source)) is not None
+    return _decode_pillow(source, image, has_profile=has_profile)
 
 
 def _decode_pillow(source: Source, image: Image.Image, *, has_profile: bool) -> Pixels:
@@ -341,9 +470,8 @@ def _decode_by_opencv(data: bytes) -> Pixels | None:
 
 
 def _decode_png16(source: Source) -> Pixels:
-    source.file.seek(0)
-    data = source.file.read()
-    channels = _decode_by_opencv(data)
+    data = png.without_long_chunks(source.file).read()
+    channels = _decode_by_opencv(data) if png_is_whole(data) else None
     if channels is None:
         raise ValueError("OpenCV can't decode this 16-bit PNG")
     # Gray with alpha is spread over four channels.
@@ -353,6 +481,7 @@ def _decode_png16(source: Source) -> Pixels:
 def _decode_tiff16(source: Source) -> Pixels:
     page = source.page
     assert page is not None
+    check_page(source.name, page, input_limit())
     try:
         channels = page.asarray()
         if page.planarconfig == 2 and channels.ndim == 3:
@@ -399,6 +528,22 @@ def _decode_heic16(source: Source) -> Pixels:
     return stretched
 
 
+def _decode_avif16(source: Source) -> Pixels:
+    """An AVIF of 10 or 12 bits. Pillow rounds to 8, which in PQ are too few; FFmpeg does not join pictures of tiles."""
+    import av
+
+    assert source.image is not None
+    size = source.image.size
+    with suppress(av.FFmpegError, StopIteration):
+        source.file.seek(0)
+        with av.open(source.file, "r", format="mov", options={"protocol_whitelist": "file"}) as container:
+            frame = next(container.decode(video=0))
+            if (frame.width, frame.height) == size:
+                deep: Pixels = frame.to_ndarray(format="rgb48le", src_colorspace=frame.colorspace)
+                return deep
+    return np.asarray(source.image).astype(np.uint16) * np.uint16(257)
+
+
 def _upright(array: Pixels, orientation: object) -> Pixels:
     """Turn or mirror (H, W, C) as EXIF's ``orientation`` 1 to 8 asks; anything else means 1."""
     if orientation in (5, 6, 7, 8):
@@ -413,12 +558,12 @@ def _upright(array: Pixels, orientation: object) -> Pixels:
 def to_srgb(image: Image.Image, icc: bytes | None) -> Image.Image:
     """An RGB picture in sRGB; without a usable profile by Pillow's plain formula."""
     source: Any = None
-    if image.mode == "LAB":
-        source = ImageCms.createProfile("LAB")
-    elif icc is not None and icc[16:20] == {"CMYK": b"CMYK", "L": b"GRAY"}.get(image.mode):
-        source = ImageCms.ImageCmsProfile(io.BytesIO(icc))
-    if source is not None:
-        with suppress(ImageCms.PyCMSError, OSError):
+    with suppress(ImageCms.PyCMSError, OSError):
+        if image.mode == "LAB":
+            source = ImageCms.createProfile("LAB")
+        elif icc is not None and icc[16:20] == {"CMYK": b"CMYK", "L": b"GRAY"}.get(image.mode):
+            source = ImageCms.ImageCmsProfile(io.BytesIO(icc))
+        if source is not None:
             converted = ImageCms.profileToProfile(
                 image,
                 source,

@@ -19,6 +19,7 @@ from PIL import Image
 
 from editing import messages
 from editing.errors import OutOfMemoryError
+from editing.interrupt import watched
 from editing.report import Report, silent
 from editing.runtime import is_out_of_memory, release_memory
 
@@ -64,9 +65,11 @@ def spans(size: int, tile: int, ramp: int = 0, align: int = 1) -> list[Span]:
     units = -(-size // align)
     count = -(-units // max(tile // align, 1))
     edges = [min(round(units * i / count) * align, size) for i in range(count + 1)]
-    # A ramp may not reach into the next one: there three tiles would meet and their shares not add up to 1.
-    ramp = min(ramp, size // count) // 2 * 2
-    return [Span(start, stop, ramp if start > 0 else 0, ramp if stop < size else 0) for start, stop in pairwise(edges)]
+    # A ramp may not reach into the next one, where three tiles would meet and their shares not add up to 1, nor beyond
+    # the picture: the last stretch may be narrow.
+    narrow = [min(ramp, one, other) // 2 * 2 for one, other in pairwise(b - a for a, b in pairwise(edges))]
+    fades = [0, *narrow, 0]
+    return [Span(*ends, *ramps) for ends, ramps in zip(pairwise(edges), pairwise(fades), strict=True)]
 
 
 def run_tiled(
@@ -95,7 +98,8 @@ def run_tiled(
             ``tile`` and ``overlap`` have to be multiples of it. The last tiles end where the picture does.
         out: (H', W', C) zeros, float32 for [0, 1] or uint16 for [0, 65535]; where H' and W' are not H and W times
             ``scale``, every tile is resampled (Lanczos) to its exact place.
-        report: called with tiles done and in all, before the first and after each; what it raises ends the run.
+        report: called with tiles done and in all, before the first, after each and, by networks that are interruptible,
+            within each; what it raises ends the run.
         note: passed to ``report``.
 
     When memory runs out the tile is halved, down to ``SMALLEST_TILE``, and done anew: nothing of the failed attempt is
@@ -134,9 +138,12 @@ def run_tiled(
                 raise OutOfMemoryError(messages.OUT_OF_MEMORY, side=limit)
             limit = limit // 2 // align * align
 
+    done = 0
     report(0, total, note)
-    for done, _ in enumerate(_stitch(bounded, image, out, scale, rows, columns, overlap), 1):
-        report(done, total, note)
+    with watched(lambda: report(done, total, note)):  # within a tile, too
+        for _ in _stitch(bounded, image, out, scale, rows, columns, overlap):
+            done += 1
+            report(done, total, note)
 
 
 def _stitch(

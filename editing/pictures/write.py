@@ -12,7 +12,8 @@ alpha      yes    white  yes    yes
 profile    yes    yes    yes    yes
 EXIF, XMP  yes    yes    yes    yes
 dpi        yes    yes    EXIF   yes
-text       yes    one    no     no      (only "Comment" has a place in JPEG)
+text       yes    EXIF   EXIF   EXIF    (those that have a place there: "parameters", which generators write, and
+                                         "Author", "Copyright", "Description"; JPEG has one for "Comment")
 recipe     iTXt   EXIF   EXIF   EXIF    ("atelier"; in EXIF it is the tag ImageHistory, 0x9213)
 =========  =====  =====  =====  ====
 """
@@ -22,6 +23,7 @@ from __future__ import annotations
 import errno
 import io
 import json
+import os
 import struct
 import zlib
 from collections.abc import Iterator, Mapping
@@ -37,7 +39,7 @@ from PIL import Image, TiffImagePlugin
 from editing import messages
 from editing.errors import ImageError, OptionError
 from editing.messages import Message, Text, tell
-from editing.pictures.picture import BAND, Picture, Pixels
+from editing.pictures.picture import BAND, Picture, Pixels, to_depth
 from editing.pictures.read import to_srgb
 from editing.pictures.tags import (
     EXIF_IFD,
@@ -54,6 +56,8 @@ from editing.pictures.tags import (
     pack_exif,
     prepare,
     quiet,
+    texts_to_exif,
+    xmp_of_made,
     xmp_without_gps,
 )
 from editing.settings import written
@@ -80,17 +84,15 @@ def write_picture(
     ``format`` is PNG, JPEG, WebP or TIFF, by default told by the suffix; ``quality`` 1 to 100 is for JPEG (4:4:4) and
     WebP, which is lossy too. ``recipe`` is JSON to store; the one in the picture is of an earlier file and is not.
     The location (GPS, in EXIF and XMP) is left out unless ``keep_gps``. ``strip`` leaves out everything but the colour
-    profile, without which the colours would be wrong: EXIF, XMP, texts, dpi and the recipe.
+    profile, without which the colours would be wrong: EXIF, XMP, texts, dpi and the recipe. A recipe of ours puts into
+    the XMP that a network made the picture (:func:`editing.pictures.tags.xmp_of_made`).
     Raises ImageError, and OptionError for a bad format or quality.
     """
     path = Path(path)
     kind = _output_format(path, format)
     if not 1 <= quality <= 100:
         raise OptionError(messages.QUALITY, quality=quality)
-    if max(picture.width, picture.height) > _LONGEST[kind]:
-        raise ImageError(
-            messages.SIDE_TOO_LONG, width=picture.width, height=picture.height, format=kind, longest=_LONGEST[kind]
-        )
+    _check_side(kind, picture.width, picture.height)
     job = _Job(picture=picture, format=kind, quality=quality, icc=picture.icc)
     if not strip:
         job.exif = exif_to_write(picture, keep_gps=keep_gps)
@@ -103,9 +105,12 @@ def write_picture(
                 job.tell(messages.XMP_DROPPED)
         # ImageMagick repeats EXIF, the location too, as texts such as "exif:GPSLatitude".
         job.text = {key: value for key, value in picture.text.items() if keep_gps or "gps" not in key.lower()}
+        if kind != "PNG":
+            _keep_texts(job)
         job.dpi = picture.dpi
         if recipe is not None:
             job.recipe = json.dumps(recipe, ensure_ascii=kind != "PNG", separators=(",", ":"), allow_nan=False)
+            job.xmp = xmp_of_made(job.xmp, recipe.get("task"))
     encode = {"PNG": _write_png, "JPEG": _write_jpeg, "WebP": _write_webp, "TIFF": _write_tiff}[kind]
     try:
         with written(path) as part, part.open("xb+") as file:
@@ -113,6 +118,18 @@ def write_picture(
     except OSError as error:
         raise not_saved(path, error) from error
     return tuple(job.notices)
+
+
+def _keep_texts(job: _Job) -> None:
+    """The texts of a PNG or GIF for a format that has none: those with another place there, and a notice of others."""
+    text = dict(job.text)
+    comment = "parameters" if "parameters" in text else "Comment"
+    if job.format == "JPEG":
+        text.pop("Comment", None)  # its own place
+    job.exif, lost = texts_to_exif(job.exif, text, comment)
+    if lost:
+        names = ", ".join(lost[:5]) + (", ..." if len(lost) > 5 else "")
+        job.notices.append(tell(messages.TEXTS_DROPPED, format=job.format, names=names))
 
 
 @dataclass(kw_only=True)
@@ -132,6 +149,27 @@ class _Job:
 
     def tell(self, text: Text) -> None:
         self.notices.append(tell(text, format=self.format))
+
+
+def check_target(path: Path) -> None:
+    """Before the work: raise OptionError for a suffix that no picture has, ImageError where it can't be written."""
+    _output_format(path, None)
+    if not path.parent.is_dir():
+        raise ImageError(messages.NO_FOLDER, name=path.name, folder=str(path.parent))
+    if path.is_dir():
+        raise ImageError(messages.NAME_IS_A_FOLDER, name=path.name)
+    if not os.access(path.parent, os.W_OK):
+        raise ImageError(messages.FOLDER_CLOSED, name=path.name)
+
+
+def check_side(path: Path, width: int, height: int) -> None:
+    """Before the work: raise ImageError if the format that ``path`` names can't hold a result so large."""
+    _check_side(_output_format(path, None), width, height)
+
+
+def _check_side(kind: str, width: int, height: int) -> None:
+    if max(width, height) > _LONGEST[kind]:
+        raise ImageError(messages.SIDE_TOO_LONG, width=width, height=height, format=kind, longest=_LONGEST[kind])
 
 
 def _output_format(path: Path, format: str | None) -> str:
@@ -270,9 +308,7 @@ def _eight_bits(job: _Job, *, flatten: bool) -> Image.Image:
             alpha = rows[..., colours:].astype(np.uint64)
             mixed = rows[..., :colours] * alpha + top * (top - alpha)
             rows = ((mixed + top // 2) // top).astype(rows.dtype)
-        if rows.dtype == np.uint16:
-            rows = ((rows.astype(np.uint32) + 128) // 257).astype(np.uint8)
-        result[y : y + len(rows)] = rows
+        result[y : y + len(rows)] = to_depth(rows, 8)
         y += len(rows)
     return Image.fromarray(result[..., 0] if result.shape[2] == 1 else result)
 

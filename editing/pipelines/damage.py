@@ -10,7 +10,6 @@ over.
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -21,7 +20,7 @@ import torch
 from torch import Tensor
 
 from editing import messages, runtime
-from editing.costs import Cost, Estimate, measured_cost, observe_cost
+from editing.costs import Cost, Estimate, measured_cost, observed
 from editing.errors import EditingError
 from editing.messages import tell
 from editing.networks.damage import DamageConfig, DamageFinder
@@ -36,8 +35,8 @@ from editing.weights.files import digest
 from editing.weights.find import find_weight
 from editing.weights.load import config_of, fit, load_state, unusable, without_numbers
 
-SURE = 0.9933  # how surely a pixel must be damaged, with the dial in the middle: 0.3 % of clean photographs is marked
-_DIAL = 10.0  # by how much, in logits, the dial moves that from end to end; at 1 most of all is right (F1)
+SURE = 0.9644  # how surely a pixel must be damaged, with the dial in the middle: 0.3 % of clean photographs is marked
+_DIAL = 6.0  # by how much, in logits, the dial moves that from end to end; at 1 most of all is right (F1)
 _FAINT = 1.0  # by how many logits less what hangs together with sure damage may be sure
 _SMALL = 1500  # pixels of the longer side up to which a picture is looked at in one size alone
 _TILE = 1024  # the network looks far: small tiles see most of it twice
@@ -100,6 +99,7 @@ def load(model: str = "damage", precision: str = "auto") -> Finder:
     return runtime.cached_network(sha256, backend, build)
 
 
+@runtime.heavy
 def find_damage(
     picture: Picture, options: DamageOptions | None = None, *, finder: Finder | None = None, report: Report = silent
 ) -> Mask:
@@ -124,8 +124,7 @@ def how_damaged(
     sizes = _sizes(picture.height, picture.width)
     totals = [_tiles(height, width) for height, width in sizes]
     surest = np.zeros((picture.height, picture.width), np.float32)
-    started = time.perf_counter()
-    with torch.inference_mode():
+    with torch.inference_mode(), observed(finder.sha256, finder.backend, _seen(sizes, finder.overlap)):
         for number, (height, width) in enumerate(sizes):
             seen = pixels if number == 0 else cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA)
             found = np.zeros((height, width, 1), np.float32)
@@ -138,7 +137,6 @@ def how_damaged(
             # Enlarged without steps, a row of tiles at a time would save little: it is one plane.
             whole = cv2.resize(found, (picture.width, picture.height), interpolation=cv2.INTER_LINEAR)
             np.maximum(surest, whole.reshape(surest.shape), out=surest)
-    observe_cost(finder.sha256, finder.backend, (time.perf_counter() - started) / _seen(sizes, finder.overlap))
     if picture.alpha is not None:
         surest[picture.alpha == 0] = 0
     return surest

@@ -8,7 +8,9 @@ few numbers.
 
 from __future__ import annotations
 
+import json
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -22,20 +24,24 @@ from torch.nn import functional as F
 
 from editing import messages, runtime
 from editing.errors import EditingError, OptionError
+from editing.faces import restore
 from editing.messages import tell
 from editing.networks.generator import Generator, GeneratorConfig
-from editing.options import GenerateOptions, WalkOptions, read
-from editing.pictures.picture import Picture, Pixels, from_float
+from editing.options import MOST_DIRECTIONS, GenerateOptions, UpscaleOptions, WalkOptions, read
+from editing.pictures.picture import Picture, Pixels, from_float, to_float
+from editing.pipelines import upscale
 from editing.pipelines.recipe import recipe_of
 from editing.report import Report, silent
 from editing.runtime import Backend
 from editing.weights.catalogue import Weight
-from editing.weights.files import digest
+from editing.weights.files import digest, present
 from editing.weights.find import find_weight
-from editing.weights.load import config_of, fit, load_state, metadata_of, unusable, without_numbers
+from editing.weights.load import config_of, fit, load_state, metadata, metadata_of, unusable, without_numbers
 
 # A small network on one thread: a GPU would gain nothing here, and would draw slightly other pictures.
 _BACKEND = Backend("cpu", "fp32")
+
+_NAME = re.compile(r"[a-z][a-z0-9-]{0,30}")
 
 Latent = npt.NDArray[np.float64]
 
@@ -58,6 +64,7 @@ class LoadedGenerator:
     network: Generator
     known: torch.Tensor | None  # (N, D) float32: thumbnails of the N training pictures, in steps of 1/127
     typical: float | None  # median distance from pictures never trained on to the nearest thumbnail
+    names: tuple[str, ...] = ()  # of the first directions, for what they change in the picture
 
     @property
     def side(self) -> int:
@@ -103,6 +110,20 @@ class LoadedGenerator:
             return float(torch.cdist(both, self.known).min()) / self.typical
 
 
+def ends(network: LoadedGenerator, amount: float) -> list[tuple[Pixels, Pixels]]:
+    """For each direction the mean picture moved by -``amount`` and by ``amount`` standard deviations along it."""
+    z = network.latent(0)  # which one makes no difference: at a truncation of 0 all are the mean
+    steps = [[0.0] * number for number in range(network.directions)]
+    return [(network.draw(z, 0, [*step, -amount]), network.draw(z, 0, [*step, amount])) for step in steps]
+
+
+def numbered(network: LoadedGenerator, words: Sequence[str]) -> list[str]:
+    """Steps such as "smile=1.5" as "3=1.5"; what is no name of this generator's stays as it is."""
+    numbers = {name: str(number) for number, name in enumerate(network.names, 1)}
+    parts = [word.partition("=") for word in words]
+    return ["".join([numbers.get(name.strip().lower(), name), sign, amount]) for name, sign, amount in parts]
+
+
 @contextmanager
 def _one_thread() -> Iterator[None]:
     """One thread for PyTorch meanwhile: how a sum is split among threads decides its last bits."""
@@ -141,8 +162,23 @@ def _build(weight: Weight, sha256: str) -> LoadedGenerator:
     usable = usable and known is not None and bool(torch.isfinite(known).all())
     return LoadedGenerator(
         name=weight.name, sha256=sha256, network=network, known=known.float() if usable and known is not None else None,
-        typical=typical,
+        typical=typical, names=_names(metadata_of(weight).get("direction_names")),
     )  # fmt: skip
+
+
+def names_of(model: str) -> tuple[str, ...]:
+    """The names of the first directions of the generator called ``model``, without loading it; raises WeightError."""
+    return _names(metadata(present(find_weight(model, "generate"))).get("direction_names"))
+
+
+def _names(text: str | None) -> tuple[str, ...]:
+    """The names in a file's metadata; none where they are not what ``editing.training.directions`` writes."""
+    try:
+        names = json.loads(text or "[]")
+    except (ValueError, RecursionError):
+        return ()
+    usual = isinstance(names, list) and all(isinstance(name, str) and _NAME.fullmatch(name) for name in names)
+    return tuple(names[:MOST_DIRECTIONS]) if usual else ()
 
 
 def _positive(text: str | None) -> float | None:
@@ -169,6 +205,7 @@ def generate(
     return draw_each(asked, network=network or load(options.model), report=report)
 
 
+@runtime.heavy
 def draw_each(
     asked: Sequence[GenerateOptions], *, network: LoadedGenerator, report: Report = silent
 ) -> list[Sample]:  # fmt: skip
@@ -182,6 +219,7 @@ def draw_each(
     return _drawn(network, places, report)
 
 
+@runtime.heavy
 def walk(
     options: WalkOptions = WalkOptions(),
     *,
@@ -218,6 +256,48 @@ def _drawn(
         finally:
             pool.shutdown(cancel_futures=True)  # where ``report`` raised, the rest is not wanted
     return samples
+
+
+def enlarges(picture: Picture, size: str) -> bool:
+    """Whether ``size``, one of :data:`editing.options.SIZES`, is more than a drawn picture has."""
+    return size != "native" and max(picture.width, picture.height) < int(size)
+
+
+@runtime.heavy
+def at_size(
+    pictures: Sequence[Picture], model: str, size: str, *, report: Report = silent
+) -> tuple[list[Picture], dict[str, Any]]:
+    """Pictures that the generator called ``model`` drew, at ``size``, and what their recipes say of it beside.
+
+    The faces of the shipped generator are finished as small photographs of faces are repaired, hair and background with
+    them (:func:`editing.faces.restore.finished`); what others draw is enlarged by Real-ESRGAN, whatever it shows.
+    Raises WeightError, and whatever ``report`` raises.
+    """
+    if not any(enlarges(picture, size) for picture in pictures):
+        return list(pictures), {}
+    made: list[Picture] = []
+    report(0, len(pictures))
+    if find_weight(model, "generate").name == GenerateOptions.model:
+        network = restore.load_restorer()
+        then: dict[str, Any] = recipe_of("finish", _Finish(size=int(size)), network.weights)
+        for picture in pictures:
+            face = restore.finished(to_float(picture.pixels), network, int(size))
+            made.append(replace(picture, pixels=from_float(face, picture.depth)))
+            report(len(made), len(pictures))
+    else:
+        options = UpscaleOptions(model="photo", longest=int(size))
+        upscaler, then = upscale.load(options.model), upscale.recipe(options)
+        for picture in pictures:
+            made.append(upscale.upscale(picture, options, network=upscaler))
+            report(len(made), len(pictures))
+    return made, {"then": then}
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Finish:
+    """What a recipe says of how a drawn face was finished."""
+
+    size: int
 
 
 def path(options: WalkOptions) -> list[tuple[int, int, float]]:

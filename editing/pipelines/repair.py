@@ -11,6 +11,7 @@ and follow the dials without another run:
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -22,14 +23,20 @@ import numpy.typing as npt
 from editing import messages, runtime
 from editing.costs import Estimate
 from editing.errors import ImageError, OptionError
-from editing.faces import align, detect, likeness, restore
+from editing.faces import align, detect, likeness, restore, strangers
 from editing.faces.align import SIDE, Face, Transform
 from editing.faces.detect import Detector
+from editing.faces.likeness import Verdict
 from editing.faces.restore import Restorer
-from editing.options import MOST_PICTURES, Choice, DamageOptions, GenerateOptions, RepairOptions
+from editing.faces.strangers import Look
+from editing.messages import Message, tell
+from editing.options import MOST_PICTURES, Choice, DamageOptions, GenerateOptions, RepairOptions, RestoreOptions
+from editing.pictures import masks
 from editing.pictures.masks import Mask
 from editing.pictures.picture import Floats, Picture, Pixels, from_float, to_float
+from editing.pictures.tags import unnamed
 from editing.pipelines import damage, fill, generate
+from editing.pipelines.damage import Finder
 from editing.pipelines.fill import Filler
 from editing.pipelines.recipe import recipe_of
 from editing.report import Report, silent
@@ -37,9 +44,13 @@ from editing.weights.catalogue import Weight
 from editing.weights.find import find_weight
 
 _SHARP = 1.5  # times that a face may be enlarged
-_SPOTS = 12  # a face is about seven of them wide: nobody is known by that
+# A face this many times the network's size, or smaller, is not finished at 512 pixels: nobody would see it, even in a
+# picture that is enlarged four times afterwards.
+_COARSE = 0.25
+# Of the aligned frame, of which a face is a little more than half: the recogniser knows nobody of 50 people by that
+# (weights/recogniser.md). Soft spots tell more than squares of the same size.
+_SPOTS = {"pixels": 10, "blur": 7}
 _SECONDS_PER_FACE = 0.15  # aligning, matching colours, pasting; on one core
-_SECONDS_PER_MASKED_PIXEL = 1e-4  # patches, on one core
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -63,15 +74,16 @@ class RepairedFace:
         clean, faithful = to_float(self.clean), to_float(self.faithful)
         return from_float(clean + np.float32(fidelity) * (faithful - clean), 8 if self.clean.itemsize == 1 else 16)
 
-    def likeness(self, fidelity: float) -> float | None:
-        """:func:`likeness` of before and after; None for an anonymised face, which is not to be like anyone."""
-        if self.anonymised:
-            return None
-        before, after = to_float(self.before), to_float(self.after(fidelity))
-        if self.hole is not None:
-            gone = to_float(self.hole)[..., None]
-            before = before + gone * (after - before)  # what nobody saw proves nothing
-        return likeness.likeness(before, after)
+    def verdict(self, fidelity: float) -> Verdict | None:
+        """Whether this is still who was photographed; None for an anonymised face, which is not to be like anyone."""
+        return None if self.anonymised else _verdict(self, fidelity)
+
+
+@functools.lru_cache(maxsize=16)
+def _verdict(face: RepairedFace, fidelity: float) -> Verdict:
+    """Kept for the last few: the page asks again and again while a dial is moved."""
+    hole = None if face.hole is None else to_float(face.hole)
+    return likeness.verdict(to_float(face.before), to_float(face.after(fidelity)), hole)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -86,11 +98,13 @@ class Repaired:
     options: RepairOptions  # with the seed of the persons that were drawn
     filled_by: str | None  # the filler's name, if anything was filled
     weights: tuple[Weight, ...] = ()  # what took part, for :func:`recipe`
+    notices: tuple[Message, ...] = ()
 
 
 # ---- the pipeline ----------------------------------------------------------------------------------------------------
 
 
+@runtime.heavy
 def repair(
     picture: Picture,
     options: RepairOptions = RepairOptions(),
@@ -109,8 +123,8 @@ def repair(
         options: which faces, and how.
         mask: None: no part is filled. Where it is 0 and no face is, the result is bit-identical.
         found: all faces of the picture, if :func:`find` was called before; None: they are looked for.
-        persons: for ``anonymise="person"``, aligned faces (n, n, 3) uint8 to take the places, one after the other;
-            none: one for each face is drawn from the seeds that begin at ``options.seed``.
+        persons: for ``anonymise="person"``, aligned faces (n, n, 3) uint8 among whom each face's stranger is chosen;
+            none: some are drawn from the seeds that begin at ``options.seed``.
         network: None: the one that ``options`` name, loaded when a face is to be repaired.
         filler: None: the one that ``options`` name, loaded when something is to be filled.
         report: called with the note "damage" and "faces" while these are looked for, "repair" after each face, "fill"
@@ -119,28 +133,25 @@ def repair(
     Raises ImageError when there is neither a face nor a mask; OptionError, WeightError, and whatever ``report`` raises.
     """
     weights: list[Weight] = []
-    if options.find_damage is not None:
-        looking = DamageOptions(sensitivity=options.find_damage, precision=options.precision)
-        damaged = damage.find_damage(picture, looking, report=report)
-        mask = damaged if mask is None else np.maximum(mask, damaged)
-        weights.append(find_weight(looking.model, "damage"))
-    if mask is not None and not (mask > 0).any():
-        mask = None
+    empty = mask is not None and not (mask > masks.SMALLEST_SHARE).any()
+    mask = with_damage(picture, options, mask, weights, report=report)
     wanted = options.faces != "none" or bool(options.boxes)
     everyone = list(found) if found is not None else find(picture, options, report=report) if wanted else []
-    numbers = _chosen(options, len(everyone))
+    numbers = _chosen(options, everyone)
     if not numbers and mask is None:
+        if empty:
+            raise ImageError(messages.MASK_EMPTY_AND_NO_FACE)
         if options.find_damage is not None:
             raise ImageError(messages.NO_DAMAGE_FOUND, dial=f"{options.find_damage:g}")
         raise ImageError(messages.NOTHING_CHOSEN if options.faces == "none" else messages.NO_FACE_FOUND)
     plans = [(number, everyone[number - 1], align.transform_of(everyone[number - 1])) for number in numbers]
     weights += [detect.best_detector()] if options.faces != "none" else []
     if options.anonymise == "person" and plans and not persons:
-        options, persons = _drawn(options, len(plans))
+        options, persons = _drawn(options, len(plans), report)
         weights.append(find_weight(GenerateOptions.model, "generate"))
     if any(_needs_network(transform, options, persons) for _, _, transform in plans):
         network = network or restore.load_restorer(options.model, options.precision)
-        weights.append(find_weight(options.model, "restore"))
+        weights += network.weights or (find_weight(options.model, "restore"),)
     parser = restore.load_parser() if plans else None
     if parser:
         weights.append(find_weight("parsenet", "parse"))
@@ -150,24 +161,50 @@ def repair(
         rest = _beyond(mask, [transform for _, _, transform in plans] if fills else [])
         if (rest > 0).any():
             filler = filler or fill.load(options.filler)
-            base, filled_by = fill.fill(picture.pixels, rest, filler=filler, report=report), filler.name
+            seed = 0 if options.seed is None else options.seed
+            base = fill.fill(picture.pixels, rest, filler=filler, seed=seed, report=report)
+            filled_by = filler.name
             if filler.sha256:
                 weights.append(find_weight(filler.name, "inpaint"))
+    pool = [strangers.look_of(restore.resized(to_float(person), SIDE)) for person in persons]
+    taken: list[int] = []  # of the pool, so that no two faces become one person
     done: list[RepairedFace] = []
     report(0, len(plans), "repair")
     for index, (number, face, transform) in enumerate(plans):
         # A network that does not fill sees what the filler made of the holes.
         source = picture.pixels if fills else base
-        person = persons[index % len(persons)] if persons else None
         hole = mask if fills else None
-        done.append(_one(source, number, face, transform, hole, options, network, parser, person))
+        made = _one(source, number, face, transform, hole, options, network, parser, persons, pool, taken)
+        done.append(made)
         report(index + 1, len(plans), "repair")
     return Repaired(
         original=picture, base=base, mask=mask, faces=tuple(done), found=len(everyone), options=options,
-        filled_by=filled_by, weights=tuple(weights),
+        filled_by=filled_by, weights=tuple(weights), notices=(tell(messages.MASK_EMPTY),) if empty else (),
     )  # fmt: skip
 
 
+def with_damage(
+    picture: Picture, options: RepairOptions | RestoreOptions, mask: Mask | None, weights: list[Weight], *,
+    finder: Finder | None = None, report: Report = silent,
+) -> Mask | None:  # fmt: skip
+    """``mask`` with the damage found in ``picture`` where the options ask for that; None where nothing is marked.
+
+    The weight that looked is added to ``weights``. Raises ImageError where everything is marked, and what
+    :func:`editing.pipelines.damage.find_damage` does.
+    """
+    if options.find_damage is not None:
+        looking = DamageOptions(sensitivity=options.find_damage, precision=options.precision)
+        damaged = damage.find_damage(picture, looking, finder=finder, report=report)
+        mask = damaged if mask is None else np.maximum(mask, damaged)
+        weights.append(find_weight(looking.model, "damage"))
+    if mask is None or not (marked := mask > masks.SMALLEST_SHARE).any():
+        return None
+    if marked.all():
+        raise ImageError(messages.MASK_COVERS_ALL)
+    return mask
+
+
+@runtime.heavy
 def find(
     picture: Picture,
     options: RepairOptions = RepairOptions(),
@@ -175,23 +212,30 @@ def find(
     detector: Detector | None = None,
     report: Report = silent,
 ) -> list[Face]:
-    """All faces of the picture, those in ``options.boxes`` too, from left to right: their numbers count from 1."""
+    """All faces of the picture, those in ``options.boxes`` too, from left to right: their numbers count from 1.
+
+    What the detector takes for a face and the landmarks' network does not is among them, but not ``sure``.
+    """
     seen = detect.detect_faces(
         picture, score=options.score, min_size=options.min_size, detector=detector, report=report
     )
     drawn = [detect.face_in(picture, box, detector=detector) for box in options.boxes]
     seen = [face for face in seen if not any(detect.same_place(face, other) for other in drawn)]
+    seen = [
+        replace(face, sure=likeness.is_face(align.aligned(picture.pixels, align.transform_of(face)))) for face in seen
+    ]
     return sorted([*seen, *drawn], key=lambda face: face.box[0] + face.box[2])
 
 
-def _chosen(options: RepairOptions, count: int) -> list[int]:
+def _chosen(options: RepairOptions, faces: Sequence[Face]) -> list[int]:
+    """Their numbers; "all" are those that are surely faces, the others are repaired when they are asked for."""
     if options.faces == "none":
         return []
     if options.faces == "all":
-        return list(range(1, count + 1))
+        return [number for number, face in enumerate(faces, 1) if face.sure]
     numbers = sorted(set(options.faces))
-    if numbers[-1] > count:
-        raise OptionError(messages.NO_SUCH_FACE, number=numbers[-1], found=count)
+    if numbers[-1] > len(faces):
+        raise OptionError(messages.NO_SUCH_FACE, number=numbers[-1], found=len(faces))
     return numbers
 
 
@@ -203,10 +247,11 @@ def _beyond(mask: Mask, transforms: Sequence[Transform]) -> Mask:
     return np.where(covered < 0.999, mask, np.float32(0))
 
 
-def _drawn(options: RepairOptions, count: int) -> tuple[RepairOptions, list[Pixels]]:
+def _drawn(options: RepairOptions, count: int, report: Report) -> tuple[RepairOptions, list[Pixels]]:
     """Faces of people who do not exist, and the options with their first seed: the same again for the same options."""
     seed = int(np.random.default_rng().integers(10**6)) if options.seed is None else options.seed
-    samples = generate.generate(GenerateOptions(seed=seed, count=min(count, MOST_PICTURES)))
+    many = min(strangers.POOL + count, MOST_PICTURES)
+    samples = generate.generate(GenerateOptions(seed=seed, count=many), report=report)
     return replace(options, seed=seed), [sample.picture.pixels for sample in samples]
 
 
@@ -219,7 +264,9 @@ def _one(
     options: RepairOptions,
     network: Restorer | None,
     parser: Callable[[Floats], Mask] | None,
-    person: Pixels | None,
+    persons: Sequence[Pixels],
+    pool: Sequence[Look],
+    taken: list[int],
 ) -> RepairedFace:
     """Align one face, repair or replace it, and match its colours."""
     depth = 8 if source.dtype == np.uint8 else 16
@@ -231,17 +278,29 @@ def _one(
     channels = before.shape[2]
     neutral = channels == 1 or bool((before[..., :1] == before).all())
     aligned = np.repeat(before, 3, axis=2) if channels == 1 else before
-    anonymised = ""
+    anonymised, inner = "", None
     if options.anonymise == "no":
         assert network is not None
-        clean, faithful = network(aligned, unseen)
+        clean, faithful = network(aligned, unseen, fine=_enlarged(transform, network.side) > _COARSE)
+    elif options.anonymise == "person" and (side := _side_of_persons(transform, persons, network)):
+        face_look = strangers.look_of(aligned)
+        chosen = strangers.choose(face_look, pool, taken)
+        taken.append(chosen)
+        clean = faithful = _stranger(persons[chosen], side, network, pool[chosen], face_look)
+        anonymised, inner = "person", strangers.inner_outline(face_look)
     else:
-        clean, anonymised = _replaced(aligned, transform, options.anonymise, person, network)
-        faithful = clean
+        # Enlarged more than that, a person is a smear: squares take the place.
+        anonymised = "blur" if options.anonymise == "blur" else "pixels"
+        clean = faithful = _coarse(aligned, anonymised)
     if neutral:  # a gray photo gets no tint
         clean, faithful = (result.mean(2, keepdims=True).repeat(channels, 2) for result in (clean, faithful))
     clean, faithful = (align.match_colors(result, before, unseen) for result in (clean, faithful))
-    outline = align.outline() if parser is None else parser(aligned if options.anonymise != "no" else _rgb(clean))
+    outline = inner
+    if outline is None and parser is None:
+        outline = likeness.head_outline(clean) if options.anonymise == "no" else align.outline()
+    elif outline is None and parser is not None:
+        outline = parser(aligned if options.anonymise != "no" else _rgb(clean))
+    assert outline is not None
     return RepairedFace(
         number=number, face=face, transform=transform, before=from_float(before, depth),
         clean=from_float(clean, depth), faithful=from_float(faithful, depth),
@@ -261,25 +320,30 @@ def _needs_network(transform: Transform, options: RepairOptions, persons: Sequen
     return options.anonymise == "no"
 
 
-def _replaced(
-    aligned: Floats, transform: Transform, how: str, person: Pixels | None, network: Restorer | None
-) -> tuple[Floats, str]:
-    """A face that tells nothing of who it was, and what it is: 12 coarse squares or soft spots, or someone else.
+def _side_of_persons(transform: Transform, persons: Sequence[Pixels], network: Restorer | None) -> int:
+    """Of how many pixels a person is who can take a face's place; 0: of too few, whatever is done."""
+    own = len(persons[0])
+    if _enlarged(transform, own) <= _SHARP:
+        return own
+    side = 0 if network is None else SIDE if network.finish is not None else network.side
+    return side if side and _enlarged(transform, side) <= _SHARP else 0
 
-    A person who would have to be enlarged is repaired as a small photograph would be; beyond what the network's own
-    size allows there is nobody, and squares take the place.
-    """
-    if how == "person":
-        assert person is not None
-        someone = restore.resized(to_float(person), SIDE)
-        if _enlarged(transform, len(person)) <= _SHARP:
-            return someone, how
-        if network is not None and _enlarged(transform, network.side) <= _SHARP:
-            return network(someone, np.zeros((SIDE, SIDE), np.float32))[0], how
-        how = "pixels"  # enlarged more than that, a person is a smear
-    coarse = cv2.resize(aligned, (_SPOTS, _SPOTS), interpolation=cv2.INTER_AREA)
+
+def _stranger(person: Pixels, side: int, network: Restorer | None, own: Look, face: Look) -> Floats:
+    """A person (512, 512, 3) whose features lie where the face's do; one who is too small comes out of the network."""
+    rgb = _rgb(to_float(person))
+    if side > len(person):
+        assert network is not None
+        rgb = restore.finished(rgb, network, SIDE)
+    return strangers.fitted(restore.resized(rgb, SIDE), own, face)
+
+
+def _coarse(aligned: Floats, how: str) -> Floats:
+    """A face that tells nothing of who it was: a few coarse squares or soft spots."""
+    spots = _SPOTS[how]
+    coarse = cv2.resize(aligned, (spots, spots), interpolation=cv2.INTER_AREA)
     enlarged = cv2.resize(coarse, (SIDE, SIDE), interpolation=cv2.INTER_NEAREST if how == "pixels" else cv2.INTER_CUBIC)
-    return np.clip(np.asarray(enlarged, np.float32).reshape(aligned.shape), 0, 1), how
+    return np.clip(np.asarray(enlarged, np.float32).reshape(aligned.shape), 0, 1)
 
 
 def _enlarged(transform: Transform, side: int) -> float:
@@ -290,17 +354,19 @@ def _enlarged(transform: Transform, side: int) -> float:
 def compose(repaired: Repaired, choices: Sequence[Choice] | None = None) -> Picture:
     """The picture with each face as its choice says, in the order of ``repaired.faces``; None: as the options say.
 
-    No network runs. A rejected face, or one of strength 0, keeps its bits, except in what was masked. Raises
-    OptionError when there are more or fewer choices than faces.
+    No network runs. With an anonymised face, what the file says beside its pixels is cut down to what names nobody
+    (:func:`editing.pictures.tags.unnamed`). A rejected face, or one of strength 0, keeps its bits, except in what was
+    masked. Raises OptionError when there are more or fewer choices than faces.
     """
     choices = _choices(repaired, choices)
-    canvas = repaired.base.copy()
+    canvas, anonymous = repaired.base.copy(), False
     for face, choice in zip(repaired.faces, choices, strict=True):
         amount = choice.strength if choice.accept else 0.0
         if face.anonymised:
             amount = float(choice.accept)
         if amount == 0 and face.hole is None:
             continue
+        anonymous |= bool(face.anonymised)
         fidelity = 0.0 if face.anonymised else choice.fidelity
         align.paste(
             canvas, repaired.base if face.hole is None else repaired.original.pixels, face.transform,
@@ -308,7 +374,8 @@ def compose(repaired: Repaired, choices: Sequence[Choice] | None = None) -> Pict
             outline=to_float(face.outline), amount=amount, grain=fidelity,
             hole=repaired.mask if face.hole is not None else None,
         )  # fmt: skip
-    return replace(repaired.original, pixels=canvas)
+    made = replace(repaired.original, pixels=canvas)
+    return unnamed(made) if anonymous else made
 
 
 def _choices(repaired: Repaired, choices: Sequence[Choice] | None) -> Sequence[Choice]:
@@ -318,6 +385,17 @@ def _choices(repaired: Repaired, choices: Sequence[Choice] | None) -> Sequence[C
     if len(choices) != len(repaired.faces):
         raise OptionError(messages.ONE_CHOICE_EACH, choices=len(choices), faces=len(repaired.faces))
     return choices
+
+
+def at_size(repaired: Repaired, base: Picture) -> Repaired:
+    """The same faces in ``base``, the picture enlarged: they are as fine as the network left them, not enlarged."""
+    scale = base.width / repaired.original.width
+    moved = tuple(
+        replace(face, transform=face.transform / np.array([scale, scale, 1]))  # of larger coordinates
+        for face in repaired.faces
+    )
+    mask = None if repaired.mask is None else masks.resized(repaired.mask, base.height, base.width)
+    return replace(repaired, original=base, base=base.pixels, mask=mask, faces=moved)
 
 
 # ---- how far to trust it ---------------------------------------------------------------------------------------------
@@ -354,7 +432,7 @@ def estimate(
 
     Waits for nobody: raises NotMeasuredError where that can't be done since another job has the machine.
     """
-    seconds = masked * _SECONDS_PER_MASKED_PIXEL
+    seconds = fill.seconds(masked, options.filler, wait=False)
     if options.find_damage is not None:
         seconds += damage.estimate(width, height, DamageOptions(precision=options.precision)).seconds
     if count and options.anonymise == "no":
@@ -376,3 +454,11 @@ def recipe(repaired: Repaired) -> dict[str, Any]:
     model = next((weight.name for weight in repaired.weights if weight.task == "restore"), repaired.options.model)
     filler = repaired.filled_by or repaired.options.filler
     return recipe_of("repair", repaired.options, repaired.weights, model=model, filler=filler)
+
+
+def unfilled(result: Repaired) -> Mask | None:
+    """What of the mask (H, W) the base does not hold filled: faces are there, whose network fills. None without."""
+    filling = [face.transform for face in result.faces if face.hole is not None]
+    if result.mask is None or not filling:
+        return None
+    return np.asarray(np.maximum(result.mask - _beyond(result.mask, filling), 0), np.float32)

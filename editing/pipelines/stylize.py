@@ -2,15 +2,18 @@
 
 The network (networks/stylizer.py) paints at a size of its own: strokes are as large, measured against the picture, as
 ``style_scale`` says, however many pixels the picture has. A large photograph is therefore painted reduced. Enlarged
-again, its strokes have no edges finer than a working pixel, so the photograph's own fine light and shade, which is what
-the reduction took away, is put back in part (:data:`DETAIL`). That keeps a 12-megapixel result sharp, and where working
-and full size are the same it changes nothing.
+again, its strokes have no edges finer than a working pixel. Those of strokes that are larger than usual are made sharp
+by a network that enlarges (``upscale``), up to the usual working size. Beyond that the photograph's own fine light and
+shade, which is what the reduction took away, is put back in part (:data:`DETAIL`). That keeps a 12-megapixel result
+sharp, and where working and full size are the same it changes nothing. Large strokes must not be given more of it than
+usual ones: the photo would be seen through them, with edges that are not the painting's.
 
 Instance normalisation looks at the whole picture: every tile is painted with the means and deviations of one first
 pass over the whole working copy, so that tiles give exactly what the whole would. Of a working copy that is larger than
 memory allows, which only fine strokes on a large photo ask for, they are those of many parts spread over it.
 
-There is a slow way, too: :func:`optimise` paints by Gatys' method (:mod:`editing.pipelines.gatys`), with a VGG19.
+There is a slow way, too: :func:`optimise` goes on from what the network paints by Gatys' method
+(:mod:`editing.pipelines.fine`).
 
 Strength, kept colours and the mask are all of :func:`mix`, which needs no network and can follow a slider.
 """
@@ -20,7 +23,7 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -30,17 +33,18 @@ import numpy.typing as npt
 import torch
 
 from editing import messages, runtime
-from editing.costs import Cost, Estimate, measured_cost, observe_cost
-from editing.errors import EditingError, OptionError, WeightError
+from editing.costs import Cost, Estimate, measured_cost, observed
+from editing.errors import EditingError, OptionError, Stopped, WeightError
 from editing.messages import tell
 from editing.networks.magenta import Magenta, MagentaConfig
-from editing.networks.stylizer import Statistics, Stylizer, StylizerConfig, Vgg
-from editing.options import StylizeOptions
+from editing.networks.stylizer import Statistics, Stylizer, StylizerConfig
+from editing.options import StylizeOptions, UpscaleOptions
 from editing.pictures import masks, tiling
 from editing.pictures.masks import Mask
 from editing.pictures.picture import Floats, Picture, Pixels, fill_transparent, from_float, to_float
 from editing.pictures.read import read_picture
-from editing.pipelines import gatys
+from editing.pipelines import fine, gatys, upscale
+from editing.pipelines.fine import LoadedVgg
 from editing.pipelines.recipe import recipe_of
 from editing.report import Report, silent
 from editing.runtime import Backend
@@ -51,13 +55,14 @@ from editing.weights.find import find_weight
 from editing.weights.load import config_of, fit, load_state, metadata_of, unusable, without_numbers
 
 BASE = 768  # longest side of the working copy at style scale 1, in pixels
+USUAL = "stylizer"  # the network of whose gallery Fine knows the paintings
+ENLARGER = "photo-fast"  # what makes large strokes sharp
 SHORTEST = 64  # pixels: what the working copy of the narrowest picture has across
-STYLE_SIDE = 256  # shorter side at which Gatys' method looks at a style picture
 DETAIL = 0.5  # the share of the photo's fine light and shade that is put back where the working copy is smaller
 ALWAYS_WHOLE = 300_000  # pixels of a working copy that fit into the memory of any machine
 WHOLE = 1_000_000  # pixels of a working copy that are painted at once; one pass instead of two
 MEASURED = 2_000_000  # pixels at most of which the means and deviations are taken
-SHOWN_STEPS = 10  # of an optimisation between two pictures that are shown
+SHOWN_SECONDS = 4.0  # between two pictures of an optimisation that are shown
 PART = 128  # pixels: side of each of the parts that they are taken of, where that is not all
 EDGE = 0.004  # of the longest side: over this length the edge of a mask fades
 # Resampling, detail, mixing and PNG encoding, measured on one core.
@@ -120,14 +125,17 @@ class LoadedStylizer:
         result: Floats = painted[0].clamp(0, 1).permute(1, 2, 0).cpu().numpy()
         return result
 
-    def cost(self, *, wait: bool = True) -> Cost:
-        """What one working pixel costs on this machine; measured at the first call, which takes seconds."""
+    def cost(self, *, wait: bool = True, ask: Callable[[], None] | None = None) -> Cost:
+        """What one working pixel costs on this machine; measured at the first call, which takes seconds.
+
+        ``wait`` and ``ask`` are those of :func:`measured_cost`.
+        """
 
         def run(side: int) -> None:
             code = torch.zeros(1, self.network.config.code)
             self.paint(np.full((side, side, 3), 0.5, np.float32), code)
 
-        return measured_cost(self.sha256, self.backend, run, wait=wait)
+        return measured_cost(self.sha256, self.backend, run, wait=wait, ask=ask)
 
     def _tensor(self, pictures: Floats) -> torch.Tensor:
         return _tensor(pictures, self.backend)
@@ -198,17 +206,21 @@ def code_of(options: StylizeOptions, network: LoadedStylizer) -> torch.Tensor:
 
 def check_style(options: StylizeOptions) -> None:
     """Load what ``options`` need and look for their styles; raises what :func:`stylize` would, before any picture."""
+    network = load(options.model, options.precision)
+    code_of(options, network)
     if options.optimise:
-        _style_file(options)
-        load_vgg()
-    else:
-        code_of(options, load(options.model, options.precision))
+        _wanted(options, network, fine.load(options.vgg, options.precision))
 
 
-def _style_file(options: StylizeOptions) -> str:
-    if not _is_file(options.style):
-        raise OptionError(messages.OPTIMISING_NEEDS_PICTURE, style=options.style)
-    return options.style
+def _wanted(options: StylizeOptions, network: LoadedStylizer, vgg: LoadedVgg) -> gatys.Style:
+    """The style that an optimisation nears; raises OptionError for one whose picture nothing is known of."""
+    if options.style in network.gallery:
+        if network.name != USUAL or options.style not in vgg.paintings:
+            choices = ", ".join(vgg.paintings if network.name == USUAL else ()) or messages.NO_GALLERY
+            raise OptionError(messages.FINE_NEEDS_PICTURE, style=options.style, vgg=vgg.name, choices=choices)
+        return vgg.paintings[options.style]
+    copy = _style_copy(read_picture(options.style), fine.MULTIPLE, fine.STYLE_SIDE)
+    return vgg.look_at(_tensor(copy[None], vgg.backend))
 
 
 def _code_of(style: str, network: LoadedStylizer) -> torch.Tensor:
@@ -228,6 +240,7 @@ def _is_file(style: str) -> bool:
         return False
 
 
+@runtime.heavy
 def stylize(
     picture: Picture,
     options: StylizeOptions,
@@ -246,106 +259,149 @@ def stylize(
     return mix(picture, painted, options, mask=mask)
 
 
+@runtime.heavy
 def paint(
     picture: Picture,
     options: StylizeOptions,
     *,
     network: LoadedStylizer | None = None,
+    held: Held | None = None,
     report: Report = silent,
 ) -> Picture:
     """As :func:`stylize`, but the whole picture at full strength in the painting's colours: :func:`mix` does the rest.
 
-    The result is RGB, of a gray picture too.
+    The result is RGB, of a gray picture too. ``held`` is what other pictures have in common with this one.
     """
     if options.optimise:
-        *_, last = optimise(picture, options, report=report)
-        return last
+        *_, last = optimise(picture, options, network=network, every=math.inf, report=report)
+        return last.picture
     network = network or load(options.model, options.precision)
-    code = code_of(options, network)
+    code = code_of(options, network) if held is None else held.code
     pixels = fill_transparent(picture)
-    plan = _plan(network, picture.width, picture.height, options)
+    plan = _plan(network, picture.width, picture.height, options, ask=lambda: report(0, 1))
     copy = _working_copy(pixels, plan.height, plan.width)
-    out = np.zeros((picture.height, picture.width, 3), np.uint16)
-    started = time.perf_counter()
-    if plan.measured is None:
-        report(0, 1)
-        _resize_into(network.paint(copy, code), out)
-        report(1, 1)
-    else:
-        statistics = network.statistics(_parts(copy, plan.measured), code)
-        tiling.run_tiled(
-            lambda region: network.paint(region, code, statistics), copy, scale=1, tile=plan.tile, overlap=plan.overlap,
-            align=network.network.config.multiple, out=out, report=report,
-        )  # fmt: skip
-    observe_cost(network.sha256, network.backend, (time.perf_counter() - started) / plan.seen)
+    tiled: dict[str, Any] = {
+        "scale": 1, "tile": plan.tile, "overlap": plan.overlap, "align": network.network.config.multiple,
+        "report": report,
+    }  # fmt: skip
+    # Large strokes are gone on with at the working size, which is small.
+    at_once = options.style_scale > 1 or plan.measured is None
+    shape, kind = (copy.shape, np.float32) if at_once else ((picture.height, picture.width, 3), np.uint16)
+    out: npt.NDArray[Any] = np.zeros(shape, kind)
+    with observed(network.sha256, network.backend, plan.seen):
+        if plan.measured is None:
+            report(0, 1)
+            out = network.paint(copy, code, held.statistics if held else None)
+            report(1, 1)
+        else:
+            statistics = held.statistics if held else network.statistics(_parts(copy, plan.measured), code)
+            tiling.run_tiled(lambda region: network.paint(region, code, statistics), copy, out=out, **tiled)
+    if at_once:
+        return _finished(out, copy, picture, pixels, options)
     return replace(picture, pixels=_with_detail(out, pixels, copy, picture.depth))
 
 
-def optimise(
-    picture: Picture, options: StylizeOptions, *, vgg: LoadedVgg | None = None, report: Report = silent
-) -> Iterator[Picture]:
-    """As :func:`paint`, by Gatys' method in ``options.optimise`` steps; yields what there is every ``SHOWN_STEPS``.
+def _finished(
+    painted: Floats, copy: Floats, picture: Picture, pixels: Pixels, options: StylizeOptions
+) -> Picture:  # fmt: skip
+    """A painting of ``copy`` (h, w, 3) as large as the ``picture`` whose ``pixels`` that was made of, and as sharp."""
+    if options.style_scale > 1:
+        painted = _edged(painted, options)
+        width, height = working_size(picture.width, picture.height, 1.0, 1)
+        copy = _working_copy(pixels, height, width)
+    out = np.zeros((picture.height, picture.width, 3), np.uint16)
+    for rows, strip in tiling.resized_strips(painted, *out.shape[:2]):
+        out[rows] = from_float(strip, 16)
+    return replace(picture, pixels=_with_detail(out, pixels, copy, picture.depth))
 
-    The style must be a picture file. Raises OptionError for one of the gallery, WeightError where VGG19 is not there.
+
+def _edged(painted: Floats, options: StylizeOptions) -> Floats:
+    """A painting (h, w, 3) in [0, 1] four times as large, with sharp edges where strokes are twice as large as usual.
+
+    Between that and the usual size they are in between, so that nothing jumps as the dial is turned.
     """
-    style = read_picture(_style_file(options))
-    vgg = vgg or load_vgg()
-    pixels = fill_transparent(picture)
-    width, height = _optimised_size(picture.width, picture.height, options)
-    copy = _working_copy(pixels, height, width)
-    with torch.inference_mode(False):
-        content, wanted = (_tensor(x[None], vgg.backend) for x in (copy, _style_copy(style, 8, STYLE_SIDE)))
-        steps = gatys.painting(content, wanted, vgg.network, steps=options.optimise)
-    report(0, options.optimise)
-    for done in range(1, options.optimise + 1):
-        with torch.inference_mode(False):  # a job's own mode remembers nothing to differentiate
-            painted = next(steps)
-        report(done, options.optimise)
-        if done % SHOWN_STEPS == 0 or done == options.optimise:
-            out = np.zeros((picture.height, picture.width, 3), np.uint16)
-            _resize_into(painted[0].permute(1, 2, 0).cpu().numpy(), out)
-            yield replace(picture, pixels=_with_detail(out, pixels, copy, picture.depth))
+    enlarging = UpscaleOptions(model=ENLARGER, scale=4, tile=256, precision=options.precision)
+    sharp = to_float(upscale.enlarge(Picture(pixels=from_float(painted, 16)), enlarging).pixels)
+    share = min(1.0, options.style_scale - 1)
+    if share < 1:
+        plain = tiling.resize(painted, *sharp.shape[:2]).clip(0, 1)
+        sharp = plain + np.float32(share) * (sharp - plain)
+    return sharp
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class LoadedVgg:
-    """VGG19 up to where Gatys' method looks at it."""
+class Held:
+    """What several pictures are painted with alike: the style, and what normalisations take away and divide by."""
 
-    sha256: str
-    backend: Backend
-    network: Vgg
-
-    def cost(self, *, wait: bool = True) -> Cost:
-        """What one step costs per working pixel on this machine; measured at the first call, which takes seconds."""
-
-        def run(side: int) -> None:
-            with torch.inference_mode(False):
-                gray = torch.full((1, 3, side, side), 0.5, device=self.backend.device)
-                next(gatys.painting(gray, gray, self.network, steps=1))
-
-        return measured_cost(self.sha256, self.backend, run, wait=wait)
+    code: torch.Tensor
+    statistics: Statistics
 
 
-def load_vgg() -> LoadedVgg:
-    """VGG19, loaded once and shared; raises WeightError, with what to do, where it has not been fetched."""
-    weight = find_weight("vgg19", "optimise")
-    backend = replace(runtime.choose_backend(), precision="fp32")  # the last steps of L-BFGS are too small for bf16
-    sha256 = digest(weight)
+def measure(picture: Picture, options: StylizeOptions, code: torch.Tensor, network: LoadedStylizer) -> Held:
+    """What :func:`paint` would measure of ``picture``, for others to be painted with."""
+    width, height = working_size(
+        picture.width, picture.height, options.style_scale, network.network.config.multiple
+    )  # fmt: skip
+    copy = _working_copy(fill_transparent(picture), height, width)
+    return Held(code=code, statistics=network.statistics(_parts(copy, WHOLE), code))
 
-    def build() -> LoadedVgg:
-        with torch.inference_mode(False):  # else its maps could not be differentiated
-            network = gatys.vgg19(load_state(weight))
-            backend.place(network)
-        return LoadedVgg(sha256=sha256, backend=backend, network=network)
 
-    return runtime.cached_network(f"{weight.name} {sha256}", backend, build)
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Painted:
+    """What :func:`optimise` has after so many steps: the ``whole`` picture, or what there is, as it is painted."""
+
+    picture: Picture
+    done: int
+    whole: bool
+
+
+@runtime.heavy
+def optimise(
+    picture: Picture, options: StylizeOptions, *, network: LoadedStylizer | None = None, vgg: LoadedVgg | None = None,
+    every: float = SHOWN_SECONDS, report: Report = silent,
+) -> Iterator[Painted]:  # fmt: skip
+    """As :func:`paint`, and on from there by Gatys' method in ``options.optimise`` steps, from coarse to fine.
+
+    Yields what there is ``every`` so many seconds, and at last the whole picture, also where ``report`` raises Stopped,
+    which comes after that. Raises OptionError for a style whose picture nothing is known of, WeightError where the
+    network of ``options.vgg`` is not there.
+    """
+    network = network or load(options.model, options.precision)
+    vgg = vgg or fine.load(options.vgg, options.precision)
+    code, wanted = code_of(options, network), _wanted(options, network, vgg)
+    pixels = fill_transparent(picture)
+    width, height = _optimised_size(picture.width, picture.height, options)
+    copy = _working_copy(pixels, height, width)
+    begun = network.paint(_working_copy(pixels, *fine.sizes(height, width)[0]), code)
+    with torch.inference_mode(False):
+        start, content = (_tensor(x[None], vgg.backend).float() for x in (begun, copy))
+    steps = fine.paint(start, content, wanted, vgg, options.optimise)
+    report(0, options.optimise)
+    shown, stopped = time.monotonic(), None
+    for done in range(1, options.optimise + 1):
+        with torch.inference_mode(False):  # a job's own mode remembers nothing to differentiate
+            painted = next(steps)
+        try:
+            report(done, options.optimise)
+        except Stopped as stop:
+            stopped = stop
+            break
+        if done < options.optimise and time.monotonic() - shown >= every:
+            small = painted[0].permute(1, 2, 0).cpu().numpy()
+            there = replace(picture, pixels=from_float(small, picture.depth), alpha=None, icc=None)
+            yield Painted(picture=there, done=done, whole=False)
+            shown = time.monotonic()
+    whole = _finished(painted[0].permute(1, 2, 0).cpu().numpy(), copy, picture, pixels, options)
+    yield Painted(picture=whole, done=done, whole=True)
+    if stopped:
+        raise stopped
 
 
 def _optimised_size(width: int, height: int, options: StylizeOptions) -> tuple[int, int]:
-    """Width and height of the copy that is optimised: that of the network, but at most ``WHOLE`` pixels."""
-    across, down = working_size(width, height, options.style_scale, 8)
-    factor = min(1.0, (WHOLE / (across * down)) ** 0.5)
-    return _rounded(across * factor, 8), _rounded(down * factor, 8)
+    """Width and height of the copy that is optimised: that of the network, but at most ``fine.LARGEST`` pixels."""
+    across, down = working_size(width, height, options.style_scale, fine.MULTIPLE)
+    factor = min(1.0, (fine.LARGEST / (across * down)) ** 0.5)
+    return _rounded(across * factor, fine.MULTIPLE), _rounded(down * factor, fine.MULTIPLE)
 
 
 def mix(picture: Picture, painted: Picture, options: StylizeOptions, *, mask: Mask | None = None) -> Picture:
@@ -432,13 +488,18 @@ class _Plan:
         return rows, columns
 
 
-def _plan(network: LoadedStylizer, width: int, height: int, options: StylizeOptions) -> _Plan:
-    """How to paint a picture of ``width`` x ``height`` pixels within the memory that is free now."""
+def _plan(
+    network: LoadedStylizer, width: int, height: int, options: StylizeOptions, ask: Callable[[], None] | None = None
+) -> _Plan:
+    """How to paint a picture of ``width`` x ``height`` pixels within the memory that is free now.
+
+    ``ask`` may raise, and so end the measurement that it may take.
+    """
     step = network.network.config.multiple
     across, down = working_size(width, height, options.style_scale, step)
     if options.tile is None and across * down <= ALWAYS_WHOLE:
         return _Plan(height=down, width=across)  # not worth a measurement
-    cost = network.cost()
+    cost = network.cost(ask=ask)
     budget = runtime.free_memory(network.backend.device) / 2
     if network.backend.device == "cpu":
         budget = min(budget - width * height * _BYTES_PER_PIXEL, 1.2e9)  # the whole process stays under 3 GB
@@ -511,11 +572,6 @@ def _parts(copy: Floats, pixels: int) -> Floats:
     return np.stack([copy[y : y + side, x : x + side] for y in tops for x in lefts])
 
 
-def _resize_into(painted: Floats, out: npt.NDArray[np.uint16]) -> None:
-    for rows, strip in tiling.resized_strips(painted, *out.shape[:2]):
-        out[rows] = from_float(strip, 16)
-
-
 def _with_detail(raw: npt.NDArray[np.uint16], pixels: Pixels, copy: Floats, depth: int) -> Pixels:
     """The painting at the picture's depth, with a share of the light and shade that ``copy`` has lost of ``pixels``."""
     out = np.empty(raw.shape, np.uint8 if depth == 8 else np.uint16)
@@ -532,20 +588,29 @@ def _with_detail(raw: npt.NDArray[np.uint16], pixels: Pixels, copy: Floats, dept
 def estimate(width: int, height: int, options: StylizeOptions) -> Estimate:
     """Seconds and peak memory for a picture of this size on this machine; the first call for a model measures it.
 
-    Waits for nobody: raises NotMeasuredError where that can't be done since another job has the machine.
+    Waits for nobody: raises NotMeasuredError where that can't be done since another job has the machine. Raises
+    OptionError for a style of the gallery that can't be optimised.
     """
+    network = load(options.model, options.precision)
     if options.optimise:
-        cost = load_vgg().cost(wait=False)
+        vgg = fine.load(options.vgg, options.precision)
+        if options.style in network.gallery:
+            _wanted(options, network, vgg)  # said before it is waited for
+        cost = vgg.cost(wait=False)
         across, down = _optimised_size(width, height, options)
-        seen, largest, pieces = across * down * options.optimise, across * down, options.optimise
+        seen, largest = fine.effort(down, across, options.optimise, vgg)
+        pieces = options.optimise
     else:
-        network = load(options.model, options.precision)
         cost = network.cost(wait=False)
         plan = _plan(network, width, height, options)
         seen, largest, pieces = plan.seen, plan.largest, plan.tiles
     pixels = width * height
+    seconds = cost.seconds * seen + pixels * _SECONDS_PER_PIXEL
+    if options.style_scale > 1:
+        across, down = working_size(width, height, options.style_scale, network.network.config.multiple)
+        seconds += upscale.load(ENLARGER, options.precision).cost(wait=False).seconds * across * down
     return Estimate(
-        seconds=cost.seconds * seen + pixels * _SECONDS_PER_PIXEL,
+        seconds=seconds,
         memory=round(runtime.resident_memory() + cost.bytes * largest + pixels * _BYTES_PER_PIXEL),
         free=runtime.free_memory(),
         tiles=pieces,
@@ -561,9 +626,9 @@ def recipe(options: StylizeOptions, *, masked: bool = False) -> dict[str, Any]:
     the file. ``masked`` says that a mask was used; the mask itself is not kept.
     """
     weight = find_weight(options.model, "stylize")
-    used = find_weight("vgg19", "optimise") if options.optimise else weight
-    made = recipe_of("stylize", options, [used], model=weight.name)
-    named = set() if options.optimise else {style.name for style in _styles(weight)}
+    used = [weight, find_weight(options.vgg, "optimise")] if options.optimise else [weight]
+    made = recipe_of("stylize", options, used, model=weight.name)
+    named = {style.name for style in _styles(weight)}
     for key in ("style", "second"):
         given = made["options"][key]
         if given is not None and given not in named:

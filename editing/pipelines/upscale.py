@@ -8,7 +8,6 @@ colour lock, the strength dial, and the noise level told from the picture.
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -20,11 +19,12 @@ import numpy.typing as npt
 import torch
 
 from editing import messages, runtime
-from editing.costs import Cost, Estimate, measured_cost, observe_cost
+from editing.costs import Cost, Estimate, kept_cost, measured_cost, observed
 from editing.errors import EditingError, OptionError, WeightError
-from editing.networks import rrdb
+from editing.interrupt import interruptible
+from editing.networks import int8, rrdb
 from editing.networks.denoiser import Denoiser, DenoiserConfig
-from editing.options import SCALES, UpscaleOptions, spec_of, value_of
+from editing.options import MOST_SCALE, USUAL_SCALE, UpscaleOptions, spec_of, value_of
 from editing.pictures import tiling
 from editing.pictures.picture import Floats, Picture, Pixels, check_output_size, fill_transparent, from_float, to_float
 from editing.pipelines import noise
@@ -34,7 +34,7 @@ from editing.runtime import Backend
 from editing.weights.catalogue import Weight
 from editing.weights.files import digest
 from editing.weights.find import find_weight
-from editing.weights.load import config_of, fit, load_network, load_state, without_numbers
+from editing.weights.load import config_of, fit, int8_scales, load_network, load_state, without_numbers
 
 if TYPE_CHECKING:
     from spandrel import ModelDescriptor  # type: ignore[import-untyped]
@@ -51,6 +51,26 @@ def named(model: str) -> str:
     if model != "auto":
         return model
     return "photo-fast" if runtime.choose_backend().device == "cpu" else "photo"
+
+
+# What an input pixel costs beside one of photo-fast's, by multiplications; for models not measured on this machine yet.
+_BESIDE_FAST = {"photo-fast": 1, "photo-exact": 1, "anime-fast": 1, "anime": 9, "photo": 28}
+
+
+def likely_seconds(model: str, width: int, height: int) -> float | None:
+    """What a picture of this size will take, without measuring or loading anything: None where nothing is known."""
+    backend = runtime.choose_backend()
+
+    def kept(name: str) -> Cost | None:
+        sha256 = digest(find_weight(name, *TASKS))
+        # No network is loaded here: where one could not be had in int8, it was measured as it is.
+        return kept_cost(sha256, replace(backend, precision="int8")) or kept_cost(sha256, backend)
+
+    if cost := kept(model):
+        return cost.seconds * width * height
+    beside = _BESIDE_FAST.get(model)
+    fast = kept("photo-fast") if beside else None
+    return fast.seconds * beside * width * height if fast and beside else None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -87,14 +107,15 @@ class Upscaler:
             result = result.mean(0, keepdim=True)  # a gray picture stays gray, whatever tint the network adds
         return result.permute(1, 2, 0).cpu().numpy()
 
-    def cost(self, *, wait: bool = True) -> Cost:
+    def cost(self, *, wait: bool = True, ask: Callable[[], None] | None = None) -> Cost:
         """What one input pixel costs on this machine; measured at the first call, which takes seconds.
 
-        ``wait`` is that of :func:`measured_cost`.
+        ``wait`` and ``ask`` are those of :func:`measured_cost`.
         """
         return measured_cost(
-            self.sha256, self.backend, lambda side: void(self(np.full((side, side, 3), 128, np.uint8))), wait=wait
-        )
+            self.sha256, self.backend, lambda side: void(self(np.full((side, side, 3), 128, np.uint8))), wait=wait,
+            ask=ask,
+        )  # fmt: skip
 
 
 def void(_: object) -> None:
@@ -104,27 +125,36 @@ def void(_: object) -> None:
 def load(model: str, precision: str = "auto") -> Upscaler:
     """The network called ``model``, loaded once and shared.
 
-    Raises WeightError for an unknown, missing or damaged weight, OptionError for an unknown precision.
+    In int8 where the CPU can and the weight has scales for it, unless another precision is asked for; where that gives
+    other numbers, and for all other weights, as ``auto`` without it. Raises WeightError for an unknown, missing or
+    damaged weight, OptionError for an unknown precision.
     """
     weight = find_weight(named(model), *TASKS)
-    backend = runtime.choose_backend(precision)
     sha256 = digest(weight)
+    plain = backend = runtime.choose_backend(precision)
+    numbers = int8_scales(sha256) if runtime.may_be_int8(precision) else None
+    if numbers is not None:
+        backend = replace(plain, precision="int8")
 
     def build() -> Upscaler:
         if config := _denoiser_config(weight):
             return _denoiser(weight, sha256, backend, config)
         descriptor = load_network(weight)
-        placed = backend if descriptor.supports_bfloat16 else replace(backend, precision="fp32")
+        placed = plain if descriptor.supports_bfloat16 else replace(plain, precision="fp32")
+        align = _alignment(descriptor)
+        overlap, ramp = _overlap(descriptor.model, align)
+        if numbers is not None and int8.quantise(descriptor.model, numbers):
+            placed = backend
         if placed.device == "cpu" and placed.precision == "bf16" and runtime.cpu_has_bf16():
             rrdb.hasten(descriptor.model, placed.dtype)
         placed.place(descriptor.model)
+        if placed.device == "cpu":
+            interruptible(descriptor.model)
         if descriptor.input_channels not in (1, 3) or descriptor.output_channels != descriptor.input_channels:
             raise WeightError(
                 messages.CHANNELS_NOT_USED, model=weight.name, inputs=descriptor.input_channels,
                 outputs=descriptor.output_channels,
             )  # fmt: skip
-        align = _alignment(descriptor)
-        overlap, ramp = _overlap(descriptor.model, align)
         return Upscaler(
             name=weight.name, sha256=sha256, backend=placed, scale=descriptor.scale, run=descriptor,
             overlap=overlap, ramp=ramp, channels=descriptor.input_channels, align=align,
@@ -207,38 +237,106 @@ def settle(
 ) -> UpscaleOptions:
     """``options`` with what they leave open: the scale from the network, a denoiser's noise level from ``picture``.
 
-    Done twice it changes nothing more. Raises OptionError where the network can't do what they ask, whatever the
-    picture, and as :func:`load` does.
+    ``denoise`` becomes ``denoise-camera`` where ``picture`` has that kind of noise, and neither a noise level nor a
+    ``network`` is given. Done twice it changes nothing more. Raises OptionError where the network can't do what they
+    ask, whatever the picture, and as :func:`load` does.
     """
     options = replace(options, model=named(options.model))
+    found = None
+    if network is None and picture is not None and options.sigma is None and options.model in _JUDGED:
+        found = noise.judge(picture.pixels, picture.alpha)
+        camera = found.kind == "camera" or options.model == _JUDGED[1]
+        options = replace(options, model=_JUDGED[camera])
     network = network or load(options.model, options.precision)
     if options.sigma is not None and not network.denoiser:
         raise OptionError(messages.TAKES_NO_SIGMA, sigma=f"{options.sigma:g}", model=network.name)
-    scale = min(network.scale, max(SCALES)) if options.scale is None else options.scale
-    if network.denoiser and scale != 1 and options.longest is None:
-        raise OptionError(messages.ONLY_CLEANS, model=network.name, scale=scale)
+    scale = min(network.scale, USUAL_SCALE) if options.scale is None else options.scale
+    if network.scale == 1 and scale > 1 and _sized(options) is None:
+        raise OptionError(messages.ONLY_CLEANS, model=network.name, scale=f"{scale:g}")
     sigma = options.sigma
-    if network.denoiser and sigma is None and picture is not None:
+    if found:
+        sigma = round(found.sigma, 2)
+    elif network.denoiser and sigma is None and picture is not None:
         told = noise.correlated if network.denoiser.camera else noise.white
         sigma = round(told(picture.pixels, picture.alpha), 2)
     return replace(options, scale=scale, sigma=sigma)
 
 
-def target_size(width: int, height: int, options: UpscaleOptions, network_scale: int) -> tuple[int, int]:
+# For white noise, and for what cameras and JPEG leave: the first, with no noise level given, means whichever is right.
+_JUDGED = ("denoise", "denoise-camera")
+
+
+def _sized(options: UpscaleOptions) -> tuple[str, ...] | None:
+    """The options that give the result's size instead of the scale; None where the scale does."""
+    named = tuple(name for name in ("width", "height") if getattr(options, name) is not None)
+    return named or next(((name,) for name in ("longest", "megapixels") if getattr(options, name) is not None), None)
+
+
+def amount(options: UpscaleOptions) -> str:
+    """How much settled ``options`` enlarge, in the name of a result: x4, 800px, w640-h480, 2mp."""
+    named = _sized(options)
+    if named is None:
+        return f"x{options.scale:g}"
+    if named[0] in ("longest", "megapixels"):
+        return f"{options.longest}px" if named[0] == "longest" else f"{options.megapixels:g}mp"
+    return "-".join(f"{name[0]}{getattr(options, name)}" for name in named)
+
+
+def target_size(width: int, height: int, options: UpscaleOptions, network: Upscaler) -> tuple[int, int]:
     """Width and height of the result; raises OptionError or ImageError when network or limits don't allow them."""
-    factor: float = min(network_scale, max(SCALES)) if options.scale is None else options.scale
-    if options.longest is not None:
-        factor = options.longest / max(width, height)
-    if factor > network_scale:
-        raise OptionError(
-            messages.MORE_THAN_MODEL, width=width, height=height, factor=f"{factor:.3g}", most=network_scale,
-            longest=network_scale * max(width, height),
-        )  # fmt: skip
+    named = _sized(options)
+    factor: float
+    if named is None:
+        factor = min(network.scale, USUAL_SCALE) if options.scale is None else options.scale
+    elif "longest" in named:
+        factor = (options.longest or 0) / max(width, height)
+    elif "megapixels" in named:
+        factor = math.sqrt((options.megapixels or 0) * 1e6 / (width * height))
+    else:
+        factor = min(
+            getattr(options, name) / side for name, side in (("width", width), ("height", height)) if name in named
+        )
     size = max(1, round(width * factor)), max(1, round(height * factor))
+    if factor > MOST_SCALE * (1 + 1e-9) or (network.scale == 1 and max(size) > max(width, height)):
+        most = 1 if network.scale == 1 else MOST_SCALE
+        raise OptionError(
+            messages.MORE_THAN_MODEL if network.scale == 1 else messages.TOO_MANY_TIMES, model=network.name,
+            width=width, height=height, factor=f"{factor:.3g}", most=f"{most:g}",
+            longest=int(most * max(width, height)),
+        )  # fmt: skip
     check_output_size(*size)
     return size
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Pass:
+    """One run of the network over the whole picture: the sizes (width, height) before and after it."""
+
+    before: tuple[int, int]
+    after: tuple[int, int]
+    tile: int
+
+
+def _passes(
+    size: tuple[int, int], target: tuple[int, int], network: Upscaler, tile: Callable[[int, int, int, int], int]
+) -> list[_Pass]:
+    """The fewest runs from ``size`` to ``target``; ``tile`` chooses a tile's side for widths and heights.
+
+    The last ones enlarge by all that the network does, so that those before work on small pictures.
+    """
+    count = 1
+    while network.scale > 1 and any(b > a * network.scale**count for a, b in zip(size, target, strict=True)):
+        count += 1
+    sizes = [size]
+    for left in range(count - 1, -1, -1):
+        sizes.append((-(-target[0] // network.scale**left), -(-target[1] // network.scale**left)))
+    return [
+        _Pass(before=before, after=after, tile=_fitting(tile(*before, *after), network))
+        for before, after in pairwise(sizes)
+    ]
+
+
+@runtime.heavy
 def upscale(
     picture: Picture,
     options: UpscaleOptions | None = None,
@@ -255,6 +353,7 @@ def upscale(
     return mix(picture, enlarge(picture, options, network=network, report=report), options.strength)
 
 
+@runtime.heavy
 def enlarge(
     picture: Picture,
     options: UpscaleOptions | None = None,
@@ -263,31 +362,36 @@ def enlarge(
     report: Report = silent,
 ) -> Picture:
     """As :func:`upscale`, at full strength whatever ``options.strength`` says: :func:`mix` does the rest."""
-    options = options or UpscaleOptions()
+    options = settle(options or UpscaleOptions(), picture, network=network)
     network = network or load(options.model, options.precision)
-    options = settle(options, picture, network=network)
     network = replace(network, sigma=options.sigma or 0.0)
-    width, height = target_size(picture.width, picture.height, options, network.scale)
-    tile = _fitting(options.tile or auto_tile(network, picture.width, picture.height, width, height), network)
+    size = picture.width, picture.height
+    target = width, height = target_size(*size, options, network)
+    steps = _passes(
+        size, target, network,
+        lambda *sides: options.tile or auto_tile(network, *sides, ask=lambda: report(0, 1)),
+    )  # fmt: skip
     pixels = fill_transparent(picture)
     if not picture.gray and _is_neutral(pixels):
         pixels = pixels[..., :1]  # a gray photo saved as RGB: no tint can come in this way
     transparent = picture.alpha is not None and int(picture.alpha.min()) != int(picture.alpha.max())
-    passes = 2 if transparent and not network.denoiser else 1
+    works = [_work(network, step) for step in steps]
+    tiles = sum(work.tiles for work in works)
+    total = tiles * (2 if transparent and not network.denoiser else 1)
 
-    def run(image: Pixels, run_one: Callable[[Pixels], Floats], index: int) -> npt.NDArray[np.uint16]:
-        out = np.zeros((height, width, image.shape[2]), np.uint16)
-        tiling.run_tiled(
-            run_one, image, scale=network.scale, tile=tile, overlap=network.overlap, ramp=network.ramp,
-            align=network.align, out=out,
-            report=lambda done, total, note="": report(index * total + done, passes * total, note),
-        )  # fmt: skip
+    def run(image: Pixels, run_one: Callable[[Pixels], Floats], done: int) -> npt.NDArray[np.uint16]:
+        for step, work in zip(steps, works, strict=True):
+            out = np.zeros((step.after[1], step.after[0], image.shape[2]), np.uint16)
+            tiling.run_tiled(
+                run_one, image, scale=network.scale, tile=step.tile, overlap=network.overlap, ramp=network.ramp,
+                align=network.align, out=out,
+                report=lambda here, _, note="", before=done: report(before + here, total, note),
+            )  # fmt: skip
+            image, done = out, done + work.tiles
         return out
 
-    started = time.perf_counter()
-    raw = run(pixels, network, 0)
-    seen, _, _ = _work(network, picture.width, picture.height, tile)
-    observe_cost(network.sha256, network.backend, (time.perf_counter() - started) / seen)
+    with observed(network.sha256, network.backend, sum(work.seen for work in works)):
+        raw = run(pixels, network, 0)
     result = _finish(raw, pixels, picture.depth, options.color_lock, picture.alpha if transparent else None)
     del raw
     if result.shape[2] < picture.pixels.shape[2]:
@@ -296,7 +400,7 @@ def enlarge(
     if picture.alpha is not None and transparent and network.denoiser:
         alpha = _resized_alpha(picture.alpha, height, width)  # an edge has no noise, and must not be taken for it
     elif picture.alpha is not None and transparent:
-        alpha = _enlarge_alpha(picture.alpha, network, lambda image, run_one: run(image, run_one, 1))
+        alpha = _enlarge_alpha(picture.alpha, network, lambda image, run_one: run(image, run_one, tiles))
     elif picture.alpha is not None:
         alpha = np.full((height, width), picture.alpha.flat[0], picture.alpha.dtype)
     return replace(picture, pixels=result, alpha=alpha)
@@ -354,38 +458,64 @@ def estimate(width: int, height: int, options: UpscaleOptions | None = None, *, 
     options = options or UpscaleOptions()
     network = load(options.model, options.precision)
     options = settle(options, network=network)
-    out_width, out_height = target_size(width, height, options, network.scale)
+    target = target_size(width, height, options, network)
     cost = network.cost(wait=False)
-    pixels = out_width * out_height
-    tile = _fitting(options.tile or _tile_for(network, cost, width, height, pixels), network)
-    seen, largest, tiles = _work(network, width, height, tile)
-    passes = 2 if alpha and not network.denoiser else 1
+    steps = _passes(
+        (width, height), target, network,
+        lambda before, down, after, below: options.tile or _tile_for(network, cost, before, down, after * below),
+    )  # fmt: skip
+    works = [_work(network, step) for step in steps]
+    pixels = target[0] * target[1]
+    times = 2 if alpha and not network.denoiser else 1
     return Estimate(
-        seconds=passes * cost.seconds * seen + pixels * _SECONDS_PER_OUTPUT_PIXEL,
-        memory=round(runtime.resident_memory() + cost.bytes * largest + pixels * _BYTES_PER_OUTPUT_PIXEL),
+        seconds=times * cost.seconds * sum(work.seen for work in works) + pixels * _SECONDS_PER_OUTPUT_PIXEL,
+        memory=round(
+            runtime.resident_memory()
+            + cost.bytes * max(work.largest for work in works)
+            + pixels * _BYTES_PER_OUTPUT_PIXEL
+        ),
         free=runtime.free_memory(),
-        tiles=passes * tiles,
-        width=out_width,
-        height=out_height,
+        tiles=times * sum(work.tiles for work in works),
+        width=target[0],
+        height=target[1],
     )  # fmt: skip
 
 
-def _work(network: Upscaler, width: int, height: int, tile: int) -> tuple[int, int, int]:
-    """Input pixels that the network will see in all and in the largest tile, and the number of tiles."""
+@dataclass(frozen=True, kw_only=True)
+class _Work:
+    """Input pixels that the network sees in all and in the largest tile, and the number of tiles."""
+
+    seen: int
+    largest: int
+    tiles: int
+
+
+def _work(network: Upscaler, step: _Pass) -> _Work:
     seen = []
-    for side in (height, width):
-        parts = tiling.spans(side, tile, network.ramp, network.align)
+    for side in reversed(step.before):
+        parts = tiling.spans(side, step.tile, network.ramp, network.align)
         reaches = [span.reach(side, network.overlap) for span in parts]
         seen.append([stop - start for start, stop in reaches])
     rows, columns = seen
-    return sum(rows) * sum(columns), max(rows) * max(columns), len(rows) * len(columns)
+    return _Work(seen=sum(rows) * sum(columns), largest=max(rows) * max(columns), tiles=len(rows) * len(columns))
 
 
-def auto_tile(network: Upscaler, width: int, height: int, out_width: int, out_height: int) -> int:
-    """The side of a tile, in input pixels, for pictures of these sizes and the memory that is free now."""
+def auto_tile(
+    network: Upscaler,
+    width: int,
+    height: int,
+    out_width: int,
+    out_height: int,
+    *,
+    ask: Callable[[], None] | None = None,
+) -> int:
+    """The side of a tile, in input pixels, for pictures of these sizes and the memory that is free now.
+
+    ``ask`` may raise, and so end the measurement that it may take.
+    """
     if max(width, height) <= 128:
         return 128  # one tile in any case: not worth a measurement
-    return _tile_for(network, network.cost(), width, height, out_width * out_height)
+    return _tile_for(network, network.cost(ask=ask), width, height, out_width * out_height)
 
 
 def _tile_for(network: Upscaler, cost: Cost, width: int, height: int, out_pixels: int) -> int:
@@ -412,9 +542,10 @@ def _fitting(tile: int, network: Upscaler) -> int:
 
 
 def recipe(options: UpscaleOptions) -> dict[str, Any]:
-    """What it takes to make the result again: task, options, weight names and sha256, version."""
+    """What it takes to make the result again: task, options, weights, version, and the precision used."""
     weight = find_weight(named(options.model), *TASKS)
-    return recipe_of("upscale", options, [weight], model=weight.name)
+    used = load(options.model, options.precision).backend.precision
+    return recipe_of("upscale", options, [weight], model=weight.name) | {"precision": used}
 
 
 def _is_neutral(pixels: Pixels) -> bool:

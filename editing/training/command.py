@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable
 from typing import Any
 
-from editing.training import damage, denoiser, generator, repairer, stylizer, upscaler
+from editing.training import damage, denoiser, finisher, generator, repairer, stylizer, upscaler
 from editing.training.options import add_flags, from_arguments
 
 # What can be trained: its options, what trains it, and a line for --help.
@@ -24,6 +24,7 @@ KINDS: dict[str, tuple[type[Any], Callable[[Any], None], str]] = {
     "denoiser": (denoiser.DenoiserTrainOptions, denoiser.run, "takes noise out of pictures"),
     "damage": (damage.DamageTrainOptions, damage.run, "finds scratches, dust, stains and folds in scans"),
     "repairer": (repairer.RepairerTrainOptions, repairer.run, "repairs aligned faces and fills what is masked"),
+    "finisher": (finisher.FinisherTrainOptions, finisher.run, "enlarges repaired faces twice, with a discriminator"),
     "stylizer": (stylizer.StylizerTrainOptions, stylizer.run, "repaints photos in the style of other pictures"),
 }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from editing.networks.unet_discriminator import UNetDiscriminator
 from editing.training import losses
@@ -27,11 +28,12 @@ def frozen_maps(backbone: Lite0, pictures: Tensor, amp: torch.autocast) -> list[
 
 def judged(
     judge: UNetDiscriminator, optimizer: torch.optim.Optimizer, made: Tensor, true: Tensor, rate: float,
-    amp: torch.autocast,
+    amp: torch.autocast, counted: Tensor | None = None,
 ) -> dict[str, Tensor]:  # fmt: skip
     """One step of the discriminator at learning rate ``rate``, then its word on ``made``, both (N, 3, H, W) in [0, 1].
 
-    Of the four values "loss_g" is what the generator has to lower; the discriminator is left out of its slopes.
+    ``counted`` (N, 1, H, W) is how much its word on each pixel counts for what made it. Of the four values "loss_g" is
+    what the generator has to lower; the discriminator is left out of its slopes.
     """
     with amp:
         real, fake = judge(torch.cat([true, made.detach()])).chunk(2)
@@ -39,6 +41,8 @@ def judged(
     learn(optimizer, loss_d, rate)
     judge.requires_grad_(False)
     with amp:
-        loss_g = losses.generator_loss("nonsaturating", judge(made))
+        word = judge(made)
+    # of the nonsaturating loss (Goodfellow et al. 2014), pixel by pixel
+    loss_g = losses.generator_loss("nonsaturating", word) if counted is None else (counted * F.softplus(-word)).mean()
     judge.requires_grad_(True)
     return {"loss_d": loss_d, "real": real.mean(), "fake": fake.mean(), "loss_g": loss_g}

@@ -21,6 +21,7 @@ import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -38,6 +39,8 @@ MARKED = 8  # a matte of at most so many levels was marked by hand: what is not 
 THIN = 15  # damage that fills less than THINNEST of a square of this side counts more
 THINNEST = 0.25
 EXAM = 64  # scans measured with
+DRAWN = 200  # squares of letters and frames
+LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.,:;!?-+/()&    "
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,7 +79,11 @@ class DamageTrainOptions(PhotoTrainOptions):
 
 
 def photo_squares(pictures: Sequence[Bytes]) -> NDArray[np.uint8]:
-    """Photographs, each (H, W, 3) -> (P, 3, SQUARE, SQUARE): the shorter side fits, long ones give both their ends."""
+    """Photographs, each (H, W, 3) -> (P, 3, SQUARE, SQUARE): the shorter side fits, long ones give both their ends.
+
+    Those of whole squares give these as well, as sharp as they are: the finder is asked about pictures at their own
+    size, and what only looks like damage, such as twigs and joints, is sharp there.
+    """
     squares = []
     for picture in pictures:
         height, width = picture.shape[:2]
@@ -86,6 +93,9 @@ def photo_squares(pictures: Sequence[Bytes]) -> NDArray[np.uint8]:
         squares.append(fitted[:SQUARE, :SQUARE])
         if max(size) > 1.25 * SQUARE:
             squares.append(fitted[-SQUARE:, -SQUARE:])
+        for top in range(height % SQUARE // 2, height - SQUARE + 1, SQUARE):
+            for left in range(width % SQUARE // 2, width - SQUARE + 1, SQUARE):
+                squares.append(picture[top : top + SQUARE, left : left + SQUARE])
     return np.asarray(np.stack(squares).transpose(0, 3, 1, 2), np.uint8)
 
 
@@ -172,7 +182,35 @@ def to_device(photos: NDArray[np.uint8], mattes: Mattes, device: torch.device) -
         photos=torch.from_numpy(np.ascontiguousarray(photos)).to(device),
         mattes=torch.from_numpy(np.ascontiguousarray(mattes.squares)).to(device),
         weights=torch.from_numpy(mattes.weights()).to(device),
+        drawings=torch.from_numpy(drawings()).to(device),
     )
+
+
+def drawings() -> NDArray[np.uint8]:
+    """Letters and frames to be drawn on photographs, which are no damage: (DRAWN, 1, SQUARE, SQUARE), 255 is ink."""
+    random = np.random.default_rng(0)
+    made = []
+    for _ in range(DRAWN):
+        paper = Image.new("L", (SQUARE, SQUARE))
+        ink = ImageDraw.Draw(paper)
+        size = float(np.exp(random.uniform(np.log(9), np.log(90))))
+        top = random.uniform(0, 0.5) * SQUARE
+        for _ in range(int(random.integers(1, 9))):
+            letters = "".join(random.choice(list(LETTERS), int(random.integers(3, 40))))
+            font = ImageFont.load_default(size)
+            ink.text(
+                (random.uniform(-0.2, 0.4) * SQUARE, top), letters, 255, font, stroke_width=int(random.random() < 0.2)
+            )
+            top += random.uniform(1.1, 2.0) * size
+        for _ in range(int(random.integers(0, 3))):  # frames, some of them with bars across
+            left, right, upper, lower = np.sort(random.uniform(-0.1, 1.1, (2, 2)), axis=1).flatten() * SQUARE
+            width = int(random.integers(1, 7))
+            ink.rectangle((left, upper, right, lower), outline=255, width=width)
+            bars = int(random.integers(0, 5))
+            for x in np.linspace(left, right, bars + 2)[1:-1]:
+                ink.line((x, upper, x, lower), 255, width)
+        made.append(np.asarray(paper, np.uint8))
+    return np.stack(made)[:, None]
 
 
 # Learning

@@ -15,13 +15,17 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from editing.networks.denoiser import Denoiser, DenoiserConfig
 from editing.training import losses
-from editing.training.degradations import Floats, camera_noise, gaussian_noise, luma, to_bytes
+from editing.training.degradations import Floats, gaussian_noise
 from editing.training.loop import begun, learn, pick_device, start_folder
+from editing.training.noise import camera, white
 from editing.training.options import at_least, shares, unwanted
 from editing.training.photos import Bytes, PhotoTrainOptions, Sources, learn_from, middle, stacked
+from editing.training.placed import cut, drawn, floats, place
+from editing.training.scans import Draw, luma
 from editing.training.task import PictureTask
 
 LEVELS = (15, 25, 50)  # measured with, of 255
@@ -38,13 +42,14 @@ class DenoiserTrainOptions(PhotoTrainOptions):
     sigma_max: float = 75.0  # strongest noise, of 255; the levels are drawn evenly from 0
     gray: float = 0.1  # share of crops that are gray, with equal noise in all channels
     clipped: float = 0.2  # share of Gaussian noise that is clipped and rounded to 8 bits
+    halved: float = 0.0  # share of crops that are made half as large, which leaves little of a file's own JPEG
     camera: float = 0.0  # share of crops whose noise is as cameras leave it, the rest being Gaussian
 
     def __post_init__(self) -> None:
         super().__post_init__()
         at_least(self, "blocks", 1)
         at_least(self, "sigma_max", 1)
-        shares(self, "gray", "clipped", "camera")
+        shares(self, "gray", "clipped", "halved", "camera")
         multiple = self.config.multiple
         if self.size < multiple or self.size % multiple:
             raise unwanted(self, "size", f"a multiple of {multiple}")
@@ -69,25 +74,36 @@ class Noisy:
     sigma: Tensor  # (N,), in the same units
 
 
-def make_noisy(sources: Sources, options: DenoiserTrainOptions, step: int) -> Noisy:
-    """The crops of one step: a function of the options' seed and the step alone."""
-    random = np.random.default_rng([options.seed, step])
-    clean, noisy, levels = [], [], []
-    for _ in range(options.batch):
-        crop = as_floats(sources.crop(options.size, random))
-        if gray := random.random() < options.gray:
-            crop = luma(crop)
-        sigma = random.uniform(0, options.sigma_max) / 255
-        if random.random() < options.camera:
-            dirty = camera_noise(crop, sigma, random)
-        else:
-            dirty = crop + gaussian_noise(crop.shape, sigma, random)
-            if random.random() < options.clipped:
-                dirty = as_floats(to_bytes(dirty))
-        clean.append(np.repeat(crop, 3, axis=2) if gray else crop)
-        noisy.append(np.repeat(dirty, 3, axis=2) if gray else dirty)
-        levels.append(sigma)
-    return Noisy(step=step, noisy=stacked(noisy), clean=stacked(clean), sigma=torch.tensor(levels))
+class NoisyCrops:
+    """Crops with noise, made on the device."""
+
+    def __init__(self, sources: Sources, options: DenoiserTrainOptions, device: torch.device) -> None:
+        self.sources, self.options, self.device = sources, options, device
+        self.placed = place(sources.pictures, device)
+
+    @torch.no_grad()
+    def make(self, step: int) -> Noisy:
+        """The crops of one step: a function of the options' seed and the step alone, on one kind of device."""
+        options = self.options
+        random = np.random.default_rng([options.seed, step])
+        which = np.array([self.sources.pick(random) for _ in range(options.batch)], np.int64)
+        halves = round(options.halved * options.batch)
+        parts = []
+        for chosen, times in ((which[:halves], 2), (which[halves:], 1)):
+            if len(chosen):
+                side = times * options.size
+                crops = floats(cut(self.placed, drawn(self.placed.sizes, chosen, side, random), side))
+                parts.append(F.avg_pool2d(crops, times) if times > 1 else crops)
+        clean = torch.cat(parts)
+        draw = Draw(options.batch, int(random.integers(1 << 62)), self.device)
+        gray = draw.chance(options.gray)
+        clean = torch.where(gray, luma(clean), clean)
+        sigma = draw.uniform(0, options.sigma_max) / 255
+        noisy = white(clean, sigma, gray, options.clipped, draw)
+        some, part = draw.some(options.camera)
+        if part.count:
+            noisy[some] = camera(clean[some], sigma[some], gray[some], part)
+        return Noisy(step=step, noisy=noisy, clean=clean, sigma=sigma.flatten())
 
 
 def as_floats(picture: Bytes) -> Floats:
@@ -167,7 +183,8 @@ def psnr(made: Floats, truth: Floats) -> float:
 
 def run(options: DenoiserTrainOptions) -> None:
     """Train, then write OUT/denoiser.safetensors; raises TrainingError, TrainOptionError or Stopped."""
-    sources = options.sources(options.size)
+    device = pick_device(options)
+    sources = options.sources(options.size * (2 if options.halved else 1))
     start_folder(options)
-    task = DenoiserTask(options, sources, pick_device(options))
-    learn_from(lambda step: make_noisy(sources, options, step), task, options)
+    task = DenoiserTask(options, sources, device)
+    learn_from(NoisyCrops(sources, options, device).make, task, options)

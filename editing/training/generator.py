@@ -26,6 +26,7 @@ from tqdm import tqdm
 from editing.errors import TrainingError
 from editing.networks.discriminator import Discriminator, DiscriminatorConfig, ProjectedDiscriminator
 from editing.networks.generator import SIZES, Generator, GeneratorConfig, recalibrate
+from editing.pictures.likeness import ssim
 from editing.training import losses, metrics
 from editing.training.augment import diff_augment
 from editing.training.backbones import (
@@ -285,7 +286,7 @@ class GeneratorTask(PictureTask[Generator, GeneratorTrainOptions]):
             values["l1"] = losses.l1(*(F.avg_pool2d(x[:pairs], max(4, options.size // 16)) for x in (fake, real)))
             loss = loss + options.l1 * values["l1"]
         if pairs and options.ssim:
-            values["ssim"] = 1 - losses.ssim(fake[:pairs], real[:pairs])
+            values["ssim"] = 1 - ssim(fake[:pairs], real[:pairs])
             loss = loss + options.ssim * values["ssim"]
         if options.code and pairs < count:
             found = self.codes.encode(self.view.describe(fake, maps_fake))[pairs:]

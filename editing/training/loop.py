@@ -24,7 +24,8 @@ from typing import Any, ClassVar, Protocol, TypeVar
 import numpy as np
 import torch
 from PIL import Image
-from safetensors.torch import save_file
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch import distributed as dist
 from tqdm import tqdm
@@ -323,21 +324,33 @@ def _check_there(path: Path) -> None:
 def begun(network: Network, start: str, name: str, grown: str = "") -> Network:
     """The network with what another training's last.pt, ``start``, calls ``name``: averaged where there is an average.
 
-    The other one may lack all parameters whose names begin with ``grown``: these stay as they are, and so does the
-    network without ``start``. Raises TrainingError when there is no such file, or its network is another one.
+    ``start`` may be the network itself, too, as a training writes it for use (safetensors). The other one may lack all
+    parameters whose names begin with ``grown``: these stay as they are, and so does the network without ``start``.
+    Raises TrainingError when there is no such file, or its network is another one.
     """
     if not start:
         return network
-    state = load_checkpoint(Path(start))
-    given = state.get("averaged", {}).get(name) or state["networks"].get(name) or {}
+    given = _given(Path(start), name)
     if grown and not any(key.startswith(grown) for key in given):
-        given = given | {key: value for key, value in network.state_dict().items() if key.startswith(grown)}
+        given = {**given, **{key: value for key, value in network.state_dict().items() if key.startswith(grown)}}
     try:
         network.load_state_dict(given)
     except RuntimeError as error:
         reason = str(error).splitlines()[-1].strip()
         raise TrainingError(f"{start} doesn't fit; give the same widths and depths: {reason}") from error
     return network
+
+
+def _given(path: Path, name: str) -> Mapping[str, Tensor]:
+    """What a checkpoint or a file of weights knows of the network called ``name``; raises TrainingError."""
+    if path.suffix != ".safetensors":
+        state = load_checkpoint(path)
+        given: Mapping[str, Tensor] = state.get("averaged", {}).get(name) or state["networks"].get(name) or {}
+        return given
+    try:
+        return {key: value.float() for key, value in load_file(path).items()}
+    except (OSError, SafetensorError) as error:
+        raise TrainingError(f"Can't begin with {path}: {error}") from error
 
 
 def restore(task: Task[Any], state: Mapping[str, Any], path: Path) -> int:

@@ -15,9 +15,10 @@ import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from PIL import Image, ImageOps
 from torch import Tensor
 
-from editing.errors import EditingError, TrainingError
+from editing.errors import EditingError, ImageError, TrainingError
 from editing.pictures.picture import from_float, to_float
 from editing.training.data import FEWEST, decode, hold_out
 from editing.training.loop import Task, World, load_checkpoint, restore, train
@@ -167,8 +168,10 @@ def read_photo(path: Path) -> Bytes:
 
     Raises ImageError when it can't be read.
     """
-    from editing.pictures.read import read_picture  # it needs packages that a machine lent for training may lack
-
+    try:
+        from editing.pictures.read import read_picture
+    except ImportError:  # it needs packages that a machine lent for training may lack
+        return _read_with_pillow(path)
     picture = read_picture(path)
     pixels = to_float(picture.pixels)
     if picture.alpha is not None:
@@ -180,6 +183,22 @@ def read_photo(path: Path) -> Bytes:
         width, height = (max(1, round(side * LONGEST / longest)) for side in (pixels.shape[1], pixels.shape[0]))
         pixels = np.asarray(cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA), np.float32)
     return np.asarray(from_float(pixels, 8), np.uint8)
+
+
+def _read_with_pillow(path: Path) -> Bytes:
+    """As :func:`read_photo`, of 8-bit files alone."""
+    try:
+        with Image.open(path) as opened:
+            upright: Any = ImageOps.exif_transpose(opened).convert("RGBA")
+            white = Image.new("RGBA", upright.size, "white")
+            picture = Image.alpha_composite(white, upright).convert("RGB")
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise ImageError(f"{path}: {error}") from error
+    if max(picture.size) > LONGEST:
+        share = LONGEST / max(picture.size)
+        width, height = (max(1, round(side * share)) for side in picture.size)
+        return cv2.resize(np.asarray(picture), (width, height), interpolation=cv2.INTER_AREA).astype(np.uint8)
+    return np.asarray(picture, np.uint8)
 
 
 def stacked(pictures: Sequence[NDArray[Any]] | NDArray[Any]) -> Tensor:

@@ -4,10 +4,10 @@ All in PyTorch, on tensors that lie on the device, since a GPU would wait for a 
 (N, 3, S, S) float32 in [0, 1], the numbers drawn for each of them (N, 1, 1, 1); lengths are in pixels. The same seed
 gives the same scans on the same kind of device.
 
-What is on a scan: a photograph in some tone (colours, gray, sepia, faded), perhaps with the print's border and the
-paper's texture; on it damage of four kinds: mattes (dust, hair, scratches, dirt, stains), lines (scratches from end to
-end, tramlines), folds (a broken core between soft shoulders) and blots (large, soft, with or without a rim); then what
-the scanner does: softness or sharpening, grain and noise, JPEG.
+What is on a scan: a photograph in some tone (colours, gray, sepia, faded), perhaps with lettering and frames drawn on
+it, the print's border and the paper's texture; on it damage of four kinds: mattes (dust, hair, scratches, dirt,
+stains), lines (scratches from end to end, tramlines), folds (a broken core between soft shoulders) and blots (large,
+soft, with or without a rim); then what the scanner does: softness or sharpening, grain and noise, JPEG.
 """
 
 from __future__ import annotations
@@ -30,6 +30,8 @@ LAYERS = (0.85, 0.6, 0.4, 0.25)  # share of the damaged pictures with a first ma
 LINES = (0.35, 0.25)  # the same for lines
 FOLDS = 0.25
 BLOTS = 0.06
+SHARP = 0.5  # share of the photographs that keep their own pixels: what resampling softens looks less like damage
+LETTERED = 0.15  # share of the pictures that something was drawn on, which is no damage
 
 
 class Draw:
@@ -72,11 +74,12 @@ class Draw:
 
 @dataclass(frozen=True, kw_only=True)
 class Squares:
-    """What scans are made of, on the device: photographs (P, 3, h, h) and mattes (M, 1, h, h), uint8."""
+    """What scans are made of, on the device: photographs (P, 3, h, h), mattes and drawings (M, 1, h, h), uint8."""
 
     photos: Tensor
     mattes: Tensor  # 255 where damage covers the picture
     weights: Tensor  # (M,) how often each matte is taken
+    drawings: Tensor  # 255 where a letter or a frame covers the picture
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,11 +95,23 @@ class Scans:
 
 
 def photographs(photos: Tensor, side: int, draw: Draw) -> Tensor:
-    """Random parts of photographs (P, 3, h, h) uint8: turned, mirrored, enlarged or reduced -> (N, 3, side, side)."""
-    chosen = torch.randint(len(photos), (draw.count,), generator=draw.generator, device=draw.device)
-    share = (draw.scale(0.4, 1.4) * side / photos.shape[-1]).clamp(max=1.0)
-    angle = _quarter(draw) + draw.chance(0.3) * draw.uniform(-0.3, 0.3)
-    return _placed(photos[chosen], side, share, angle, (1 - share) * draw.uniform(-1, 1, 2), draw, "reflection")
+    """Random parts of photographs (P, 3, h, h) uint8: turned, mirrored, enlarged or reduced -> (N, 3, side, side).
+
+    A share of :data:`SHARP` is neither enlarged nor reduced, and turned by quarters alone: these keep their pixels.
+    """
+    chosen, whole = (
+        torch.randint(len(photos), (draw.count,), generator=draw.generator, device=draw.device),
+        photos.shape[-1],
+    )
+    share = (draw.scale(0.4, 1.4) * side / whole).clamp(max=1.0)
+    angle = draw.chance(0.3) * draw.uniform(-0.3, 0.3)
+    shift = (1 - share) * draw.uniform(-1, 1, 2)
+    sharp = draw.chance(SHARP)
+    start = torch.floor(draw.uniform(0, whole - side + 1, 2))  # the window's corner, in pixels
+    share = torch.where(sharp, side / whole, share)
+    angle = _quarter(draw) + torch.where(sharp, 0.0, angle)
+    shift = torch.where(sharp, (2 * start + side) / whole - 1, shift)
+    return _placed(photos[chosen], side, share, angle, shift, draw, "reflection")
 
 
 def _placed(squares: Tensor, side: int, share: Tensor, angle: Tensor, shift: Tensor, draw: Draw, beyond: str) -> Tensor:
@@ -161,9 +176,20 @@ def _axes(side: int, draw: Draw, *, straight: float, spread: float) -> tuple[Ten
     return across, cos * places[:, None] - sin * places
 
 
+def lettered(x: Tensor, squares: Squares, draw: Draw) -> Tensor:
+    """With letters or frames of one colour drawn on them, which belong to the picture."""
+    side = x.shape[-1]
+    chosen = torch.randint(len(squares.drawings), (draw.count,), generator=draw.generator, device=draw.device)
+    share = side / squares.drawings.shape[-1] / draw.scale(0.6, 1.6)
+    angle = _quarter(draw) + draw.chance(0.5) * draw.uniform(-0.4, 0.4)
+    cover = _placed(squares.drawings[chosen], side, share, angle, draw.uniform(-0.5, 0.5, 2), draw, "zeros")
+    colour = torch.where(draw.chance(0.6), torch.round(draw.uniform(0, 1)), draw.uniform(0, 1, 3))
+    return x + cover * draw.uniform(0.5, 1.3).clamp(max=1) * (colour - x)
+
+
 def grained_paper(x: Tensor, draw: Draw) -> Tensor:
     """On paper with a fine texture."""
-    grain = _blurred(draw.noise(1, *x.shape[2:]), draw.uniform(0.6, 2.5), 6)
+    grain = blurred(draw.noise(1, *x.shape[2:]), draw.uniform(0.6, 2.5), 6)
     return x * (1 + draw.uniform(0.005, 0.03) * grain / grain.std((2, 3), keepdim=True).clamp(min=1e-3))
 
 
@@ -178,7 +204,7 @@ def silk_paper(x: Tensor, draw: Draw) -> Tensor:
     return x * (1 + draw.uniform(0.007, 0.033) * comb)
 
 
-def _blurred(x: Tensor, sigma: Tensor, radius: int) -> Tensor:
+def blurred(x: Tensor, sigma: Tensor, radius: int) -> Tensor:
     """Filtered by a Gaussian of each picture's own deviation ``sigma`` (N, 1, 1, 1), cut off at ``radius``."""
     count, channels, height, width = x.shape
     places = torch.arange(-radius, radius + 1, device=x.device, dtype=torch.float32)
@@ -218,7 +244,7 @@ def mattes(x: Tensor, squares: Squares, draw: Draw) -> Tensor:
     angle = draw.uniform(-math.pi, math.pi)
     cover = _placed(squares.mattes[chosen], side, share, angle, draw.uniform(-0.55, 0.55, 2), draw, "zeros")
     cover = cover.clamp(1e-4, 1) ** draw.scale(0.5, 1.5)
-    return _blurred(cover, draw.uniform(-0.6, 1.6).clamp(min=0.1), 4)
+    return blurred(cover, draw.uniform(-0.6, 1.6).clamp(min=0.1), 4)
 
 
 def lines(x: Tensor, draw: Draw) -> Tensor:
@@ -283,6 +309,7 @@ def _change_some(x: Tensor, share: float, change: Callable[[Tensor, Draw], Tenso
 def scanned(pictures: Tensor, squares: Squares, clean: int, draw: Draw) -> Scans:
     """Photographs (N, 3, S, S) as scans; the first ``clean`` have no damage."""
     x = toned(pictures, draw)
+    _change_some(x, LETTERED, lambda y, part: lettered(y, squares, part), draw)
     for share, made in ((0.2, bordered), (0.25, grained_paper), (0.12, silk_paper)):
         _change_some(x, share, made, draw)
     before = x.clamp(0, 1)
@@ -291,7 +318,7 @@ def scanned(pictures: Tensor, squares: Squares, clean: int, draw: Draw) -> Scans
     after = torch.cat([before[:clean], damaged(before[clean:], squares, part)]) if part.count else before.clone()
     # The same softness or sharpening for the picture with and without damage: what differs then is the change.
     amount, sigma = draw.chance(0.7) * draw.uniform(-0.8, 1.0), draw.uniform(0.5, 1.3)
-    before, after = ((x + amount * (_blurred(x, sigma, 4) - x)).clamp(0, 1) for x in (before, after))
+    before, after = ((x + amount * (blurred(x, sigma, 4) - x)).clamp(0, 1) for x in (before, after))
     some, _ = draw.some(0.1)  # scanned without colour
     for x in (before, after):
         x[some] = luma(x[some]).expand(-1, 3, -1, -1)
@@ -326,7 +353,7 @@ def grainy(x: Tensor, draw: Draw) -> tuple[Tensor, Tensor]:
 
 def coarse(grain: Tensor, draw: Draw) -> Tensor:
     """Grain of several pixels, as strong as before."""
-    grain = _blurred(grain, draw.uniform(0.4, 1.2), 4)
+    grain = blurred(grain, draw.uniform(0.4, 1.2), 4)
     return grain / grain.std((1, 2, 3), keepdim=True)
 
 
@@ -366,7 +393,7 @@ def jpeg(x: Tensor, quality: Tensor, draw: Draw) -> Tensor:
     chroma = F.avg_pool2d(torch.cat([blue, red], 1), 2)
     scale = torch.where(quality < 50, 50 / quality, 2 - quality / 50)
     y = _quantised(y - 0.5, _table(_LUMA, x.device), scale) + 0.5
-    chroma = F.interpolate(_quantised(chroma, _table(_CHROMA, x.device), scale), scale_factor=2, mode="nearest")
+    chroma = F.interpolate(_quantised(chroma, _table(_CHROMA, x.device), scale), scale_factor=2, mode="bilinear")
     blue, red = chroma[:, :1], chroma[:, 1:]
     r, b = y + red / 0.713, y + blue / 0.564
     out = torch.cat([r, (y - 0.299 * r - 0.114 * b) / 0.587, b], 1)

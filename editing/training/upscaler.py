@@ -1,6 +1,6 @@
-"""Training a compact enlarger on folders of pictures: ``python -m editing train upscaler``.
+"""Training an enlarger on folders of pictures: ``python -m editing train upscaler``.
 
-Two kinds, one network (:mod:`editing.networks.compact`):
+Two kinds of a compact network (:mod:`editing.networks.compact`):
 
 - ``--exact``: the inverse of a clean bicubic reduction, by the mean absolute difference alone; highest PSNR.
 - otherwise, the look of a large network at a fraction of its time, from pictures as they are in the world. A bank of
@@ -12,14 +12,22 @@ Two kinds, one network (:mod:`editing.networks.compact`):
   pixel (Real-ESRGAN, Wang et al. 2021). One that judges frozen features (Projected GANs, Sauer et al. 2021) learned
   much faster, but left a hatching that those features don't see.
 
-OUT/upscaler.safetensors holds plain convolutions, in fp16, under SRVGGNetCompact's names: spandrel reads it.
+With ``--network esrgan --start TEACHER --kept 0,4,8`` the network is the teacher itself with some of its blocks alone,
+which the others' work is taught to. Teacher and start may be files: a machine lent for training has no catalogue.
+
+OUT/upscaler.safetensors holds plain convolutions, in fp16, under SRVGGNetCompact's or RRDBNet's names, which spandrel
+reads.
 """
 
 from __future__ import annotations
 
 import hashlib
+import os
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -31,7 +39,9 @@ from tqdm import tqdm
 
 from editing.errors import TrainingError
 from editing.networks.compact import Compact, CompactConfig
+from editing.networks.esrgan import Esrgan, EsrganConfig, config_of_state, without_blocks
 from editing.networks.unet_discriminator import UNetDiscriminator
+from editing.pictures.likeness import luma, ssim
 from editing.settings import written
 from editing.training import losses, metrics
 from editing.training.backbones import Lite0, load_lite0, load_mobilenet
@@ -49,11 +59,13 @@ from editing.training.photos import (
     middle,
     random_crop,
     to_tensor,
-    turned,
 )
-from editing.training.task import PictureTask
+from editing.training.placed import cut, drawn, floats, place
+from editing.training.task import PictureTask, placed
 
+_CPU = torch.device("cpu")
 CHUNK = 64  # crops in each file of a bank: what is lost when making it is interrupted
+WORKERS = max(1, min(12, 3 * (os.cpu_count() or 2) // 4))  # threads that degrade while a bank is made
 MEASURED_CROPS = 100  # degraded crops of held-out pictures to measure with
 
 
@@ -67,6 +79,8 @@ class UpscalerTrainOptions(PhotoTrainOptions):
     scale: int = 4  # how many times to enlarge
     width: int = 64  # channels within the network; multiples of 32 are fast
     depth: int = 16  # convolutions between the first and the last
+    network: str = "compact"  # compact, or esrgan: residual dense blocks, slower and better
+    kept: str = "0,1,2,3,4,5"  # with --network esrgan: which blocks of the network in --start to begin with
     expansion: int = 0  # channels between the two factors of each convolution while it learns; 0: not factored
     teacher: str = "photo"  # weight whose results are learned from, beside the truth; "" for none
     teacher_share: float = 0.6  # of the loss, how much compares with the teacher's result instead of the truth
@@ -83,6 +97,7 @@ class UpscalerTrainOptions(PhotoTrainOptions):
         super().__post_init__()
         one_of(self, "scale", (2, 3, 4))
         one_of(self, "real", ("truth", "teacher"))
+        one_of(self, "network", ("compact", "esrgan"))
         if self.real == "teacher" and not self.teacher:
             raise TrainOptionError("--real teacher needs a --teacher")
         shares(self, "teacher_share")
@@ -99,6 +114,16 @@ class UpscalerTrainOptions(PhotoTrainOptions):
                 raise unwanted(self, name, f"{least} or more, a multiple of {multiple}")
         if self.size > self.bank_size and not self.exact:
             raise TrainOptionError(f"--size {self.size} is more than --bank-size {self.bank_size}")
+        if self.network == "esrgan" and not (self.kept_blocks and self.scale in (2, 4)):
+            raise unwanted(self, "kept", "numbers of blocks such as 0,4,8, and a --scale of 2 or 4")
+
+    @property
+    def kept_blocks(self) -> tuple[int, ...]:
+        """The blocks to begin with; raises TrainOptionError where ``kept`` is no such list."""
+        try:
+            return tuple(int(part) for part in self.kept.split(","))
+        except ValueError as error:
+            raise unwanted(self, "kept", "numbers of blocks such as 0,4,8") from error
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,31 +132,28 @@ class Pairs:
 
     step: int  # counted from 0
     inputs: Tensor  # the side of the others over the scale
-    truth: Tensor
+    truth: Tensor | None  # None where the teacher alone is followed
     teacher: Tensor | None  # what the teacher makes of the inputs
 
 
 class ExactPairs:
     """Crops with their clean bicubic reduction; the whole pictures are reduced once, so that borders are right."""
 
-    def __init__(self, sources: Sources, scale: int, size: int, batch: int, seed: int) -> None:
+    def __init__(
+        self, sources: Sources, scale: int, size: int, batch: int, seed: int, device: torch.device = _CPU
+    ) -> None:
         self.sources, self.scale, self.size, self.batch, self.seed = sources, scale, size, batch, seed
-        self.small = [bicubic(whole_cells(picture, scale), scale) for picture in sources.pictures]
+        self.large = place(sources.pictures, device)
+        self.small = place([bicubic(whole_cells(picture, scale), scale) for picture in sources.pictures], device)
 
     def make(self, step: int) -> Pairs:
         """The crops of one step: a function of the seed and the step alone."""
         random = np.random.default_rng([self.seed, step])
         side = self.size // self.scale
-        inputs, truths = [], []
-        for _ in range(self.batch):
-            which = self.sources.pick(random)
-            small, large = self.small[which], self.sources.pictures[which]
-            top, left = (int(random.integers(0, length - side + 1)) for length in small.shape[:2])
-            way = int(random.integers(8))
-            inputs.append(turned(small[top : top + side, left : left + side], way))
-            top, left = top * self.scale, left * self.scale
-            truths.append(turned(large[top : top + self.size, left : left + self.size], way))
-        return Pairs(step=step, inputs=to_tensor(np.stack(inputs)), truth=to_tensor(np.stack(truths)), teacher=None)
+        which = np.array([self.sources.pick(random) for _ in range(self.batch)], np.int64)
+        places = drawn(self.small.sizes, which, side, random)
+        inputs, truth = cut(self.small, places, side), cut(self.large, places, self.size, self.scale)
+        return Pairs(step=step, inputs=floats(inputs), truth=floats(truth), teacher=None)
 
 
 def whole_cells(picture: Bytes, scale: int) -> Bytes:
@@ -147,7 +169,7 @@ Teach = Callable[[NDArray[np.uint8]], NDArray[np.uint8]]  # (N, h, w, 3) -> (N, 
 
 def load_bank(
     crop: Callable[[int, np.random.Generator], Bytes], count: int, *, side: int, scale: int, seed: int,
-    teach: Teach | None, cache: Path, key: str,
+    teach: Teach | None, cache: Path, key: str, at_once: int = 8,
 ) -> list[NDArray[np.void]]:  # fmt: skip
     """``count`` degraded crops with truth and the teacher's results, made once, in files of 64, mapped from disk.
 
@@ -158,23 +180,30 @@ def load_bank(
     fields = [("inputs", np.uint8, (side // scale, side // scale, 3)), ("truth", np.uint8, (side, side, 3))]
     if teach is not None:
         fields.append(("teacher", np.uint8, (side, side, 3)))
-    chunks = []
-    for first in tqdm(range(0, count, CHUNK), desc="bank", unit="file", leave=False):
-        length = min(CHUNK, count - first)
-        path = cache / f"bank-{name}" / f"{first:06d}-{length}.npy"
-        if not path.is_file():
-            rows = np.zeros(length, fields)
-            for i in range(length):
-                random = np.random.default_rng([seed, first + i, 11])
-                truth = crop(side, random)
-                rows["truth"][i] = truth
-                rows["inputs"][i] = degrade(truth.astype(np.float32) / np.float32(255), scale, random)
+
+    def degraded(first: int) -> NDArray[np.void]:
+        rows = np.zeros(min(CHUNK, count - first), fields)
+        for i in range(len(rows)):
+            random = np.random.default_rng([seed, first + i, 11])
+            truth = crop(side, random)
+            rows["truth"][i] = truth
+            rows["inputs"][i] = degrade(truth.astype(np.float32) / np.float32(255), scale, random)
+        return rows
+
+    folder = cache / f"bank-{name}"
+    paths = {first: folder / f"{first:06d}-{min(CHUNK, count - first)}.npy" for first in range(0, count, CHUNK)}
+    missing = [first for first, path in paths.items() if not path.is_file()]
+    with ThreadPoolExecutor(WORKERS, "bank") as pool:  # the teacher works while these degrade
+        waiting = deque(pool.submit(degraded, first) for first in missing[: 2 * WORKERS])
+        ahead = iter(missing[2 * WORKERS :])
+        for first in tqdm(missing, desc="bank", unit="file", leave=False):
+            rows = waiting.popleft().result()
+            waiting.extend(pool.submit(degraded, further) for further in islice(ahead, 1))
             if teach is not None:
-                for start in range(0, length, 8):
-                    rows["teacher"][start : start + 8] = teach(rows["inputs"][start : start + 8])
-            _write(path, rows)
-        chunks.append(np.load(path, mmap_mode="r"))
-    return chunks
+                for start in range(0, len(rows), at_once):
+                    rows["teacher"][start : start + at_once] = teach(rows["inputs"][start : start + at_once])
+            _write(paths[first], rows)
+    return [np.load(path, mmap_mode="r") for path in paths.values()]
 
 
 def _write(path: Path, rows: NDArray[np.void]) -> None:
@@ -186,29 +215,77 @@ def _write(path: Path, rows: NDArray[np.void]) -> None:
         raise TrainingError(f"Can't write {path}: {error.strerror or error}") from error
 
 
-def load_teacher(name: str, scale: int, precision: str = "auto") -> tuple[Teach, str]:
-    """The weight called ``name`` as a function of pictures, and its sha256.
+def load_teacher(name: str, scale: int, device: torch.device = _CPU, precision: str = "auto") -> tuple[Teach, str]:
+    """The weight called ``name``, or a file of one, as a function of pictures, and its sha256.
 
     Raises WeightError when there is none such, TrainOptionError when it enlarges by another scale.
     """
-    from editing import runtime  # these need packages that a machine lent for training may lack
-    from editing.weights.files import digest
-    from editing.weights.find import find_weight
-    from editing.weights.load import load_network
+    if device.type == "cuda" or is_file(name):
+        state, sha256 = _state_of(name)
+        network = placed_esrgan(state).to(device).eval()
+        channels, enlarges = network.config.channels, network.config.scale
+        dtype = torch.bfloat16 if device.type == "cuda" else torch.float32
 
-    weight = find_weight(name, "upscale")
-    descriptor = load_network(weight)
-    if (descriptor.scale, descriptor.input_channels) != (scale, 3):
-        raise TrainOptionError(f"--teacher {name} enlarges {descriptor.scale} times, but --scale is {scale}")
-    backend = runtime.choose_backend(precision)
-    backend.place(descriptor.model)
+        def forward(x: Tensor) -> Tensor:
+            with torch.autocast(device.type, dtype, enabled=dtype == torch.bfloat16):
+                out: Tensor = network(x.to(device))
+            return out
+    else:
+        from editing import runtime  # these need packages that a machine lent for training may lack
+        from editing.weights.files import digest
+        from editing.weights.find import find_weight
+        from editing.weights.load import load_network
+
+        weight = find_weight(name, "upscale")
+        descriptor = load_network(weight)
+        channels, enlarges, sha256 = descriptor.input_channels, descriptor.scale, digest(weight)
+        backend = runtime.choose_backend(precision)
+        backend.place(descriptor.model)
+
+        def forward(x: Tensor) -> Tensor:
+            out: Tensor = descriptor(x.to(backend.device, backend.dtype))
+            return out
+
+    if (enlarges, channels) != (scale, 3):
+        raise TrainOptionError(f"--teacher {name} enlarges {enlarges} times, but --scale is {scale}")
 
     def teach(inputs: NDArray[np.uint8]) -> NDArray[np.uint8]:
         with torch.inference_mode():
-            out = descriptor(to_tensor(inputs).to(backend.device, backend.dtype)).float()
-        return _bytes(out)
+            return _bytes(forward(to_tensor(inputs)).float())
 
-    return teach, digest(weight)
+    return teach, sha256
+
+
+def is_file(name: str) -> bool:
+    """Whether a weight is given as a file (ncnn's .bin beside its .param, or .safetensors), not by its name."""
+    return name.endswith((".bin", ".safetensors"))
+
+
+def _state_of(name: str) -> tuple[dict[str, Tensor], str]:
+    """The state dict of a weight's name or file, in float32, and its sha256; raises WeightError."""
+    from editing.weights.load import load_state, read_state
+
+    if is_file(name):
+        path = Path(name)
+        state = read_state(path)
+        sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+    else:
+        from editing.weights.files import digest
+        from editing.weights.find import find_weight
+
+        weight = find_weight(name, "upscale")
+        state, sha256 = load_state(weight), digest(weight)
+    return {key: value.float() for key, value in state.items()}, sha256
+
+
+def placed_esrgan(state: Mapping[str, Tensor]) -> Esrgan:
+    """The network of an RRDBNet's state dict, channels last; raises TrainingError where it is another."""
+    try:
+        network = Esrgan(config_of_state(state))
+        network.load_state_dict(state)
+    except (ValueError, RuntimeError) as error:
+        raise TrainingError(f"Not an RRDBNet: {str(error).splitlines()[-1].strip()}") from error
+    return placed(network, _CPU)
 
 
 def _bytes(pictures: Tensor) -> NDArray[np.uint8]:
@@ -217,30 +294,37 @@ def _bytes(pictures: Tensor) -> NDArray[np.uint8]:
 
 
 class BankPairs:
-    """Parts of the bank's crops, turned and mirrored."""
+    """Parts of the bank's crops, turned and mirrored; ``names`` are the fields that are wanted."""
 
-    def __init__(self, bank: list[NDArray[np.void]], scale: int, size: int, batch: int, seed: int) -> None:
-        self.bank, self.scale, self.size, self.batch, self.seed = bank, scale, size, batch, seed
-        self.count = sum(len(chunk) for chunk in bank)
+    def __init__(
+        self, bank: list[NDArray[np.void]], scale: int, size: int, batch: int, seed: int, *,
+        device: torch.device = _CPU, names: Sequence[str] = ("inputs", "truth", "teacher"),
+    ) -> None:  # fmt: skip
+        self.scale, self.size, self.batch, self.seed = scale, size, batch, seed
+        self.placed = {
+            name: place([picture for chunk in bank for picture in chunk[name]], device)
+            for name in bank[0].dtype.names or ()
+            if name in names
+        }
 
     def make(self, step: int) -> Pairs:
         """The crops of one step: a function of the seed and the step alone."""
         random = np.random.default_rng([self.seed, step])
-        fields = self.bank[0].dtype.names or ()
-        parts: dict[str, list[Bytes]] = {name: [] for name in fields}
-        for which in random.choice(self.count, self.batch, replace=False):
-            row = self.bank[which // CHUNK][which % CHUNK]
-            side = row["inputs"].shape[0] - self.size // self.scale
-            top, left, way = int(random.integers(side + 1)), int(random.integers(side + 1)), int(random.integers(8))
-            for name in fields:
-                factor, length = (1, self.size // self.scale) if name == "inputs" else (self.scale, self.size)
-                y, x = top * factor, left * factor
-                parts[name].append(turned(row[name][y : y + length, x : x + length], way))
-        tensors = {name: to_tensor(np.stack(rows)) for name, rows in parts.items()}
-        return Pairs(step=step, inputs=tensors["inputs"], truth=tensors["truth"], teacher=tensors.get("teacher"))
+        inputs = self.placed["inputs"]
+        which = random.choice(len(inputs.sizes), self.batch, replace=False)
+        places = drawn(inputs.sizes, which, self.size // self.scale, random)
+        parts = {
+            name: floats(
+                cut(placed, places, self.size // self.scale)
+                if name == "inputs"
+                else cut(placed, places, self.size, self.scale)
+            )
+            for name, placed in self.placed.items()
+        }
+        return Pairs(step=step, inputs=parts["inputs"], truth=parts.get("truth"), teacher=parts.get("teacher"))
 
 
-class UpscalerTask(PictureTask[Compact, UpscalerTrainOptions]):
+class UpscalerTask(PictureTask[Compact | Esrgan, UpscalerTrainOptions]):
     """The enlarger's side of the loop; see :class:`editing.training.loop.Task`.
 
     ``exam`` holds the degraded crops to measure with; None with ``--exact``, which measures with whole pictures.
@@ -255,10 +339,7 @@ class UpscalerTask(PictureTask[Compact, UpscalerTrainOptions]):
     def __init__(
         self, options: UpscalerTrainOptions, sources: Sources, exam: NDArray[np.void] | None, device: torch.device
     ) -> None:
-        config = CompactConfig(
-            scale=options.scale, width=options.width, depth=options.depth, expansion=options.expansion
-        )
-        super().__init__(options, device, lambda: begin(Compact(config), options.start), options.lr)
+        super().__init__(options, device, lambda: begin(options), options.lr)
         self.held_out, self.exam = sources.held_out, exam
         self.shown_pictures = (sources.held_out.arrays or sources.main.arrays)[:8]
         self.judge: UNetDiscriminator | None = None
@@ -275,13 +356,16 @@ class UpscalerTask(PictureTask[Compact, UpscalerTrainOptions]):
         """One step of the enlarger, and of the discriminator where there is one."""
         options = self.options
         rate = options.rate(batch.step, self.progress)
-        inputs, truth = batch.inputs.to(self.device), batch.truth.to(self.device)
-        teacher = None if batch.teacher is None else batch.teacher.to(self.device)
+        inputs = batch.inputs.to(self.device)
+        truth, teacher = (None if x is None else x.to(self.device) for x in (batch.truth, batch.teacher))
         with self.amp():
             made = self.network(inputs)
-        values: dict[str, Tensor] = {"l1": losses.l1(made, truth)}
+        values: dict[str, Tensor] = {}
         share = options.teacher_share if teacher is not None else 0.0
-        loss = (1 - share) * values["l1"]
+        loss = torch.zeros((), device=self.device)
+        if truth is not None:
+            values["l1"] = losses.l1(made, truth)
+            loss = loss + (1 - share) * values["l1"]
         if teacher is not None:
             values["teacher_l1"] = losses.l1(made, teacher)
             loss = loss + share * values["teacher_l1"]
@@ -295,7 +379,8 @@ class UpscalerTask(PictureTask[Compact, UpscalerTrainOptions]):
                     values["perceptual"] = values["perceptual"] + part * losses.feature_distance(own, theirs)
             loss = loss + options.perceptual * values["perceptual"]
         if self.judge is not None:
-            real = teacher if options.real == "teacher" and teacher is not None else truth
+            real = teacher if options.real == "teacher" or truth is None else truth
+            assert real is not None
             optimizer = self.optimizers["discriminator"]
             values |= judged(self.judge, optimizer, made, real, options.d_lr, self.amp())
             loss = loss + options.gan * values["loss_g"]
@@ -304,6 +389,9 @@ class UpscalerTask(PictureTask[Compact, UpscalerTrainOptions]):
 
     def export(self, path: Path) -> None:
         """Write plain convolutions for use, in fp16; raises TrainingError."""
+        if isinstance(self.shown, Esrgan):
+            write_weights(path, self.shown.state_dict())  # known by its names, as Real-ESRGAN's own files
+            return
         plain = self.shown.merged()
         write_weights(path, plain.state_dict(), **plain.config.metadata())
 
@@ -387,17 +475,12 @@ def resampled(pictures: NDArray[np.uint8], scale: int) -> NDArray[np.uint8]:
     )
 
 
-def luma(picture: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """(H, W, 3) uint8 -> (H, W): the Y of Rec. 601 from 16 to 235, as in MATLAB's rgb2ycbcr and all papers' tables."""
-    return np.asarray(16 + picture @ np.array([65.481, 128.553, 24.966]) / 255)
-
-
 def score(made: NDArray[np.uint8], truth: NDArray[np.uint8], border: int) -> tuple[float, float]:
     """PSNR (dB) and SSIM of Y, without ``border`` pixels at each side: as published for Set5 and Set14."""
     inner = slice(border, -border)
     a, b = (luma(x)[inner, inner] for x in (made, truth))
     error = float(np.mean((a - b) ** 2))
-    similar = losses.ssim(torch.from_numpy(a)[None, None], torch.from_numpy(b)[None, None], reach=255)
+    similar = ssim(torch.from_numpy(a)[None, None], torch.from_numpy(b)[None, None], reach=255)
     return 10 * float(np.log10(255**2 / max(error, 1e-10))), float(similar)
 
 
@@ -407,19 +490,26 @@ def mean_score(made: NDArray[np.uint8], truth: NDArray[np.uint8], border: int) -
     return float(means[0]), float(means[1])
 
 
-def begin(network: Compact, start: str) -> Compact:
-    """The network with another training's weights, or those of a weight's name; raises TrainingError or WeightError."""
+def begin(options: UpscalerTrainOptions) -> Compact | Esrgan:
+    """The network asked for, with what ``start`` names; raises TrainingError or WeightError."""
+    network: Compact | Esrgan
+    start = options.start
+    if options.network == "esrgan":
+        network = Esrgan(EsrganConfig(scale=options.scale, blocks=len(options.kept_blocks)))
+    else:
+        network = Compact(
+            CompactConfig(scale=options.scale, width=options.width, depth=options.depth, expansion=options.expansion)
+        )
     if not start or start.endswith(".pt"):
         return begun(network, start, UpscalerTask.name)
-    from editing.weights.find import find_weight
-    from editing.weights.load import load_state
-
-    weight = find_weight(start, "upscale")
+    state, _ = _state_of(start)
+    if options.network == "esrgan":
+        state = without_blocks(state, options.kept_blocks)
     try:
-        network.load_state_dict(load_state(weight))
+        network.load_state_dict(state)
     except RuntimeError as error:
         reason = str(error).splitlines()[-1].strip()
-        raise TrainingError(f"{weight.name} doesn't fit; give its --scale, --width and --depth: {reason}") from error
+        raise TrainingError(f"{start} doesn't fit; give its --scale, --width and --depth: {reason}") from error
     return network
 
 
@@ -431,26 +521,30 @@ def _bank_key(options: UpscalerTrainOptions, photos: Sequence[Photos], teacher: 
 
 def run(options: UpscalerTrainOptions) -> None:
     """Train, then write OUT/upscaler.safetensors; raises TrainingError, TrainOptionError, WeightError or Stopped."""
-    cache = options.cache_folder
+    cache, device = options.cache_folder, pick_device(options)
     sources = options.sources(options.size if options.exact else options.bank_size)
     start_folder(options)
     pairs: ExactPairs | BankPairs
     exam = None
     if options.exact:
-        pairs = ExactPairs(sources, options.scale, options.size, options.batch, options.seed)
+        pairs = ExactPairs(sources, options.scale, options.size, options.batch, options.seed, device)
     else:
-        teach, digest = load_teacher(options.teacher, options.scale) if options.teacher else (None, "")
+        teach, digest = load_teacher(options.teacher, options.scale, device) if options.teacher else (None, "")
+        at_once = CHUNK if device.type == "cuda" else 8
         held_out = sources.held_out if sources.held_out.arrays else sources.main
         exams = load_bank(
             lambda side, random: random_crop(held_out.arrays[random.integers(len(held_out.arrays))], side, random),
-            MEASURED_CROPS, side=options.bank_size, scale=options.scale, seed=options.seed + 1, teach=teach,
-            cache=cache, key=_bank_key(options, [held_out], digest),
+            min(MEASURED_CROPS, options.bank), side=options.bank_size, scale=options.scale, seed=options.seed + 1,
+            teach=teach, cache=cache, key=_bank_key(options, [held_out], digest), at_once=at_once,
         )  # fmt: skip
         exam = np.concatenate(exams)
         bank = load_bank(
             sources.crop, options.bank, side=options.bank_size, scale=options.scale, seed=options.seed,
-            teach=teach, cache=cache, key=_bank_key(options, [sources.main, sources.also], digest),
+            teach=teach, cache=cache, key=_bank_key(options, [sources.main, sources.also], digest), at_once=at_once,
         )  # fmt: skip
-        pairs = BankPairs(bank, options.scale, options.size, options.batch, options.seed)
-    task = UpscalerTask(options, sources, exam, pick_device(options))
+        wanted = ["inputs"]
+        wanted += ["truth"] if not options.teacher or options.teacher_share < 1 else []
+        wanted += ["teacher"] if options.teacher_share or options.real == "teacher" else []
+        pairs = BankPairs(bank, options.scale, options.size, options.batch, options.seed, device=device, names=wanted)
+    task = UpscalerTask(options, sources, exam, device)
     learn_from(pairs.make, task, options)

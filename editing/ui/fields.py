@@ -50,6 +50,12 @@ def _shown(more: Mapping[str, Any]) -> dict[str, Any]:
 
 def parameter(kind: type[Any], name: str, **more: Any) -> Any:
     """The hidden component of an API's parameter, which lets any JSON value through to :func:`read`."""
+    made = _parameter(kind, name, **more)
+    made.about = options.spec_of(kind, name).about.en  # for tools of language models: by_name()
+    return made
+
+
+def _parameter(kind: type[Any], name: str, **more: Any) -> Any:
     spec, default = options.spec_of(kind, name), options.default_of(kind, name)
     value = (0 if _zero_is_unset(spec) else spec.unset) if default is None else default
     more = {"value": value, "label": T(f"{kind.__name__}_{name}"), "visible": False} | more
@@ -61,6 +67,8 @@ def parameter(kind: type[Any], name: str, **more: Any) -> Any:
         return AnySlider(**{"minimum": spec.low, "maximum": spec.high, "step": spec.step, **more})
     if spec.kind == "whole":
         return AnyNumber(**{"precision": 0, **more})
+    if _zero_is_unset(spec):  # a text would give "0", which is no number
+        return AnyNumber(**more)
     return AnyDropdown(**more) if "choices" in more else AnyTextbox(**more)
 
 

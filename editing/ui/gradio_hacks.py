@@ -7,15 +7,30 @@ Gradio changes it: read both before raising the pin. Nothing else in ``editing.u
 from __future__ import annotations
 
 import inspect
+import math
+import os
+import re
+import shutil
+import tempfile
 import time
 import typing
+import uuid
 from abc import ABCMeta
 from collections.abc import Awaitable, Callable, Iterator, Mapping, MutableMapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import unquote
 
 import gradio as gr
+from anyio import from_thread
+from filelock import FileLock, Timeout
+from gradio.context import LocalContext
+from gradio.server_messages import ProcessCompletedMessage
 from gradio.utils import get_upload_folder
+
+from editing import messages
 
 Kind = TypeVar("Kind", bound=gr.components.Component)
 Scope = MutableMapping[str, Any]
@@ -27,13 +42,13 @@ Send = Callable[[Message], Awaitable[None]]
 # ---- components that pass on what they are given ---------------------------------------------------------------------
 
 
-def _another(kind: type[Kind], preprocess: Callable[[Any, Any], Any]) -> type[Kind]:
+def _another(kind: type[Kind], preprocess: Callable[[Any, Any], Any], **more: Any) -> type[Kind]:
     """A ``kind`` with another ``preprocess``; to the browser, and in the API's description, it is a ``kind``.
 
     A class, since Gradio makes every visitor a new instance with each update; made round Gradio's metaclass, which
     would write a stub file beside this one. ``is_template`` gives it its parent's name.
     """
-    space = {"__module__": __name__, "is_template": True, "preprocess": preprocess}
+    space = {"__module__": __name__, "is_template": True, "preprocess": preprocess, **more}
     made: type[Kind] = ABCMeta.__new__(type(kind), f"{kind.__name__}AsGiven", (kind,), space)
     return made
 
@@ -58,6 +73,42 @@ AnyRadio = _another(gr.Radio, _as_sent)
 AnyCheckbox = _another(gr.Checkbox, _as_sent)
 AnyDropdown = _another(gr.Dropdown, _as_sent)
 AnyTextbox = _another(gr.Textbox, _as_sent)
+
+
+# Of any JSON: Gradio's own says "type": {}, which clients of MCP refuse.
+AnyJSON = _another(gr.JSON, gr.JSON.preprocess, api_info=lambda self: {"description": "any valid json"})
+
+
+def _paths(self: gr.File | gr.UploadButton, payload: Any) -> Any:
+    if payload is None:
+        return None
+    paths = [file.path for file in (payload if hasattr(payload, "root") else [payload])]
+    return paths if self.file_count != "single" else next(iter(paths), None)
+
+
+class _Told:
+    """What Gradio checks files by before our own code is asked, in words: it says nothing but "Error"."""
+
+    def __init__(self, model: Any) -> None:
+        self.model = model
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.model, name)
+
+    def model_validate(self, given: Any, **how: Any) -> Any:
+        try:
+            return self.model.model_validate(given, **how)
+        except Exception as error:  # Gradio's check itself stumbles over some
+            raise gr.Error(messages.NOT_A_FILE.en, print_exception=False) from error
+
+
+_TOLD = property(
+    lambda self: _Told(self.__dict__["data_model"]), lambda self, model: self.__dict__.update(data_model=model)
+)
+
+# Of each file that Gradio's give, they leave an empty one behind, which nobody deletes.
+AnyFile = _another(gr.File, _paths, data_model=_TOLD)
+AnyUploadButton = _another(gr.UploadButton, _paths, data_model=_TOLD)
 
 
 # ---- handlers that take and return by name ---------------------------------------------------------------------------
@@ -104,15 +155,28 @@ def by_name(
     fn: Any = steps if inspect.isgeneratorfunction(handler) else plain
     place = inspect.Parameter.POSITIONAL_OR_KEYWORD
     parameters = [inspect.Parameter(name, place, annotation=hints[name]) for name in specials]
-    for name in flat:
-        optional = name in wanted and wanted[name].default is None
-        parameters.append(inspect.Parameter(name, place, default=None if optional else inspect.Parameter.empty))
+    default: Any = inspect.Parameter.empty
+    for name, part in flat.items():
+        if name in wanted and wanted[name].default is None:
+            default = None
+        elif default is not inspect.Parameter.empty:  # none without a default may follow one that has it
+            default = getattr(part, "value", None)
+        parameters.append(inspect.Parameter(name, place, default=default))
     if "progress" in wanted:
         parameters.append(wanted["progress"].replace(kind=place, annotation=gr.Progress))
     fn.__signature__ = inspect.Signature(parameters)
     fn.__annotations__ = {name: hints[name] for name in specials}
-    fn.__name__ = handler.__name__
+    # What tools for language models are called, and the module, by which standing() knows the tab.
+    fn.__name__, fn.__module__ = handler.__name__.removesuffix("_endpoint"), handler.__module__
+    fn.__doc__ = _described(handler, flat)
     return {"fn": fn, "inputs": list(flat.values()) or None, "outputs": list(outputs.values()) or None}
+
+
+def _described(handler: Callable[..., Any], parts: Mapping[str, Any]) -> str:
+    """The handler's docstring with what its parameters mean, as Gradio reads it for the descriptions of tools."""
+    told = {name: getattr(part, "about", "") for name, part in parts.items()}
+    lines = [f"    {name}: {' '.join(about.split())}" for name, about in told.items() if about]
+    return "\n".join([inspect.getdoc(handler) or "", *(["", "Args:", *lines] if lines else [])])
 
 
 def _flat(parts: Mapping[str, Any], within: str = "") -> Iterator[tuple[str, Any]]:
@@ -143,6 +207,82 @@ def files_folder() -> Path:
     return Path(get_upload_folder())
 
 
+def use_own_folder() -> None:
+    """Have Gradio keep this process's files in a folder of their own, and delete those of servers that are no more.
+
+    Before any page is built. The folder lies in ``GRADIO_TEMP_DIR``, or in one of this user's: Gradio's default is one
+    for all of its programs on a machine, in which nothing may be cleaned. A lock says who is alive; it ends with its
+    process, also with one that was killed.
+    """
+    if _alive:
+        return
+    given = os.environ.get("GRADIO_TEMP_DIR")
+    base = Path(given) if given else _users_folder()
+    base.mkdir(parents=True, exist_ok=True)
+    for old in base.glob("server-*.lock"):
+        lock = FileLock(old)
+        with suppress(Timeout, OSError, NotImplementedError):
+            lock.acquire(timeout=0)
+            shutil.rmtree(old.with_suffix(""), ignore_errors=True)
+            old.unlink(missing_ok=True)
+            lock.release()
+    mine = base / f"server-{uuid.uuid4().hex[:12]}"
+    _alive.append(FileLock(f"{mine}.lock"))
+    with suppress(NotImplementedError):  # a file system without locks: nobody deletes it, then
+        _alive[0].acquire()
+    mine.mkdir()
+    os.environ["GRADIO_TEMP_DIR"] = str(mine)
+
+
+_alive: list[FileLock] = []
+
+
+def _users_folder() -> Path:
+    """A folder that no other user can have made, or look into."""
+    if not hasattr(os, "getuid"):
+        return Path(tempfile.gettempdir()) / "atelier-page"
+    folder = Path(tempfile.gettempdir()) / f"atelier-{os.getuid()}"
+    with suppress(OSError):
+        folder.mkdir(mode=0o700, exist_ok=True)
+        if folder.lstat().st_uid == os.getuid() and not folder.is_symlink():
+            return folder
+    return Path(tempfile.mkdtemp(prefix="atelier-"))
+
+
+def is_upload(scope: Scope) -> bool:
+    """Whether a request sends files. Of an empty name or an endless boundary Gradio makes an error of the server's."""
+    return scope.get("method") == "POST" and str(scope.get("path", "")).endswith("/upload")
+
+
+def asked_files(scope: Scope) -> list[Path]:
+    """What file of the server's a request may be for; [] for any other request.
+
+    Gradio may itself lie under a path with "/file/" in it, and takes ".." out of a path as text, the disk does not.
+    """
+    path = str(scope.get("path", ""))
+    named = [Path.cwd() / path[found.end() :].replace("\0", "") for found in re.finditer("/file[=/]", path)]
+    return [way for file in named for way in (Path(os.path.normpath(file)), file.resolve())]
+
+
+def know_own_links(is_good: Callable[[Path], bool]) -> None:
+    """Have tools for language models take this server's own links, of files for which ``is_good``.
+
+    Gradio would fetch them as any other address, and refuses what isn't public: on one's own machine the tools could
+    take no file at all. Needs ``gradio[mcp]``.
+    """
+    from gradio import mcp
+
+    theirs = vars(mcp)["handle_file"]
+
+    def handle_file(given: str | Path) -> Any:
+        named = unquote(str(given).partition("/file=")[2])
+        own = Path(os.path.normpath(named)).resolve() if named else None
+        mine = own is not None and own.is_relative_to(files_folder().resolve()) and own.is_file() and is_good(own)
+        return theirs(own if mine and own else given)
+
+    vars(mcp)["handle_file"] = handle_file
+
+
 # ---- the page --------------------------------------------------------------------------------------------------------
 
 # Gradio picks its language from navigator.language and knows zh-CN and zh-TW, not zh or zh-HK. ?lang= or the choice
@@ -162,18 +302,9 @@ def with_early_script(html: bytes) -> bytes:
     return html.replace(b"<head>", b"<head>" + EARLY_SCRIPT, 1)
 
 
-# The classes inside Gradio's components that the page's style reaches into.
-CSS = """
-.drawn .gallery-container, .drawn .grid-wrap { height: auto !important; max-height: none !important; min-height: 0; }
-.drawn .grid-container { grid-template-columns: repeat(var(--grid-cols), minmax(0, 1fr)) !important; }
-#stylize-gallery .caption-label, #stylize-sheet .caption-label {
-  left: 0; right: 0; bottom: 0; max-width: 100%; margin: 0; padding: 1px 2px; border: 0; border-radius: 0;
-  font-size: 11px; text-align: center; opacity: 1 !important;
-}
-#stylize-gallery .grid-wrap, #stylize-sheet .grid-wrap { padding-top: 24px; }
-#repair-faces .grid-container { grid-template-columns: repeat(auto-fill, minmax(130px, 1fr)) !important; }
-#repair-faces .thumbnail-lg { aspect-ratio: 5 / 4; }
-"""
+# Where the stage's script finds that a run has failed, and in which words: Gradio says the one over a component, hidden
+# here, and the other in a toast.
+STATUS = {"failed": "[data-testid=status-tracker] .error", "toast": ".toast-body.error [data-testid=toast-text]"}
 
 
 # ---- when an event came ----------------------------------------------------------------------------------------------
@@ -194,3 +325,112 @@ def arrival(request: gr.Request | None) -> float:
     """When an event came, by ``time.perf_counter()``; now, where there is no :func:`stamped` request."""
     found = (getattr(request, "headers", None) or {}).get(_ARRIVED.decode())
     return float(found) if found else time.perf_counter()
+
+
+# ---- the queue -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class Standing:
+    """A job in Gradio's queue, or one that runs."""
+
+    tab: str  # whose handler it is
+    before: int  # how many have to end before it begins; 0: it runs
+    seconds: float | None  # until it begins, if that can be told
+    text: str  # what it said last of its progress
+    part: float | None  # of it that is done, 0 to 1
+    arrived: float  # by time.perf_counter()
+
+
+def standing(app: Any, session: str, concurrency_id: str) -> list[Standing]:
+    """The jobs of a session under a concurrency limit of one; first what runs, then what waits, in its order.
+
+    Of those that run, as many as there is :func:`room` for don't count: they need not end before another begins.
+    """
+    queue = app.get_blocks()._queue
+    running = [event for jobs in queue.active_jobs for event in jobs or () if event.concurrency_id == concurrency_id]
+    waiting = queue.event_queue_per_concurrency_id.get(concurrency_id)
+    found, ahead = [], [_left(queue, event) for event in running]
+    for event in running:
+        if event.session_hash == session and event.alive:
+            found.append(_standing(event, 0, None))
+    ahead.sort(key=lambda left: math.inf if left is None else left)
+    del ahead[max(0, len(ahead) - _beside.get(concurrency_id, 0)) :]
+    for event in list(waiting.queue) if waiting else []:
+        if event.session_hash == session:
+            seconds = None if None in ahead else sum(part or 0.0 for part in ahead)
+            found.append(_standing(event, max(1, len(ahead)), seconds))
+        ahead.append(queue.process_time_per_fn[event.fn].avg_time if event.fn in queue.process_time_per_fn else None)
+    # Of one tab's jobs the first one counts.
+    return list({job.tab: job for job in reversed(found)}.values())[::-1]
+
+
+def _standing(event: Any, before: int, seconds: float | None) -> Standing:
+    unit = _unit(event)
+    tab = event.fn.fn.__module__.rpartition(".")[2].removesuffix("_tab")
+    return Standing(
+        tab=tab, before=before, seconds=seconds, text=(unit and unit.desc) or "",
+        part=unit.index / unit.length if unit and unit.length and unit.index is not None else None,
+        arrived=float(event.request.headers.get(_ARRIVED.decode(), 0)),
+    )  # fmt: skip
+
+
+def _unit(event: Any) -> Any:
+    """The progress that an event has reported, or None."""
+    said = event.progress
+    return said.progress_data[-1] if said and said.progress_data else None
+
+
+def _left(queue: Any, event: Any) -> float | None:
+    """Seconds until a job that runs will have ended, going by what is done."""
+    unit, began = _unit(event), queue.event_queue_per_concurrency_id[event.concurrency_id].start_times_per_fn[event.fn]
+    if not unit or not unit.index or not unit.length or not began:
+        return None
+    return float((time.time() - min(began)) * (unit.length - unit.index) / unit.index)
+
+
+MOST_BESIDE = 3  # jobs that leave the machine to others in between, and so need not be waited for
+
+
+_beside: dict[str, int] = {}  # how many there are, by their concurrency id; changed in Gradio's loop alone
+
+
+@contextmanager
+def room(concurrency_id: str) -> Iterator[None]:
+    """While a job is in this block, it doesn't count under its concurrency limit; does nothing outside of a handler.
+
+    For jobs of hours that give way: Gradio's limit is the same for all jobs of its name, and can't tell them apart.
+    """
+    blocks: Any = LocalContext.blocks.get(None)
+    queue = blocks and blocks._queue.event_queue_per_concurrency_id.get(concurrency_id)
+
+    def count(change: int) -> bool:
+        there = _beside.get(concurrency_id, 0) + change
+        if not queue or there > MOST_BESIDE:
+            return False
+        queue.current_concurrency -= change
+        _beside[concurrency_id] = there
+        return True
+
+    made = bool(queue) and from_thread.run_sync(count, 1)
+    try:
+        yield
+    finally:
+        if made:
+            from_thread.run_sync(count, -1)
+
+
+def leave_queue(session: str, concurrency_id: str) -> int:
+    """Take a session's jobs out of the queue, as if each had ended without a change; gives how many.
+
+    Within an event of Gradio's loop. Otherwise they would be told of Stop only when their turn comes.
+    """
+    blocks: Any = LocalContext.blocks.get(None)
+    waiting = blocks and blocks._queue.event_queue_per_concurrency_id.get(concurrency_id)
+    mine = [event for event in waiting.queue if event.session_hash == session] if waiting else []
+    for event in mine:
+        waiting.queue.remove(event)
+        blocks._queue.event_ids_to_events.pop(event._id, None)
+        unchanged = {"data": [gr.skip() for _ in event.fn.outputs], "is_generating": False}
+        blocks._queue.send_message(event, ProcessCompletedMessage(output=unchanged, success=True))
+    return len(mine)

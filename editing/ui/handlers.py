@@ -9,7 +9,6 @@ import logging
 import math
 import os
 import shutil
-import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator
@@ -23,10 +22,12 @@ import gradio as gr
 
 from editing import messages, runtime
 from editing.costs import Estimate
-from editing.errors import EditingError, Stopped
-from editing.messages import Message
+from editing.errors import EditingError, OptionError, Stopped
+from editing.messages import Message, without_folders
+from editing.options import UpscaleOptions, spec_of
 from editing.pictures.picture import Picture, Pixels, from_float, to_float
 from editing.pictures.write import write_picture
+from editing.ui import budget, links
 from editing.ui.gradio_hacks import arrival, files_folder
 from editing.ui.translations import language_of, say
 from editing.weights.catalogue import Weight
@@ -48,9 +49,17 @@ MIXING: dict[str, Any] = {
 }  # fmt: skip
 
 KEPT_SECONDS = 3600  # how long a result stays on disk for its download
+_SWEPT_EVERY = 600  # seconds
+_BEGAN = time.time(), time.monotonic()
 
 _stopped: dict[str, float] = {}  # session -> when Stop was pressed last, by time.perf_counter()
 _given: dict[tuple[str, str], float] = {}  # session and tab -> when the picture that is there now was given
+
+
+_laid: dict[tuple[str, str], Path] = {}  # session and tab -> the mask file that was laid on the picture there
+
+
+_asked: dict[tuple[str, str], float] = {}  # session and handler -> when it was asked last, for :func:`newest`
 
 
 def session_of(request: gr.Request | None) -> str:
@@ -70,18 +79,36 @@ def request_stop(request: gr.Request) -> None:
     _stopped[session_of(request)] = now
 
 
+def was_stopped(session: str, arrived: float) -> bool:
+    """Whether Stop was pressed after a job of this session had come, by ``time.perf_counter()``."""
+    return _stopped.get(session, -math.inf) >= arrived
+
+
 def forget(request: gr.Request) -> None:
     """The visitor left: end their jobs and delete their files."""
     request_stop(request)
-    for key in [key for key in list(_given) if key[0] == session_of(request)]:
-        _given.pop(key, None)
+    for kept in (_given, _laid, _asked):
+        for key in [key for key in list(kept) if key[0] == session_of(request)]:
+            kept.pop(key, None)
     shutil.rmtree(_session_folder(request), ignore_errors=True)
 
 
 def give(request: gr.Request, tab: str) -> float:
     """Another picture, or none, is in this visitor's tab; gives when it came, by which it is known."""
     _given[session_of(request), tab] = came = arrival(request)
+    _laid.pop((session_of(request), tab), None)
     return came
+
+
+def lay(request: gr.Request, tab: str, mask: Path) -> None:
+    """A mask as large as the picture was laid on it in this visitor's tab; it stays until another picture comes."""
+    _laid[session_of(request), tab] = mask
+
+
+def laid(request: gr.Request, tab: str) -> Path | None:
+    """The mask of :func:`lay`, where its file is still there."""
+    file = _laid.get((session_of(request), tab))
+    return file if file and file.exists() else None
 
 
 def is_there(request: gr.Request, tab: str, given: float) -> bool:
@@ -94,11 +121,11 @@ class Job:
 
     def __init__(self, request: gr.Request | None, progress: gr.Progress, *used: str | Path) -> None:
         self.session, self.progress, self.language = session_of(request), progress, language_of(request)
-        self.arrived, self.used = arrival(request), used
+        self.arrived, self.used, self.visitor = arrival(request), used, budget.visitor_of(request)
 
     def check(self) -> None:
         """Raise Stopped once Stop was pressed, or the visitor has left."""
-        if _stopped.get(self.session, -math.inf) >= self.arrived:
+        if was_stopped(self.session, self.arrived):
             raise Stopped(messages.STOPPED)
         with suppress(FileNotFoundError):  # whoever reads it says so
             keep(*self.used)
@@ -130,10 +157,12 @@ class JobReport:
 
 
 # What a pipeline counts, by its note, else by what the handler says.
-Counted = Literal["tiles", "pictures", "frames", "steps"]
+Counted = Literal["tiles", "pictures", "frames", "steps", "networks"]
 _PROGRESS = {
     "faces": "progress_looking", "repair": "progress_faces", "fill": "progress_filling",
+    "damage": "progress_damage", "clean": "progress_clean", "enlarge": "progress_enlarge",
     "tiles": "progress", "pictures": "progress_pictures", "frames": "progress_frames", "steps": "progress_steps",
+    "networks": "progress_networks",
 }  # fmt: skip
 
 
@@ -141,11 +170,13 @@ _PROGRESS = {
 def stoppable(request: gr.Request | None, progress: gr.Progress, *used: str | Path) -> Iterator[Job]:
     """A :class:`Job` without the machine: take that for each step that computes.
 
-    Raises Stopped at once where Stop was pressed while it waited. The files ``used`` are kept as long as it reports.
+    Raises Stopped at once where Stop was pressed while it waited, and EditingError for a visitor whose budget is spent.
+    The files ``used`` are kept as long as it reports.
     """
     work = Job(request, progress, *used)
     work.check()
-    yield work
+    with budget.charged(work.visitor):
+        yield work
 
 
 @contextmanager
@@ -155,7 +186,10 @@ def job(request: gr.Request | None, progress: gr.Progress, *used: str | Path) ->
     A handler that yields must not do so in here: Gradio runs its steps in whatever thread is free, or never runs the
     next one, and the machine would stay taken for everybody.
     """
-    with stoppable(request, progress, *used) as work, runtime.job():
+    work = Job(request, progress, *used)
+    work.check()
+    budget.check(work.visitor)
+    with runtime.job(), budget.charged(work.visitor):
         work.check()
         yield work
 
@@ -189,6 +223,23 @@ def guarded(handler: Callable[..., Result]) -> Callable[..., Result]:
     return generator if inspect.isgeneratorfunction(handler) else plain
 
 
+def newest(handler: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
+    """Of one visitor's calls only the one that came last changes the page, in whatever order they end.
+
+    For estimates: that of a model which has to be measured first ends after that of the picture given meanwhile.
+    """
+    name = f"{handler.__module__}.{handler.__qualname__}"
+
+    @functools.wraps(handler)
+    def asked(*, request: gr.Request, **given: Any) -> dict[str, Any]:
+        key, came = (session_of(request), name), arrival(request)
+        _asked[key] = max(came, _asked.get(key, came))
+        answer = handler(request=request, **given)
+        return answer if _asked.get(key, came) <= came else {}
+
+    return asked
+
+
 def _request_among(args: tuple[Any, ...], kwargs: dict[str, Any]) -> gr.Request | None:
     return next((value for value in (*args, *kwargs.values()) if isinstance(value, gr.Request)), None)
 
@@ -204,7 +255,7 @@ def toast(error: Exception, language: str) -> gr.Error:
 def explain(error: Exception, language: str) -> str:
     """One or two sentences about an exception, in the visitor's language."""
     if isinstance(error, EditingError):
-        return error.message.to(language)
+        return without_folders(error.message).to(language)
     number = uuid.uuid4().hex[:8]
     log.error("error %s", number, exc_info=error)
     return say("error_internal", language, id=number)
@@ -218,11 +269,13 @@ def warn(error: Exception, language: str) -> None:
 def tell(notices: Iterable[Message], language: str) -> None:
     """A toast for each notice."""
     for notice in notices:
-        gr.Info(as_text(notice.to(language)))
+        gr.Info(as_text(without_folders(notice).to(language)))
 
 
-def known(model: str, *tasks: str) -> Weight:
+def known(model: object, *tasks: str) -> Weight:
     """The weight that a request names, which must not choose which of the machine's files is opened."""
+    if not isinstance(model, str):
+        raise OptionError(messages.NOT_TEXT, option=spec_of(UpscaleOptions, "model").title)
     return find_weight(model, *tasks, paths=False)
 
 
@@ -273,22 +326,47 @@ def preview(picture: Picture, folder: Path, side: int = 2048, suffix: str = ".pn
     return file
 
 
-def _root() -> Path:
-    return files_folder() / "atelier"
-
-
 def _session_folder(request: gr.Request | None) -> Path:
     # The session's name comes from the network: only a hash of it becomes a path.
-    return _root() / uuid.uuid5(uuid.NAMESPACE_OID, session_of(request)).hex
+    return links.root() / uuid.uuid5(uuid.NAMESPACE_OID, session_of(request)).hex
 
 
 def new_folder(request: gr.Request | None) -> Path:
     """A fresh folder of this visitor for one job's files. Folders older than an hour go, whoever's they were."""
+    return _fresh(_session_folder(request))
+
+
+def fresh_folder(name: str) -> Path:
+    """As :func:`new_folder`, for what outlives the page: under a name of its own."""
+    return _fresh(links.root() / uuid.uuid5(uuid.NAMESPACE_OID, name).hex)
+
+
+def _fresh(parent: Path) -> Path:
+    if time.monotonic() - _swept[0] > _SWEPT_EVERY:
+        sweep()
     for old in _expired():
         shutil.rmtree(old, ignore_errors=True)
-    parent = _session_folder(request)
     parent.mkdir(parents=True, exist_ok=True)
-    return Path(tempfile.mkdtemp(dir=parent))
+    return links.folder(parent)
+
+
+_swept = [-math.inf]  # when, by time.monotonic()
+
+
+def sweep() -> None:
+    """Delete what an upload left that ended halfway, more than an hour ago, and empty folders: Gradio never does."""
+    _swept[0] = time.monotonic()
+    halfway, folders = (files_folder().glob(kind) for kind in ("tmp*", "*/"))
+    for path in (*halfway, *folders, *links.root().glob("*/")):
+        with suppress(OSError):  # gone meanwhile, or not empty
+            if _age(path.lstat().st_mtime) > KEPT_SECONDS:
+                path.rmdir() if path.is_dir() else path.unlink()
+
+
+def _age(when: float) -> float:
+    """Seconds since a file's time, by the system's clock or by the one that never jumps, whichever says less."""
+    now = _BEGAN[0] + time.monotonic() - _BEGAN[1]
+    return min(time.time(), now) - when
 
 
 def lasting_folder(request: gr.Request | None, name: str) -> Path:
@@ -320,9 +398,9 @@ def keep(*paths: str | Path) -> None:
 
 
 def _expired() -> Iterator[Path]:
-    for folder in _root().glob("*/*"):
+    for folder in links.root().glob("*/*"):
         try:
-            if time.time() - folder.stat().st_mtime > KEPT_SECONDS:
+            if _age(folder.stat().st_mtime) > KEPT_SECONDS:
                 yield folder
         except OSError:  # gone meanwhile
             continue

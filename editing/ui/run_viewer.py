@@ -48,9 +48,7 @@ def names() -> list[str]:
 def build_choice() -> gr.Dropdown:
     """The list of trainings; what is in it is asked anew when the page is opened."""
     known = names()
-    choice = gr.Dropdown(known, value=known[0] if known else None, label=T("training"), elem_id="run-name")
-    gr.Markdown(T("training_info"))
-    return choice
+    return gr.Dropdown(known, value=known[0] if known else None, label=T("training"), elem_id="run-name")
 
 
 def build_view(choice: gr.Dropdown) -> None:

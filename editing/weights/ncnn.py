@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Literal
 
 from editing import messages
 from editing.errors import WeightError
+from editing.weights import sealed
 
 if TYPE_CHECKING:
     import torch
@@ -128,7 +129,7 @@ def describe(param: Path) -> Network:
 def check_size(network: Network, weights: Path) -> None:
     """WeightError when ``weights`` can't be the network's ``.bin`` by its size alone."""
     try:
-        size = weights.stat().st_size
+        size = sealed.size_of(weights)
     except OSError as error:
         raise WeightError(messages.WEIGHT_UNREADABLE, path=weights, why=error.strerror or error) from error
     smallest, largest = network.bin_bytes
@@ -149,7 +150,7 @@ def read(param: Path, weights: Path) -> dict[str, torch.Tensor]:
 
     network = describe(param)
     check_size(network, weights)
-    data = weights.read_bytes()
+    data = sealed.read_bytes(weights)
     state: dict[str, torch.Tensor] = {}
     offset = 0
     for array in network.arrays:

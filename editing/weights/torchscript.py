@@ -10,12 +10,15 @@ from __future__ import annotations
 import collections
 import io
 import pickle
+import pickletools
 import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from editing import messages
 from editing.errors import WeightError
+from editing.weights import sealed
+from editing.weights.bounds import LONGEST_NAME, MOST_TENSORS, check_archive, check_state
 
 if TYPE_CHECKING:
     import torch
@@ -33,47 +36,59 @@ class _Module:
 
 def is_archive(path: Path) -> bool:
     """Whether the file is a TorchScript archive: a zip with code beside its data."""
-    if not zipfile.is_zipfile(path):
+    source = sealed.content(path)
+    if not zipfile.is_zipfile(source):
         return False
-    with zipfile.ZipFile(path) as archive:
+    with zipfile.ZipFile(source) as archive:
         return any(name.partition("/")[2].startswith("code/") for name in archive.namelist())
 
 
 def read(path: Path) -> dict[str, torch.Tensor]:
     """The state dict of the module in ``path``; raises WeightError when it holds anything but modules and tensors."""
     try:
-        with zipfile.ZipFile(path) as archive:
+        source = sealed.content(path)
+        check_archive(source)
+        with zipfile.ZipFile(source) as archive:
             root = next(name for name in archive.namelist() if name.endswith("/data.pkl")).removesuffix("data.pkl")
-            module = _Unpickler(archive, root).load()
-    except (
-        zipfile.BadZipFile,
-        StopIteration,
-        KeyError,
-        ValueError,
-        EOFError,
-        RuntimeError,
-        pickle.UnpicklingError,
-    ) as error:
-        why = str(error) or messages.ARCHIVE_WITHOUT_DATA
+            found = _collected(_Unpickler(archive, root).load())
+            if not found:
+                raise WeightError(messages.TORCHSCRIPT_DAMAGED, why=messages.ARCHIVE_WITHOUT_DATA)
+        check_state(found, sealed.size_of(path))
+    except WeightError:
+        raise
+    except Exception as error:  # a damaged pickle ends in nearly every exception that Python has
+        why = str(error)[:200] or messages.ARCHIVE_WITHOUT_DATA
         raise WeightError(messages.TORCHSCRIPT_DAMAGED, why=why) from error
-    found: dict[str, torch.Tensor] = {}
-    _collect(module, "", found)
     return found
 
 
-def _collect(module: object, prefix: str, found: dict[str, torch.Tensor]) -> None:
+def _collected(module: object) -> dict[str, torch.Tensor]:
+    """The tensors of a module and of those within it, by name; a module may hold itself, or another one many times."""
     import torch
 
-    for name, part in module.parts.items() if isinstance(module, _Module) else ():
-        if isinstance(part, torch.Tensor):
-            found[prefix + name] = part
-        else:
-            _collect(part, f"{prefix}{name}.", found)
+    found: dict[str, torch.Tensor] = {}
+    waiting = [("", module)]
+    for _ in range(MOST_TENSORS):
+        prefix, here = waiting.pop()
+        for name, part in here.parts.items() if isinstance(here, _Module) else ():
+            if isinstance(part, torch.Tensor):
+                found[f"{prefix}{name}"] = part
+            else:
+                waiting.append((f"{prefix}{name}.", part))
+        if not waiting:
+            return found
+        if len(prefix) > LONGEST_NAME or len(found) + len(waiting) > MOST_TENSORS:
+            break
+    raise WeightError(messages.STRANGE_NAMES)
 
 
 class _Unpickler(pickle.Unpickler):
     def __init__(self, archive: zipfile.ZipFile, root: str) -> None:
-        super().__init__(io.BytesIO(archive.read(f"{root}data.pkl")))
+        data = archive.read(f"{root}data.pkl")
+        for opcode, number, _ in pickletools.genops(data):
+            if opcode.name.endswith("PUT") and isinstance(number, int) and number > len(data):
+                raise pickle.UnpicklingError("it wants more memory than it could use")  # for a place beyond all others
+        super().__init__(io.BytesIO(data))
         self.archive, self.root = archive, root
         self.storages: dict[str, torch.Tensor] = {}
 

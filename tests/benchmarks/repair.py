@@ -32,8 +32,10 @@ from editing.options import UpscaleOptions
 from editing.pictures.picture import Picture
 from editing.pipelines import upscale
 from editing.training import losses
-from editing.training.photos import load_sources, to_tensor
-from editing.training.repairer import ONLY_FILL, Exam, FeatureRuler, inpainted, make_exams, psnr, repaired
+from editing.training.data import Pictures, hold_out, load_pictures
+from editing.training.faces import SIDE
+from editing.training.photos import to_tensor
+from editing.training.repairer import Exam, FeatureRuler, inpainted, make_exams, psnr, repaired
 
 FIDELITIES = (1.0, 0.5, 0.0)
 
@@ -88,16 +90,17 @@ def main() -> None:
     network, ruler = load(arguments.weight), FeatureRuler()
     size = network.config.size
     with tempfile.TemporaryDirectory() as cache, torch.inference_mode():
-        sources = load_sources(
-            arguments.data, "", held_out=arguments.hold_out, share=1, smallest=size, cache=Path(cache)
-        )
-        for name, exam in make_exams(sources.held_out, size).items():
-            results = {"Telea" if name == ONLY_FILL else "input": inpainted(exam) if name == ONLY_FILL else exam.inputs}
-            if arguments.rival and name != ONLY_FILL:
+        pictures = load_pictures(arguments.data, SIDE, 3, Path(cache))
+        _, kept = hold_out(pictures.names, arguments.hold_out)
+        held_out = Pictures(array=pictures.array[kept], names=tuple(pictures.names[i] for i in kept), skipped=())
+        for name, exam in make_exams(held_out, size).items():
+            masked = bool(exam.masks.any())
+            results = {"Telea" if masked else "input": inpainted(exam) if masked else exam.inputs}
+            if arguments.rival and not masked:
                 results[arguments.rival] = enlarged_and_reduced(exam.inputs, arguments.rival)
             ours = repaired(network, exam, FIDELITIES)
             results |= {f"ours, fidelity {f:g}": made for f, made in zip(FIDELITIES, ours, strict=True)}
-            what = "filling" if name == ONLY_FILL else f"strength {name}"
+            what = f"masked: {name}" if masked else f"strength {name}"
             print(f"\n{len(exam.inputs)} faces, {what}:\n\n| method | PSNR | SSIM | distance |\n|---|---|---|---|")
             for method, made in results.items():
                 print(row(method, made, exam, ruler), flush=True)

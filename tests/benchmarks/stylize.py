@@ -6,7 +6,10 @@ every ``--face``: the styles of its gallery whose paintings are there and painti
 bits, and the style's are shares of the untouched photo's. Gatys' method is run for ``--pairs`` of each kind (minutes
 each, painted once and kept). The weave is the highest spectral line at periods of 4 and 2 pixels over the median of its
 surroundings, on a smooth gradient with a grain of 3 of 255. ``--work`` gets the sheet, photos by styles. ``--speed``
-times 512 and 1024 pixels instead: stop all else that computes then.
+times 512 and 1024 pixels instead: stop all else that computes then. ``--fine N`` instead paints a photo in each style
+by the network that ships and by N steps of Fine from there, as the command would at ``--side`` pixels, with seconds of
+processor time. ``--flicker`` instead paints a still clip and a pan, with noise of 4 of 255 each: the mean difference of
+consecutive frames, of the pan's after moving them back.
 """
 
 from __future__ import annotations
@@ -17,6 +20,7 @@ import os
 import statistics
 import sys
 import time
+from itertools import pairwise
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -28,8 +32,12 @@ from PIL import Image
 from safetensors import safe_open
 from tqdm import tqdm
 
+from editing import runtime
+from editing.clips.read import read_frames
 from editing.networks.stylizer import Stylizer, StylizerConfig, Vgg
-from editing.pipelines import gatys
+from editing.options import ClipOptions, StylizeOptions
+from editing.pictures.picture import Picture
+from editing.pipelines import gatys, stylize, stylize_clips
 from editing.pipelines.gatys import CONTENT
 from editing.runtime import cpu_has_bf16
 from editing.training.backbones import load_vgg
@@ -112,11 +120,9 @@ def measure(arguments: argparse.Namespace) -> None:
     """The table, and the sheet."""
     network, gallery, about = load(arguments.file)
     side, style_side = arguments.side, network.config.style_side
-    files = find_pictures(arguments.data)
-    names = [path.relative_to(arguments.data).as_posix() for path in files]
-    kept_out = hold_out(names, arguments.hold_out)[1]
+    kept_out = find_held(arguments)
     spread = np.linspace(0, len(kept_out) - 1, arguments.photos).round().astype(int)
-    held = [*(files[kept_out[i]] for i in spread), *(arguments.face or [])]
+    held = [*(kept_out[i] for i in spread), *(arguments.face or [])]
     photos = [to_tensor([squared(read_photo(path), side)]) for path in held]
     stems = {path.stem: path for folder in arguments.styles.split(os.pathsep) for path in find_pictures(Path(folder))}
     pairs = arguments.gallery or StylizerTrainOptions.gallery
@@ -160,7 +166,8 @@ def measure(arguments: argparse.Namespace) -> None:
             kept = arguments.work / "gatys" / f"{stem}.png"
             if not kept.exists():
                 kept.parent.mkdir(parents=True, exist_ok=True)
-                painting = gatys.painting(photos[which], style, vgg, steps=steps, weight=weight)
+                photo = photos[which]
+                painting = gatys.painting(photo, photo, wanted, vgg, steps=steps, weight=weight)
                 for made in tqdm(painting, total=steps, leave=False):
                     last = made
                 Image.fromarray((last[0].permute(1, 2, 0) * 255).round().byte().numpy()).save(kept)
@@ -193,6 +200,70 @@ def measure(arguments: argparse.Namespace) -> None:
             )
 
 
+def fine(arguments: argparse.Namespace) -> None:
+    """The network beside Fine, on one photo for each style; both go to ``--work``."""
+    photos = [find_held(arguments)[i] for i in np.linspace(0, 39, len(arguments.pairs_of)).round().astype(int)]
+    vgg, rows = load_vgg(), []
+    arguments.work.mkdir(parents=True, exist_ok=True)
+    for name, path in zip(arguments.pairs_of, photos, strict=True):
+        photo = squared(read_photo(path), arguments.side)
+        known = name in [style.name for style in stylize.styles("stylizer")]
+        stems = {
+            file.stem: file for folder in arguments.styles.split(os.pathsep) for file in find_pictures(Path(folder))
+        }
+        style = stems[StylizerTrainOptions(data=Path(), styles=Path(), out=Path()).chosen[name] if known else name]
+        wanted = gatys.style_of(vgg(to_tensor([reduced(read_photo(style), 384)])))
+        maps = vgg(to_tensor([photo]))
+        far, found = float(gatys.style_loss(gatys.style_of(maps), wanted)), []
+        for steps in (0, arguments.fine):
+            options = StylizeOptions(
+                style=name if known else str(style), style_scale=stylize.BASE / arguments.side, optimise=steps
+            )
+            begun, clock = time.process_time(), time.perf_counter()
+            with runtime.job():
+                made = stylize.stylize(Picture(pixels=photo), options).pixels
+            found += [*losses(vgg, to_tensor([made]), wanted, maps[CONTENT])]
+            found += [time.process_time() - begun, time.perf_counter() - clock]
+            Image.fromarray(made).save(arguments.work / f"{Path(name).stem}-{steps}.png")
+        rows.append((found[0] / far, found[1], found[4] / far, found[5], found[6], found[7]))
+        print(
+            "{:30} network: share {:.4f}, content {:.3f}; Fine: {:.4f}, {:.3f}; {:.0f} s of CPU, {:.0f} s".format(
+                name[:30], *rows[-1]
+            )
+        )
+    print("mean: {:.4f}, {:.3f}; {:.4f}, {:.3f}; {:.0f} s of CPU, {:.0f} s".format(*np.mean(rows, 0)))
+
+
+def find_held(arguments: argparse.Namespace) -> list[Path]:
+    """The photos that were held out."""
+    files = find_pictures(arguments.data)
+    names = [path.relative_to(arguments.data).as_posix() for path in files]
+    return [files[i] for i in hold_out(names, arguments.hold_out)[1]]
+
+
+def flicker(arguments: argparse.Namespace) -> None:
+    """A still clip and a pan, each frame by itself and held."""
+    random, count, step = np.random.default_rng(0), 12, 2
+    large = squared(read_photo(find_held(arguments)[7]), 400)
+    arguments.work.mkdir(parents=True, exist_ok=True)
+    for name, moved in (("still", 0), ("pan", step)):
+        frames = [
+            np.clip(large[:256, i * moved : i * moved + 360] + random.normal(0, 4, (256, 360, 3)), 0, 255).round()
+            for i in range(count)
+        ]
+        first, *rest = [Image.fromarray(frame.astype(np.uint8)) for frame in frames]
+        source = arguments.work / f"{name}.png"
+        first.save(source, save_all=True, append_images=rest, duration=40, loop=0)
+        for steady in (0.0, 0.5):
+            target, options = arguments.work / f"{name}-{steady:g}.apng", StylizeOptions(style=arguments.pairs_of[0])
+            with runtime.job():
+                stylize_clips.stylize_clip(source, target, options, ClipOptions(steady=steady))
+            made = [frame.pixels.astype(int) for frame in read_frames(target, [])]
+            kept = [np.abs(a[:, moved : a.shape[1]] - b[:, : b.shape[1] - moved]).mean() for a, b in pairwise(made[4:])]
+            given = np.mean([np.abs(a[:, moved:] - b[:, : 360 - moved]).mean() for a, b in pairwise(frames)])
+            print(f"{name}, steady {steady:g}: {np.mean(kept):.2f} of 255 (the clip itself {given:.2f})")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("file", type=Path, metavar="FILE")
@@ -209,7 +280,18 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=300, help="of Gatys' method (default: 300)")
     parser.add_argument("--style", type=float, default=gatys.STYLE, help="Gatys' weight of the style")
     parser.add_argument("--speed", action="store_true")
+    parser.add_argument("--fine", type=int, metavar="N", help="steps")
+    parser.add_argument("--flicker", action="store_true")
+    parser.add_argument("--of", default="starry-night", dest="pairs_of", type=lambda text: text.split(","),
+                        metavar="NAME,NAME", help="styles for --fine and --flicker")  # fmt: skip
     arguments = parser.parse_args()
+    if arguments.flicker:
+        flicker(arguments)
+        return
+    if arguments.fine:
+        with torch.no_grad():
+            fine(arguments)
+        return
     if arguments.speed:
         with torch.inference_mode():
             speed(arguments.file)

@@ -1,7 +1,8 @@
 """Measure the Upscale pipeline on this machine: ``python tests/benchmarks/upscale.py [SECTION...] [--bench DIR]``.
 
-Sections: speed, fidelity, quality, memory, startup; all of them by default. ``--bench`` is a folder that holds Set5 and
-Set14, which the quality section needs. Stop everything else that computes before you believe a time.
+Sections: speed, fidelity, quality, memory, startup, estimates, stop; all of them by default. ``--bench`` is a folder
+that holds Set5 and Set14, which the quality section needs. Stop everything else that computes before you believe a
+time.
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ from PIL import Image
 from skimage import data
 from skimage.metrics import structural_similarity
 
-from editing import runtime
+from editing import messages, runtime
+from editing.errors import Stopped
 from editing.options import UpscaleOptions
 from editing.pictures import tiling
 from editing.pictures.picture import (
@@ -104,23 +106,29 @@ def speed() -> None:
     x = torch.from_numpy(to_float(picture.pixels)).permute(2, 0, 1)[None].contiguous()
     for model in MODELS:
         eager = load_network(find_weight(model)).model
-        options = UpscaleOptions(model=model)
-        ours, theirs = medians_of_pairs(
-            lambda options=options: upscale.upscale(picture, options), lambda eager=eager: eager(x), pairs=5
-        )
-        share = convolution_flops(eager, x) / ours / peak
-        print(f"{model:<11} ours {ours:.3f} s, eager fp32 {theirs:.3f} s: {theirs / ours:.2f}x, {share:.0%} of peak")
+        for precision in ("fp32", "bf16", "int8"):
+            if upscale.load(model, precision).backend.precision != precision:
+                continue
+            options = UpscaleOptions(model=model, precision=precision)
+            ours, theirs = medians_of_pairs(
+                lambda options=options: upscale.upscale(picture, options), lambda eager=eager: eager(x), pairs=5
+            )
+            share = convolution_flops(eager, x) / ours / peak
+            line = f"{model:<11} {precision} {ours:.3f} s, eager fp32 {theirs:.3f} s: {theirs / ours:.2f}x"
+            print(f"{line}, {share:.0%} of peak")
 
 
 def fidelity() -> None:
-    """PSNR of ours in fp32 to spandrel's output, untiled and tiled; and of bf16, which is the default here."""
+    """PSNR of ours to spandrel's output, untiled and tiled, in each precision."""
     x = photo(256, 256)
     for model in MODELS:
         whole = load_network(find_weight(model))(torch.from_numpy(to_float(x)).permute(2, 0, 1)[None])
         whole = whole[0].permute(1, 2, 0).numpy()
         line = f"{model:<11}"
-        for precision in ("fp32", "bf16"):
+        for precision in ("fp32", "bf16", "int8"):
             network = upscale.load(model, precision)
+            if network.backend.precision != precision:
+                continue
             tiled = np.zeros_like(whole)
             tiling.run_tiled(network, x, scale=4, tile=128, overlap=network.overlap, ramp=network.ramp, out=tiled)
             line += f"   {precision} untiled {psnr(network(x), whole):6.1f} dB, tiled {psnr(tiled, whole):6.1f} dB"
@@ -172,16 +180,20 @@ open("/proc/self/clear_refs", "w").write("5")  # forget the high-water mark inhe
 sys.path.insert(0, {root!r})
 import app  # the page's own imports count: the process that people run holds them too
 from pathlib import Path
-from editing import images, runtime, upscale
-from editing.upscale import UpscaleOptions
+from editing import messages, runtime
+from editing.errors import Stopped
+from editing.options import UpscaleOptions
+from editing.pictures.read import read_picture
+from editing.pictures.write import write_picture
+from editing.pipelines import upscale
 samples = []
 def report(done, total, note=""): samples.append(runtime.resident_memory())
 with runtime.job():
-    picture = images.read({source!r})
+    picture = read_picture({source!r})
     options = UpscaleOptions(model="anime-fast", scale=2)
     start = time.monotonic()
     result = upscale.upscale(picture, options, report=report)
-    images.write(result, {target!r}, recipe=upscale.recipe(options))
+    write_picture(result, {target!r}, recipe=upscale.recipe(options))
     seconds = time.monotonic() - start
 peak = next(int(line.split()[1]) * 1024 for line in open("/proc/self/status") if line.startswith("VmHWM"))
 middle = samples[len(samples) // 4 : -len(samples) // 4 or None]
@@ -224,13 +236,52 @@ def startup() -> None:
         server.wait()
 
 
+def estimates() -> None:
+    """What is said beforehand, by costs just measured, over what it then takes."""
+    told = []
+    for model, sides in {
+        "photo": (160, 320), "anime": (160, 480), "anime-fast": (256, 768), "photo-fast": (256, 1024),
+        "photo-exact": (256, 768), "denoise": (512, 1536), "denoise-camera": (512, 1536),
+    }.items():  # fmt: skip
+        options = UpscaleOptions(model=model)
+        upscale.load(model).cost()
+        for side in sides:
+            picture = Picture(pixels=photo(side, side))
+            expected = upscale.estimate(side, side, options).seconds
+            start = time.perf_counter()
+            upscale.upscale(picture, options)
+            told.append(expected / (time.perf_counter() - start))
+            print(f"{model:<14} {side}x{side}: {expected:.2f} s estimated, {expected / told[-1]:.2f} s taken")
+    print(f"ratios {min(told):.2f} to {max(told):.2f}, median {statistics.median(told):.2f}")
+
+
+def stop() -> None:
+    """From the wish to stop, at any time of a run, to its end."""
+    for model in ("photo", "anime", "photo-fast", "denoise"):
+        picture, waits = Picture(pixels=photo(640, 640)), []
+        upscale.load(model).cost()
+        for after in (0.5, 1.1, 1.7, 2.3):
+            begun = time.perf_counter()
+
+            def report(done: int, total: int, note: str = "", end: float = begun + after) -> None:
+                if time.perf_counter() > end:
+                    raise Stopped(messages.STOPPED)
+
+            try:
+                upscale.upscale(picture, UpscaleOptions(model=model), report=report)
+            except Stopped:
+                waits.append(time.perf_counter() - begun - after)
+        print(f"{model:<11} {len(waits)} stops, at most {max(waits, default=0):.2f} s")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("sections", nargs="*", metavar="SECTION")
     parser.add_argument("--bench", type=Path, metavar="DIR")
     arguments = parser.parse_args()
     sections: dict[str, Callable[[], None]] = {
-        "speed": speed, "fidelity": fidelity, "memory": memory, "startup": startup,
+        "speed": speed, "fidelity": fidelity, "memory": memory, "startup": startup, "estimates": estimates,
+        "stop": stop,
     }  # fmt: skip
     if arguments.bench:
         sections["quality"] = lambda: quality(arguments.bench)

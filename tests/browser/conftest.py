@@ -35,7 +35,7 @@ FLAGS = [
     "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage", "--force-prefers-reduced-motion",
 ]  # fmt: skip
 STYLIZER, STYLES = "tiny-stylizer.safetensors", ("waves", "night")  # a random one, beside those that ship
-STARTS_WITHIN = 90.0  # seconds; about 8 on an idle machine
+STARTS_WITHIN = 600.0  # seconds; about 8 on an idle machine
 LOCAL = re.compile(r"(https?|ws)://(localhost|127\.0\.0\.1)[:/]|(data|blob|about):")
 # A tab that runs for long is a slow machine, not a wrong page.
 PATIENCE = 40_000  # milliseconds
@@ -53,13 +53,14 @@ def _chromium() -> str:
     return found
 
 
-@pytest.fixture(scope="session")
+# For a file at a time: as long as it lives, no other test in the process can have an event loop of its own.
+@pytest.fixture(scope="module")
 def playwright() -> Iterator[Playwright]:
     with sync_playwright() as running:
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser(playwright: Playwright) -> Iterator[Browser]:
     running = playwright.chromium.launch(executable_path=_chromium(), args=FLAGS)
     yield running
@@ -130,6 +131,10 @@ def _answers(url: str) -> bool:
             return int(response.status) == 200
     except OSError:
         return False
+
+
+# What Gradio says when a page is left that is still asking for something.
+LEAVES = ("AbortError", "Connection errored out", "^Unexpected")
 
 
 @dataclass

@@ -14,6 +14,7 @@ from gradio_client.exceptions import AppError
 from made_clips import animation, moving, video
 from playwright.sync_api import Page, expect
 
+from browser import on_stage
 from browser.conftest import PATIENCE, App
 from browser.test_upscale import choose, download, estimate, toast
 from editing.clips.read import probe_clip
@@ -38,10 +39,17 @@ def test_a_video_from_upload_to_download(page: Page, tmp_path: Path) -> None:
     expect(estimate(page)).to_contain_text(re.compile(r"64 × 48 → 256 × 192 · 6 frames · about"))
     page.locator("#upscale-run").click()
     expect(info(page)).to_contain_text(re.compile(r"256 × 192 · 6 frames in .* MP4"))
-    shown = page.locator("#upscale-video video")
-    expect(shown).to_be_visible()
-    # The browser can play it: it knows its size and length.
-    page.wait_for_function("() => document.querySelector('#upscale-video video').videoWidth === 256", timeout=PATIENCE)
+    # Both lie on the stage, with the divider between them; the browser knows their sizes, and plays them in step.
+    reels = on_stage.part(page, "upscale-clips", ".pictures video")
+    expect(reels).to_have_count(2)
+    expect(on_stage.part(page, "upscale-clips", ".board")).to_have_attribute("data-look", "compare")
+    assert [reel.evaluate("reel => reel.videoWidth") for reel in reels.all()] == [64, 256]
+    reels.last.evaluate("reel => new Promise(went => reel.addEventListener('timeupdate', went, { once: true }))")
+    on_stage.do(page, "upscale-clips", "play").click()
+    first, second = (reel.evaluate("reel => reel.currentTime") for reel in reels.all())
+    assert abs(first - second) < 0.1
+    on_stage.look(page, "upscale-clips", "result")
+    expect(reels).to_have_count(1)
     result = download(page, "#upscale-clip-download", tmp_path)
     assert result.name == "film-anime-fast-x4.mp4"
     header = probe_clip(result)
@@ -55,12 +63,12 @@ def test_a_gif_stays_one_and_may_become_something_else(page: Page, tmp_path: Pat
     expect(estimate(page)).to_contain_text("3 frames")
     page.locator("#upscale-run").click()
     expect(info(page)).to_contain_text(re.compile("3 frames in .* GIF"))
-    expect(page.locator("#upscale-moving img")).to_be_visible()
+    expect(on_stage.part(page, "upscale-clips", ".pictures img")).to_have_count(2)
     assert probe_clip(download(page, "#upscale-clip-download", tmp_path)).frames == 3
     page.locator("#upscale-clip-format").get_by_text("WebM").click()
     page.locator("#upscale-run").click()
     expect(info(page)).to_contain_text("WebM")
-    expect(page.locator("#upscale-video video")).to_be_visible()
+    expect(on_stage.part(page, "upscale-clips", ".pictures video")).to_have_count(1)
 
 
 def test_stop_shows_what_is_done_and_run_goes_on(page: Page, tmp_path: Path) -> None:
@@ -69,7 +77,7 @@ def test_stop_shows_what_is_done_and_run_goes_on(page: Page, tmp_path: Path) -> 
     give_clip(page, path)
     expect(estimate(page)).to_contain_text("100 frames")
     page.locator("#upscale-run").click()
-    progress = page.locator("#upscale-video .progress-level")
+    progress = page.locator("#upscale-panel job-line .job-text")
     expect(progress).to_contain_text(re.compile(r"Frames: [1-9]\d* of 100 · .* left"))
     page.locator("#upscale-stop").click()
     expect(info(page)).to_contain_text(re.compile(r"Stopped: .* \d+ of 100 frames. Run goes on from there"))
@@ -85,18 +93,18 @@ def test_stop_shows_what_is_done_and_run_goes_on(page: Page, tmp_path: Path) -> 
 def test_what_is_no_clip_is_refused_with_a_sentence(page: Page, tmp_path: Path) -> None:
     (tmp_path / "text.mp4").write_text("<b>Nothing</b> but words.\n" * 50)
     give_clip(page, tmp_path / "text.mp4")
-    expect(toast(page)).to_contain_text("'text.mp4' is not a clip of a known kind")
+    expect(toast(page)).to_contain_text("'text.mp4' is a text, not a clip")
     expect(estimate(page)).to_contain_text("Drop a clip")
     page.locator("#upscale-run").click()
     expect(toast(page).filter(has_text="There is no clip yet")).to_be_visible()
     still = animation(tmp_path / "still.gif", moving(1))
     give_clip(page, still)
-    expect(toast(page).filter(has_text="This is a still picture")).to_be_visible()
+    expect(toast(page).filter(has_text="is a still picture")).to_be_visible()
 
 
 def test_a_moving_picture_among_the_still_ones_is_told_where_to_go(page: Page, tmp_path: Path) -> None:
     choose(page, "anime-fast")  # the default's measurement would keep the next visitor waiting
-    page.locator("#upscale-input input[type=file]").set_input_files(animation(tmp_path / "a.gif", moving(3)))
+    on_stage.give(page, "upscale", animation(tmp_path / "a.gif", moving(3)))
     expect(toast(page).filter(has_text="The first of 3 frames")).to_be_visible()
     expect(toast(page).filter(has_text="the tab “Clip” does all of its frames")).to_be_visible()
 

@@ -13,6 +13,7 @@ from gradio_client.exceptions import AppError
 from playwright.sync_api import Locator, Page, expect
 
 from browser.conftest import PATIENCE, App, OpenPage
+from browser.on_stage import part
 from editing.options import GenerateOptions
 from editing.pictures.read import read_picture
 from editing.pipelines import generate
@@ -24,6 +25,10 @@ expect.set_options(timeout=PATIENCE)
 def opened(page: Page, tab: str = "Generate") -> Page:
     page.get_by_role("tab", name=tab, exact=True).click()
     return page
+
+
+def tiles(page: Page) -> Locator:
+    return part(page, "generate", ".tile")
 
 
 def info(page: Page) -> Locator:
@@ -50,12 +55,12 @@ def download(page: Page, button: str, folder: Path) -> Path:
 def test_faces_from_seeds_to_a_file_and_on_to_upscale(page: Page, tmp_path: Path) -> None:
     opened(page)
     expect(page.locator("#generate-note")).to_contain_text("These people do not exist.")
+    page.locator("#generate-more > button").click()
     page.locator("#generate-seed input").fill("40")
     page.locator("#generate-run").click()
-    faces = page.locator("#generate-gallery .thumbnail-item")
-    expect(faces).to_have_count(16)
-    captions = page.locator("#generate-gallery .caption-label")
-    assert captions.all_inner_texts() == [str(seed) for seed in range(40, 56)]
+    faces = tiles(page)
+    expect(faces.nth(0)).to_have_attribute("aria-label", "40")
+    assert [face.get_attribute("aria-label") for face in faces.all()] == [str(seed) for seed in range(40, 52)]
     expect(info(page)).to_contain_text("Seed 40 · 128 × 128 · truncation 0.7")
 
     faces.nth(3).click()
@@ -71,15 +76,24 @@ def test_faces_from_seeds_to_a_file_and_on_to_upscale(page: Page, tmp_path: Path
     # Moving the truncation draws the same seeds again, and the same one stays chosen.
     press(page, "#generate-truncation", 0)
     expect(info(page)).to_contain_text("Seed 43 · 128 × 128 · truncation 0")
+    expect(part(page, "generate", ".state")).to_have_text("43 · 128 × 128")  # it stays open
 
     page.get_by_label("256 pixels").click()
     expect(info(page)).to_contain_text("256 × 256")
+    expect(part(page, "generate", ".state")).to_have_text("43 · 256 × 256")
     large = read_picture(download(page, "#generate-download", tmp_path))
     assert large.pixels.shape == (256, 256, 3)
 
-    page.locator("#generate-send").click()
+    page.locator("#generate-to-upscale").click()
     expect(page.get_by_role("tab", name="Upscale", exact=True)).to_have_attribute("aria-selected", "true")
     expect(page.locator("#upscale-estimate")).to_contain_text("256 × 256 → 1024 × 1024")
+
+    # It stands in the strip of the visit's results, beside the one that was saved before, and leads back.
+    expect(page.locator("#visit button")).to_have_count(2)
+    page.locator("#visit button").first.click()
+    expect(page.get_by_role("tab", name="Generate", exact=True)).to_have_attribute("aria-selected", "true")
+    expect(info(page)).to_contain_text("Seed 43 · 256 × 256 · truncation 0")
+    expect(tiles(page)).to_have_count(1)
 
     # The file gives the settings back.
     opened(page)
@@ -88,10 +102,25 @@ def test_faces_from_seeds_to_a_file_and_on_to_upscale(page: Page, tmp_path: Path
     expect(page.locator("#generate-truncation input[type=number]")).to_have_value("0.7")
 
 
+def test_marked_faces_are_mixed_and_walked_along(page: Page) -> None:
+    opened(page)
+    page.locator("#generate-run").click()
+    check = page.locator("#generate-board").get_by_role("checkbox")
+    expect(check).to_have_count(12)
+    tiles(page).nth(4).click(modifiers=["Shift"])
+    tiles(page).nth(2).click(modifiers=["Shift"])
+    check.nth(7).click()
+    opened(page, "Walk")
+    expect(page.locator("#generate-seeds input, #generate-seeds textarea")).to_have_value("4, 2, 7")
+    opened(page, "Mix")
+    expect(page.locator("#generate-first input")).to_have_value("4")
+    expect(page.locator("#generate-second input")).to_have_value("2")
+
+
 def test_a_mix_and_a_walk(page: Page, tmp_path: Path) -> None:
     opened(opened(page), "Mix")
     page.locator("#generate-run").click()
-    expect(page.locator("#generate-trio .thumbnail-item")).to_have_count(3)
+    expect(tiles(page)).to_have_count(3)
     expect(info(page)).to_contain_text("Seed 1 with 50 % of seed 2")
     press(page, "#generate-mix", 1)
     expect(info(page)).to_contain_text("Seed 1 with 100 % of seed 2")
@@ -100,8 +129,10 @@ def test_a_mix_and_a_walk(page: Page, tmp_path: Path) -> None:
     page.locator("#generate-seeds input, #generate-seeds textarea").fill("7, 8")
     page.locator("#generate-frames input[type=number]").fill("8")
     page.locator("#generate-run").click()
-    expect(page.locator("#generate-player img")).to_be_visible()
+    expect(page.locator("#generate-webp")).to_be_enabled()
+    expect(part(page, "generate", ".pictures img")).to_have_attribute("src", re.compile(r"walk\.webp"))
     press(page, "#generate-scrubber", 1)
+    expect(part(page, "generate", ".pictures img")).to_have_attribute("src", re.compile(r"walk-008\.png"))
     expect(info(page)).to_contain_text("Seed 8 with 75 % of seed 7")
     clip = read_picture(download(page, "#generate-webp", tmp_path))
     assert clip.recipe is not None
@@ -111,6 +142,7 @@ def test_a_mix_and_a_walk(page: Page, tmp_path: Path) -> None:
 
 def test_a_seed_out_of_range_is_told_in_chinese_on_a_phone(open_page: OpenPage) -> None:
     page = opened(open_page(width=390, height=844, locale="zh-CN"), "生成")
+    page.locator("#generate-more > button").click()
     page.locator("#generate-seed input").fill("-1")
     page.locator("#generate-run").click()
     expect(page.locator(".toast-body")).to_contain_text("种子为 -1")
@@ -118,7 +150,7 @@ def test_a_seed_out_of_range_is_told_in_chinese_on_a_phone(open_page: OpenPage) 
     page.locator("#generate-run").click()
     expect(info(page)).to_contain_text("种子 1")
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
-    for face in page.locator("#generate-gallery .thumbnail-item").all():
+    for face in tiles(page).all():
         box = face.bounding_box()
         assert box is not None
         assert box["x"] + box["width"] <= 390

@@ -12,7 +12,7 @@ from gradio_client import Client, handle_file
 from playwright.sync_api import Page, expect
 
 from browser.conftest import PATIENCE, App, OpenPage, launched
-from browser.test_mask_canvas import place, stroke, view
+from browser.on_stage import do, give, look, part, stroke
 from editing.pictures.picture import Picture
 from editing.pictures.read import read_picture
 from editing.pictures.write import write_picture
@@ -39,9 +39,9 @@ def photo(tmp_path: Path) -> Path:
 
 def open_tab(page: Page, photo: Path, name: str = "Repair") -> None:
     page.get_by_role("tab", name=name).click()
-    page.locator("#repair-input input[type=file]").set_input_files(photo)
+    give(page, "repair", photo)
     expect(page.locator("#repair-faces img")).to_have_count(3)
-    expect(page.locator("mask-canvas .faces button")).to_have_count(3)
+    expect(part(page, "repair", ".chip")).to_have_count(3)
 
 
 def result(page: Page, folder: Path) -> Picture:
@@ -74,7 +74,7 @@ def test_from_a_group_photo_to_repaired_faces(page: Page, photo: Path, tmp_path:
     made = result(page, tmp_path)
     assert made.recipe is not None
     assert made.recipe["task"] == "repair"
-    expect(page.locator("#repair-faces")).to_contain_text(re.compile(r"1 · -?[\d.]+"))
+    expect(page.locator("#repair-faces")).to_contain_text(re.compile(r"1 · \w+ person"))
 
     # After the run: reject one without another run, and say of a new one that it takes one.
     page.locator("#repair-ticks").get_by_label("3", exact=True).uncheck()
@@ -92,23 +92,38 @@ def test_from_a_group_photo_to_repaired_faces(page: Page, photo: Path, tmp_path:
     expect(page.locator("#repair-recipe")).to_be_hidden()
     page.locator("#repair-trust input").check()
     settled(page, "preview")
-    after = page.locator("#repair-slider img").nth(1).get_attribute("src") or ""
-    assert "preview" in after
-    page.locator("#repair-send").click()
-    expect(page.locator("#upscale-input img")).to_be_visible()
+    expect(part(page, "repair", 'img[src*="preview"]')).not_to_have_count(0)
+
+
+def test_a_whole_photo_in_one_press(page: Page, photo: Path, tmp_path: Path) -> None:
+    open_tab(page, photo)
+    expect(page.locator("#repair-anonymise")).to_have_count(0)
+    page.get_by_label("Hide identities").check()
+    expect(page.locator("#repair-anonymise")).to_be_visible()
+    expect(page.locator("#repair-fidelity")).not_to_be_visible()
+    page.get_by_label("Restore the whole photo").check()
+    expect(page.locator("#repair-anonymise")).not_to_be_visible()
+    page.get_by_label("Find damage").uncheck()
+    expect(page.locator("#repair-find-damage")).not_to_be_visible()
+    page.locator("#repair-ticks").get_by_label("2", exact=True).uncheck()
+    expect(page.locator("#repair-estimate")).to_contain_text("faces: 2")
+    page.locator("#repair-run").click()
+    settled(page, r"Restored · filled: 0.0 % · .* · faces: 2 of 3 · 480 × 300 in")
+    made = result(page, tmp_path)
+    assert made.recipe is not None
+    assert made.recipe["restore"] is True
 
 
 def test_a_scratch_and_a_face_of_ones_own(page: Page, photo: Path, tmp_path: Path) -> None:
     open_tab(page, photo)
-    view(page).scroll_into_view_if_needed()
-    stroke(page, (200, 250), (260, 250))
+    look(page, "repair", "paint")
+    stroke(page, "repair", (200 / 480, 250 / 300), (260 / 480, 250 / 300))
     expect(page.locator("#repair-estimate")).to_contain_text(re.compile(r"masked: [1-9]"))
-    page.locator("mask-canvas [data-do=box]").click()
-    stroke(page, (290, 180), (350, 240))
+    do(page, "repair", "box").click()
+    stroke(page, "repair", (290 / 480, 180 / 300), (350 / 480, 240 / 300))
     expect(page.locator("#repair-faces img")).to_have_count(4)
     expect(page.locator("#repair-ticks input:checked")).to_have_count(4)
     page.get_by_role("button", name="Mask face 1").click()
-    assert place(page, 0, 0)[0] > 0
     page.locator("#repair-run").click()
     settled(page, "Faces: 4 of 4")
     settled(page, "filled by “patches”")
@@ -120,15 +135,78 @@ def test_a_scratch_and_a_face_of_ones_own(page: Page, photo: Path, tmp_path: Pat
     assert not apart[280:].any()
 
 
+def test_brush_run_compare_and_brush_again_without_scrolling(open_page: OpenPage, photo: Path, tmp_path: Path) -> None:
+    page = open_page(width=1440, height=900)
+    open_tab(page, photo)
+    box = part(page, "repair", ".floor").bounding_box()
+    assert box
+    assert box["width"] >= 900
+    assert box["height"] >= 600
+    page.locator("#repair-ticks").get_by_label("1", exact=True).uncheck()
+    scrolled = "[scrollX, scrollY, document.querySelector('#repair-stage').scrollTop]"
+    look(page, "repair", "paint")
+    state = part(page, "repair", ".state")
+    stroke(page, "repair", (0.4, 0.85), (0.55, 0.85))
+    expect(state).to_contain_text("Masked:")
+    page.locator("#repair-run").click()
+    settled(page, "filled by “patches”")
+    expect(state).to_have_text("Nothing is masked.")
+    once = result(page, tmp_path).pixels
+    look(page, "repair", "compare")
+    expect(page.get_by_role("slider", name="Divider")).to_be_visible()
+    look(page, "repair", "paint")
+    stroke(page, "repair", (0.05, 0.9), (0.1, 0.9))
+    expect(part(page, "repair", ".badge")).to_have_text("Changed: run again")
+    page.locator("#repair-run").click()
+    expect(state).to_have_text("Nothing is masked.")
+    expect(part(page, "repair", ".badge")).to_be_hidden()
+    settled(page, "Faces: 2 of 3")
+    twice = result(page, tmp_path).pixels
+    assert (twice != once)[260:285, 20:60].any(), "the second stroke is filled"
+    np.testing.assert_array_equal(twice[240:270, 190:270], once[240:270, 190:270])
+    assert page.evaluate(scrolled) == [0, 0, 0]
+    page.locator("#repair-again").click()
+    expect(do(page, "repair", "compare")).to_have_attribute("aria-disabled", "true")
+
+
+def test_a_face_is_left_and_turned_on_the_stage(page: Page, photo: Path, tmp_path: Path) -> None:
+    open_tab(page, photo)
+    page.locator("#repair-run").click()
+    settled(page, "Faces: 3 of 3")
+    page.get_by_role("button", name="Face 2, to be changed").click()
+    card = part(page, "repair", ".card")
+    card.get_by_role("checkbox").uncheck()
+    settled(page, "Faces: 2 of 3")
+    expect(page.locator("#repair-ticks").get_by_label("2", exact=True)).not_to_be_checked()
+    expect(card).to_be_visible()
+    assert repaired(page, photo, tmp_path) == [1, 3]
+    # And the other way round.
+    page.locator("#repair-ticks").get_by_label("2", exact=True).check()
+    settled(page, "Faces: 3 of 3")
+    expect(page.get_by_role("button", name="Face 2, to be changed")).to_be_visible()
+    page.locator("#repair-ticks").get_by_label("1", exact=True).uncheck()
+    expect(page.get_by_role("button", name="Face 1, left as it is")).to_be_visible()
+
+
+def test_what_is_refused_leaves_the_picture_and_says_why_in_its_place(page: Page, photo: Path, tmp_path: Path) -> None:
+    open_tab(page, photo)
+    (tmp_path / "notes.png").write_text("words")
+    give(page, "repair", tmp_path / "notes.png")
+    words = page.locator("#repair-board").get_by_role("alert")
+    expect(words).to_contain_text("'notes.png' is a text, not a picture")
+    expect(part(page, "repair", ".chip")).to_have_count(3)
+    expect(part(page, "repair", ".doing")).to_be_hidden()
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_a_phone_in_chinese(open_page: OpenPage, photo: Path, scheme: str) -> None:
     page = open_page("/?lang=zh-CN", width=390, height=844, color_scheme=scheme)
     open_tab(page, photo, "修复")
     page.locator("#repair-run").click()
     settled(page, "人脸：3 / 3")
-    page.get_by_text("高级选项").click()
+    page.get_by_text("更多", exact=True).click()
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
-    for name in ("input", "run", "stop", "estimate", "slider", "trust", "faces", "ticks", "whose", "fidelity", "info"):
+    for name in ("board", "run", "info", "trust", "faces", "ticks", "whose", "fidelity"):
         box = page.locator(f"#repair-{name}").bounding_box()
         assert box, name
         assert box["x"] >= 0
@@ -141,7 +219,7 @@ def test_a_phone_in_chinese(open_page: OpenPage, photo: Path, scheme: str) -> No
 def test_the_api(app: App, photo: Path, tmp_path: Path) -> None:
     client = Client(app.url, verbose=False, download_files=tmp_path / "received")
     named = client.view_api(return_format="dict", print_info=False)["named_endpoints"]
-    assert set(named) == {"/detect", "/repair"}
+    assert set(named) == {"/detect", "/repair", "/restore"}
     seen = client.predict(handle_file(photo), api_name="/detect")
     assert [face["number"] for face in seen["faces"]] == [1, 2, 3]
     file, facts = client.predict(handle_file(photo), None, "2", api_name="/repair")

@@ -10,15 +10,17 @@ import numpy as np
 import pytest
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
+from made_clips import moving, video
 from PIL import Image
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
+from browser import on_stage
 from browser.conftest import PATIENCE, STYLES, STYLIZER, App, OpenPage
 from editing.pictures.read import read_picture
 
 pytestmark = pytest.mark.filterwarnings("default:unclosed:ResourceWarning")  # gradio_client's event loops
 expect.set_options(timeout=PATIENCE)
-NAMES = {"en": ("Stylize", "Mask: paint only here"), "zh": ("风格化", "蒙版：只绘制此处")}
+NAMES = {"en": "Stylize", "zh": "风格化"}
 
 
 def photo(folder: Path, name: str = "photo.png", width: int = 96, height: int = 64) -> Path:
@@ -30,7 +32,7 @@ def photo(folder: Path, name: str = "photo.png", width: int = 96, height: int = 
 
 def opened(page: Page, language: str = "en") -> Page:
     """The tab with the tiny stylizer chosen; without one that ships it is the only one, and there is no choice."""
-    page.get_by_role("tab", name=NAMES[language][0], exact=True).click()
+    page.get_by_role("tab", name=NAMES[language], exact=True).click()
     expect(page.locator("#stylize-style input")).to_be_visible()
     models = page.locator("#stylize-model input")
     if models.count():
@@ -40,8 +42,8 @@ def opened(page: Page, language: str = "en") -> Page:
     return page
 
 
-def give(page: Page, file: Path, place: str = "#stylize-input") -> None:
-    page.locator(f"{place} input[type=file]").set_input_files(file)
+def give(page: Page, file: Path, tab: str = "stylize") -> None:
+    on_stage.give(page, tab, file)
 
 
 def choose(page: Page, dropdown: str, style: str) -> None:
@@ -59,15 +61,19 @@ def download(page: Page, folder: Path) -> Path:
 
 
 def draw(page: Page, name: str, at: float = 0.5) -> str:
-    """Dab at the height ``at`` of a canvas; gives what the canvas then says is masked."""
-    canvas, state = (page.locator(f"#{name}-mask mask-canvas {part}") for part in (".view", ".state"))
-    expect(canvas).to_have_css("cursor", "crosshair")
+    """Dab at the height ``at`` of a stage; gives what the stage then says is masked."""
+    state = masked(page, name)
     before = state.inner_text()
-    box = canvas.bounding_box()
-    assert box is not None
-    canvas.click(position={"x": box["width"] / 2, "y": box["height"] * at})
+    on_stage.stroke(page, name, (0.5, at))
     expect(state).not_to_have_text(before)
     return state.inner_text()
+
+
+def masked(page: Page, name: str) -> Locator:
+    """What a stage says is masked."""
+    expect(on_stage.do(page, name, "paint")).to_have_attribute("aria-disabled", "false")
+    on_stage.look(page, name, "paint")
+    return on_stage.part(page, name, ".state")
 
 
 def test_a_photo_painted_mixed_and_masked(page: Page, tmp_path: Path) -> None:
@@ -87,18 +93,19 @@ def test_a_photo_painted_mixed_and_masked(page: Page, tmp_path: Path) -> None:
     assert not np.array_equal(found.pixels, before)
 
     # The mask and the strength need no second run, and leave the rest as it was to the last bit.
-    page.get_by_text(NAMES["en"][1]).click()
-    canvas = page.locator("#stylize-mask mask-canvas .view")
-    expect(canvas).to_have_css("cursor", "crosshair")
-    box = canvas.bounding_box()
-    assert box is not None
-    canvas.click(position={"x": box["width"] / 2, "y": box["height"] / 2})
+    shown = on_stage.addresses(page, "stylize")[-1]
+    draw(page, "stylize")
+    page.wait_for_function(
+        """shown => document.querySelector("#stylize-board atelier-stage").firstChild.shadowRoot
+          .querySelector(".pictures img").src !== shown""",
+        arg=shown,
+    )  # the mask is seen on the result
     page.get_by_text("Recipe", exact=True).click()
     recipe = page.locator("#stylize-recipe")
     expect(recipe).to_contain_text("masked")
-    masked = read_picture(download(page, tmp_path)).pixels
-    np.testing.assert_array_equal(masked[:, :8], before[:, :8])
-    np.testing.assert_array_equal(masked[32, 48], found.pixels[32, 48])
+    part = read_picture(download(page, tmp_path)).pixels
+    np.testing.assert_array_equal(part[:, :8], before[:, :8])
+    np.testing.assert_array_equal(part[32, 48], found.pixels[32, 48])
 
     strength = page.locator("#stylize-strength input[type=range]")
     strength.focus()
@@ -109,11 +116,10 @@ def test_a_photo_painted_mixed_and_masked(page: Page, tmp_path: Path) -> None:
     np.testing.assert_array_equal(read_picture(plain).pixels, before)
 
     # The file gives the settings back.
-    page.locator("#stylize-input").get_by_label("Remove Image").click()
     give(page, saved)
     page.locator("#stylize-use-recipe").click()
     expect(page.locator("#stylize-strength input[type=number]")).to_have_value("1")
-    page.locator("#stylize-send").click()
+    page.locator("#stylize-to-upscale").click()
     expect(page.get_by_role("tab", name="Upscale", exact=True)).to_have_attribute("aria-selected", "true")
 
 
@@ -121,14 +127,14 @@ def test_an_own_style_and_all_styles_on_a_sheet(page: Page, tmp_path: Path) -> N
     opened(page)
     give(page, photo(tmp_path))
     page.get_by_text("Or a style picture of your own").click()
-    give(page, photo(tmp_path, "mine.png", 80, 80), "#stylize-own")
+    page.locator("#stylize-own input[type=file]").set_input_files(photo(tmp_path, "mine.png", 80, 80))
     expect(page.locator("#stylize-style input")).to_have_value("")
     page.locator("#stylize-run").click()
     expect(page.locator("#stylize-info")).to_contain_text("96 × 64 in")
     assert download(page, tmp_path).name == "photo-mine.png"
 
     page.locator("#stylize-sheet-run").click()
-    sheet = page.locator("#stylize-sheet .thumbnail-item")
+    sheet = on_stage.part(page, "stylize", ".tile")
     expect(sheet).to_have_count(len(STYLES))
     sheet.nth(1).click()
     expect(page.locator("#stylize-style input")).to_have_value("Night · A. Painter, 1900")
@@ -143,14 +149,42 @@ def test_what_is_wrong_is_said_in_chinese_on_a_phone(open_page: OpenPage, tmp_pa
     (tmp_path / "broken.jpg").write_bytes(b"\xff\xd8\xff\xe0 nothing")
     give(page, tmp_path / "broken.jpg")
     expect(page.locator(".toast-body").first).to_contain_text("broken.jpg")
-    page.get_by_text("慢而精细：优化").click()
-    expect(page.locator("#stylize-optimise-missing")).to_contain_text("VGG19")
-    expect(page.locator("#stylize-optimise")).to_be_disabled()
     give(page, photo(tmp_path))
     expect(page.locator("#stylize-estimate")).to_contain_text("96 × 64")
+    page.get_by_text("精细绘制：慢而细致").click()
+    expect(page.locator("#stylize-fine-estimate")).to_contain_text("没有“waves”的原画")
     page.locator("#stylize-run").click()
     expect(page.locator("#stylize-info")).to_contain_text("96 × 64")
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_fine_paints_towards_a_picture_of_ones_own(page: Page, tmp_path: Path) -> None:
+    opened(page)
+    give(page, photo(tmp_path))
+    page.get_by_text("Or a style picture of your own").click()
+    page.locator("#stylize-own input[type=file]").set_input_files(photo(tmp_path, "mine.png", 80, 80))
+    strokes = page.locator("#stylize-scale input[type=number]")
+    strokes.fill("4")  # painted at 192 pixels
+    strokes.press("Tab")
+    page.get_by_text("Fine: slow and thorough").click()
+    steps = page.locator("#stylize-steps input[type=number]")
+    steps.fill("10")
+    steps.press("Tab")
+    expect(page.locator("#stylize-fine-estimate")).to_contain_text(re.compile("96 × 64 · about .* steps: 10"))
+    page.locator("#stylize-optimise").click()
+    expect(page.locator("#stylize-info")).to_contain_text("Steps: 10 of 10")
+    assert download(page, tmp_path).name == "photo-mine-fine.png"
+
+
+def test_a_clip_is_painted(page: Page, tmp_path: Path) -> None:
+    opened(page)
+    page.get_by_role("tab", name="Clip").click()
+    page.locator("#stylize-clip input[type=file]").set_input_files(video(tmp_path / "film.mp4", moving(3)))
+    expect(page.locator("#stylize-estimate")).to_contain_text("3 frames · about")
+    page.locator("#stylize-run").click()
+    expect(page.locator("#stylize-clip-info")).to_contain_text(re.compile("64 × 48 · 3 frames in .* MP4"))
+    expect(on_stage.part(page, "stylize-clips", ".pictures video")).to_have_count(2)
+    expect(page.locator("#stylize-clip-download")).to_be_enabled()
 
 
 @pytest.fixture
@@ -175,29 +209,26 @@ def test_the_endpoints(client: Client, tmp_path: Path) -> None:
 
 def test_a_mask_goes_to_the_repair_tab_and_back(page: Page, tmp_path: Path) -> None:
     opened(page)
-    page.get_by_text(NAMES["en"][1]).click()
-    page.locator("#stylize-mask-send").click()
-    expect(page.locator(".toast-body")).to_contain_text("There is no picture yet")
     give(page, photo(tmp_path))
     drawn = draw(page, "stylize")
-    page.locator("#stylize-mask-send").click()
-    expect(page.locator("#repair-mask mask-canvas .state")).to_have_text(drawn)
+    page.locator("#stylize-to-repair").click()
     expect(page.locator("#repair-estimate")).to_contain_text("about")
+    expect(masked(page, "repair")).to_have_text(drawn)
     # There more is drawn; the other tab takes the picture anew, though it has the same.
     more = draw(page, "repair", at=0.9)
-    page.locator("#repair-mask-send").click()
-    expect(page.locator("#stylize-mask mask-canvas .state")).to_have_text(more)
+    page.locator("#repair-to-stylize").click()
+    expect(masked(page, "stylize")).to_have_text(more)
     # It is gone with that picture: the next one begins without a mask.
     give(page, photo(tmp_path, "other.png", 80, 60))
-    expect(page.locator("#stylize-mask mask-canvas .state")).to_have_text("Nothing is masked.")
+    expect(on_stage.part(page, "stylize", ".state")).to_have_text("Nothing is masked.")
 
 
 def test_a_mask_comes_to_a_tab_that_was_never_opened(page: Page, tmp_path: Path) -> None:
     page.get_by_role("tab", name="Repair", exact=True).click()
-    give(page, photo(tmp_path), "#repair-input")
+    give(page, photo(tmp_path), "repair")
     drawn = draw(page, "repair")
-    page.locator("#repair-mask-send").click()
+    page.locator("#repair-to-stylize").click()
     # Gradio tells of a picture once more when its tab is shown for the first time: that must not take the mask away.
     expect(page.locator("#stylize-estimate")).to_contain_text("96 × 64 · about")
     page.wait_for_timeout(3000)
-    expect(page.locator("#stylize-mask mask-canvas .state")).to_have_text(drawn)
+    expect(masked(page, "stylize")).to_have_text(drawn)

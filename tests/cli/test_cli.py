@@ -13,13 +13,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from editing import __version__
+from editing import __version__, doctor
 from editing.__main__ import main
+from editing.costs import Cost
 from editing.pictures.picture import Picture
 from editing.pictures.read import read_picture
 from editing.pictures.write import write_picture
 from editing.pipelines import upscale
+from editing.pipelines.upscale import Upscaler
 from editing.weights.catalogue import CATALOGUE
+from editing.weights.find import find_weight
 
 ROOT = Path(__file__).parent.parent.parent
 FAST = ["--model", "anime-fast"]
@@ -104,7 +107,7 @@ def test_every_option_reaches_the_pipeline(folder: Path) -> None:
     assert recipe is not None
     assert recipe["options"] == {
         "model": "anime-fast", "scale": 3, "longest": None, "strength": 0.4, "tile": 64, "precision": "fp32",
-        "color_lock": False, "sigma": None,
+        "color_lock": False, "sigma": None, "width": None, "height": None, "megapixels": None,
     }  # fmt: skip
 
 
@@ -144,7 +147,10 @@ def test_notices_are_told(folder: Path, capsys: pytest.CaptureFixture[str]) -> N
     [
         (["upscale", "one.png"], "-o/--output"),
         (["upscale", "-o", "x.png"], "IN"),
-        (["upscale", "one.png", "-o", "x.png", "--scale", "7"], "--scale"),
+        (
+            ["upscale", "one.png", "-o", "x.png", "--scale", "17"],
+            "--scale: Scale is 17; it must be between 0.25 and 16, or auto",
+        ),
         (["upscale", "one.png", "-o", "x.png", "--strength", "2"], "--strength: Strength is 2;"),
         (
             ["upscale", "one.png", "-o", "x.png", "--longest", "0"],
@@ -201,9 +207,21 @@ def test_a_bug_in_one_picture_is_told_in_a_line_and_ends_nothing_else(
     assert len(lines(said.out)) == 1
 
 
-def test_more_than_the_model_can_fails_for_that_picture(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_any_factor_and_any_size(folder: Path) -> None:
+    sizes = {"scale 1.5": (60, 45), "scale 8": (320, 240), "width 100": (100, 75), "megapixels 0.01": (115, 87)}
+    for words, size in sizes.items():
+        option, value = words.split()
+        assert main(["upscale", "one.png", "-o", "out/", f"--{option}", value, *FAST]) == 0
+        result = read_picture(folder / "out" / f"one-anime-fast-{AMOUNTS[option].format(value)}.png")
+        assert (result.width, result.height) == size
+
+
+AMOUNTS = {"scale": "x{}", "width": "w{}", "megapixels": "{}mp"}
+
+
+def test_more_than_16_times_fails_for_that_picture(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["upscale", "one.png", "-o", "x.png", "--longest", "1000", *FAST]) == 1
-    assert lines(capsys.readouterr().err)[0].startswith("editing: one.png: 40x30 enlarged 25 times")
+    assert lines(capsys.readouterr().err)[0].startswith("editing: one.png: 40x30 would be enlarged 25 times")
 
 
 def test_a_suffix_that_is_no_format(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -253,6 +271,21 @@ def test_fetching_an_unknown_weight_fails_in_one_line(capsys: pytest.CaptureFixt
     assert len(lines(capsys.readouterr().err)) == 1
 
 
+def test_doctor_measures_each_model_in_each_precision(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(doctor, "checks", lambda: iter(()))
+    monkeypatch.setattr(doctor, "weights_for", lambda *_: [find_weight("anime-fast"), find_weight("general")])
+    taken = {"fp32": 4e-6, "bf16": 2e-6, "int8": 1e-6}
+    monkeypatch.setattr(Upscaler, "cost", lambda self, ask: Cost(seconds=taken[self.backend.precision], bytes=500.0))
+    assert main(["doctor", "--bench"]) == 0
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert {row[0] for row in rows} == {"anime-fast"}  # the other isn't here
+    assert rows[-1][1:6] == ["fp32", "4.00", "s/MP", "0.50", "GB/MP"]
+    assert [float(row[2]) for row in rows] == sorted(float(row[2]) for row in rows)
+    assert all(len(row[6]) <= len(rows[-1][6]) for row in rows)
+
+
 def test_doctor_finds_this_machine_healthy_and_says_what_is_wrong(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -298,7 +331,7 @@ def test_version_and_help(folder: Path) -> None:
 
 def test_mistakes_are_told_without_waiting_for_torch(folder: Path) -> None:
     mistakes = [
-        "upscale one.png -o x.png --scale 7", "repair a -o b --box x", "stylize a -o b --style c --mix 2",
+        "upscale one.png -o x.png --scale 17", "repair a -o b --box x", "stylize a -o b --style c --mix 2",
         "generate -o b --walk 1",
     ]  # fmt: skip
     code = (

@@ -14,7 +14,7 @@ from PIL import Image
 from editing.__main__ import main
 from editing.clips.read import is_clip, probe_clip
 from editing.pictures.read import probe_picture, read_picture
-from editing.pipelines import clips, upscale
+from editing.pipelines import upscale, upscale_clips
 
 FAST = ["--model", "anime-fast", "--scale", "2"]
 
@@ -49,7 +49,7 @@ def test_clips_and_pictures_to_a_folder_each_as_its_kind(folder: Path, capsys: p
              (("cat", ".gif"), ("film", ".mp4"), ("photo", ".png"), ("web", ".webm"))]  # fmt: skip
     assert sorted(path.name for path in (folder / "out").iterdir()) == names
     assert len(said.out.splitlines()) == 4
-    assert re.match(r"editing: 'text\.mp4' is not a clip of a known kind", said.err)
+    assert re.match(r"editing: 'text\.mp4' is a text, not a clip", said.err)
     assert probe_clip(folder / "out" / names[0]).frames == 3
 
 
@@ -98,7 +98,7 @@ def test_control_c_keeps_what_is_done_and_the_same_command_goes_on(
             signal.raise_signal(signal.SIGINT)
         return whole(*arguments, **named)
 
-    monkeypatch.setattr(clips.upscale, "upscale", interrupted)
+    monkeypatch.setattr(upscale_clips.upscale, "upscale", interrupted)
     before = signal.getsignal(signal.SIGINT)
     assert main(["upscale", "film.mp4", "cat.gif", "-o", "out", *FAST]) == 1
     assert signal.getsignal(signal.SIGINT) is before

@@ -7,15 +7,19 @@ from typing import Any
 
 import pytest
 
-from editing.cli.flags import add_flags, options_of
+from editing.cli.flags import add_flags, options_of, spelled_out
 from editing.errors import OptionError
 from editing.options import (
     DAMAGE_SURE,
+    BatchOptions,
+    ClipBatchOptions,
     ClipOptions,
     ClipSaveOptions,
     DrawnSaveOptions,
+    FacelessOptions,
     GenerateOptions,
     RepairOptions,
+    RestoreOptions,
     SaveOptions,
     StylizeOptions,
     UpscaleOptions,
@@ -24,8 +28,8 @@ from editing.options import (
 )
 
 KINDS = (
-    UpscaleOptions, ClipOptions, RepairOptions, StylizeOptions, GenerateOptions, WalkOptions, SaveOptions,
-    ClipSaveOptions, DrawnSaveOptions,
+    UpscaleOptions, ClipOptions, RepairOptions, RestoreOptions, StylizeOptions, GenerateOptions, WalkOptions,
+    SaveOptions, ClipSaveOptions, DrawnSaveOptions, BatchOptions, ClipBatchOptions, FacelessOptions,
 )  # fmt: skip
 
 
@@ -83,3 +87,22 @@ def test_a_flag_that_may_stand_without_its_value() -> None:
     assert parsed(RepairOptions, "--find-damage", "none").find_damage is None
     with pytest.raises(OptionError, match="--find-damage: Find damage is 'a"):
         parsed(RepairOptions, "--find-damage", "a.jpg")
+
+
+def test_what_follows_a_bare_flag_is_no_value_of_it() -> None:
+    """Else ``repair --find-damage scan.jpg -o out`` says that the number is 'scan.jpg'."""
+    for words, wanted in (
+        (["--find-damage", "scan.jpg"], ["--find-damage=0.5", "scan.jpg"]),
+        (["--find-damage"], ["--find-damage=0.5"]),
+        (["--find-damage", "--restore"], ["--find-damage=0.5", "--restore"]),
+        (["--find-damage", "0.2", "scan.jpg"], None),
+        (["--find-damage", "7"], None),  # out of range, which is said
+        (["--find-damage", "none"], None),
+        (["--find-damage=0.1", "scan.jpg"], None),
+    ):
+        assert spelled_out(["repair", *words], RepairOptions) == ["repair", *(wanted or words)]
+
+
+def test_what_begins_with_a_dash_is_a_value_where_it_may() -> None:
+    words = ["--suffix", "-big", "a.png", "--name", "-o", "-", "--suffix"]
+    assert spelled_out(words, BatchOptions) == ["--suffix=-big", "a.png", "--name", "-o", "-", "--suffix"]

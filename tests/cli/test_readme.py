@@ -26,9 +26,14 @@ FLAG = r"(?<![\w-])--?[a-z][a-z0-9-]*"
 
 
 def listed() -> dict[str, set[str]]:
-    """The commands of the list of options, each with its flags: {"upscale": {"-o", "--model", ...}, ...}."""
+    """The commands of the list of options, each with its flags: {"upscale": {"-o", "--model", ...}, ...}.
+
+    FILES stands for the flags that three of them share.
+    """
     (text,) = (block for _, block in BLOCKS if block.startswith("atelier upscale IN"))
     found = {}
+    (shared,) = re.findall(r"^FILES: (.*\n    .*)\n", text, re.MULTILINE)
+    text = text.replace(f"FILES: {shared}\n", "").replace("FILES", shared.replace("\n", ""))
     for entry in re.split(r"\n(?=atelier )", text.strip()):
         named = re.match(r"atelier ((?:[a-z|]+ ?)+)", entry)
         assert named, entry

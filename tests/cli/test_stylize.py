@@ -6,7 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from pipelines.test_stylize import make, photo
+from made_clips import animation, moving
+from pipelines.test_stylize import make, photo, soften
 
 from editing import options, runtime
 from editing.__main__ import main
@@ -25,6 +26,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     make(tmp_path / "weights" / "small.safetensors")
     monkeypatch.setenv("ATELIER_WEIGHTS", str(tmp_path / "weights"))
     monkeypatch.setattr(runtime, "cores", lambda: 1)
+    soften(monkeypatch)
     here = tmp_path / "here"
     here.mkdir()
     write_picture(photo(), here / "photo.png")
@@ -73,6 +75,22 @@ def test_the_smallest_strokes_of_the_page_are_the_smallest_of_the_command(folder
 def test_strength_0_gives_the_photo_back(folder: Path) -> None:
     assert main(["stylize", "photo.png", "-o", "out.png", "--style", "night", "--strength", "0", *SMALL]) == 0
     np.testing.assert_array_equal(read_picture(folder / "out.png").pixels, photo().pixels)
+
+
+def test_a_clip_and_its_recipe_again(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    animation(folder / "clip.gif", moving(3), loop=0)
+    asked = ["--style", "waves", "--steady", "0.3", "--format", "webp", *SMALL]
+    assert main(["stylize", "clip.gif", "photo.png", "-o", "out", *asked]) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert said[0].startswith(f"{Path('out') / 'clip-waves.webp'}  64x48  3 frames  ")
+    assert said[1] == f"{Path('out') / 'photo-waves.webp'}  80x60"
+    recipe = read_picture(folder / "out" / "clip-waves.webp").recipe
+    assert recipe is not None
+    assert (recipe["options"]["style"], recipe["options"]["steady"]) == ("waves", 0.3)
+    assert main(["rerun", "out/clip-waves.webp", "clip.gif", "-o", "again.webp"]) == 0
+    assert (folder / "again.webp").read_bytes() == (folder / "out" / "clip-waves.webp").read_bytes()
+    assert main(["stylize", "clip.gif", "-o", "x.gif", "--style", "mine.png", "--optimise", "10", *SMALL]) == 1
+    assert "is not for clips" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -10,12 +10,14 @@ from typing import Any
 import av
 import numpy as np
 import pytest
-from made_clips import animation, mean_error, moving, video
+from made_clips import animation, interlaced, mean_error, moving, video
+from PIL import Image
 
 from editing import messages
-from editing.clips.read import Frame, frame_limit, is_clip, is_video, probe_clip, read_frames
+from editing.clips.read import Frame, check_clip, frame_limit, is_clip, is_video, probe_clip, read_frames
 from editing.errors import ImageError, OptionError
 from editing.messages import Message
+from editing.pictures.read import read_picture
 
 
 def read(path: Path) -> tuple[list[Frame], list[str]]:
@@ -40,7 +42,8 @@ def rgba(count: int = 4) -> list[Any]:
 @pytest.mark.parametrize(
     ("name", "codec"),
     [("a.mp4", "libx264"), ("a.mov", "libx264"), ("a.webm", "libvpx-vp9"), ("a.mkv", "libx264"), ("a.ts", "libx264"),
-     ("a.avi", "mpeg4")],
+     ("a.avi", "mpeg4"), ("a.wmv", "wmv2"), ("a.mxf", "mpeg2video"), ("a.mts", "libx264"), ("a.3gp", "mpeg4"),
+     ("a.mpg", "mpeg2video"), ("a.flv", "libx264")],
 )  # fmt: skip
 def test_a_video_is_read_frame_by_frame(tmp_path: Path, name: str, codec: str) -> None:
     path = video(tmp_path / name, codec=codec)
@@ -58,9 +61,21 @@ def test_a_video_is_read_frame_by_frame(tmp_path: Path, name: str, codec: str) -
     for frame, wanted in zip(frames, moving(), strict=True):
         assert frame.pixels.dtype == np.uint8
         assert frame.alpha is None
-        assert mean_error(frame.pixels, wanted) < (8 if codec == "mpeg4" else 4)
+        assert mean_error(frame.pixels, wanted) < (4 if codec.startswith("lib") else 8)
         # No darkening by a level, as FFmpeg's fast conversion has it.
-        assert np.abs(frame.pixels.mean((0, 1)) - wanted.mean((0, 1))).max() < (8 if codec == "mpeg4" else 0.8)
+        assert np.abs(frame.pixels.mean((0, 1)) - wanted.mean((0, 1))).max() < (0.8 if codec.startswith("lib") else 8)
+
+
+def test_a_dv_tape_is_read(tmp_path: Path) -> None:
+    """PAL, the bottom field first: each frame is made progressive."""
+    path = video(tmp_path / "a.dv", moving(3, 576, 720), codec="dvvideo", sample_aspect_ratio=Fraction(16, 15))
+    assert is_clip(path)
+    header = probe_clip(path)
+    assert (header.width, header.height, header.frames) == (768, 576, 3)
+    frames, said = read(path)
+    assert said == [messages.CLIP_DEINTERLACED]
+    assert [frame.start for frame in frames] == [Fraction(number, 25) for number in range(3)]
+    assert mean_error(frames[1].pixels[:, ::2], moving(3, 576, 768)[1][:, ::2]) < 30
 
 
 def matrix(a: int, b: int, c: int, d: int) -> bytes:
@@ -103,12 +118,31 @@ def test_pixels_that_are_not_square_become_so(tmp_path: Path) -> None:
     assert (probe_clip(tall).width, probe_clip(tall).height) == (64, 72)
 
 
-def test_ten_bits_and_hdr_are_said(tmp_path: Path) -> None:
-    path = video(tmp_path / "a.mp4", moving(2), codec="libx264", pix_fmt="yuv420p10le", color_trc=16, color_primaries=9)
+def test_ten_bits_are_read_as_sixteen(tmp_path: Path) -> None:
+    path = video(tmp_path / "a.mp4", moving(2), pix_fmt="yuv420p10le", color_trc=1, color_primaries=1)
     header = probe_clip(path)
-    assert [notice.text for notice in header.notices] == [messages.CLIP_DEPTH, messages.CLIP_HDR]
-    assert str(header.notices[0]) == "The clip holds 10 bits per channel: they were rounded to 8."
-    assert mean_error(read(path)[0][0].pixels, moving(2)[0]) < 6
+    assert header.depth == 10
+    assert not header.notices
+    pixels = read(path)[0][0].pixels
+    assert pixels.dtype == np.uint16
+    assert mean_error(pixels / 257, moving(2)[0]) < 6
+    assert len(np.unique(pixels[..., 2])) > 256  # more than 8 bits can tell
+
+
+@pytest.mark.parametrize(("transfer", "white"), [(16, 0.5807), (18, 0.75)])
+def test_hdr_is_tone_mapped_alike_in_all_frames(tmp_path: Path, transfer: int, white: float) -> None:
+    """A white sheet, 203 candelas in PQ or HLG, is nearly white in SDR, beside a lamp or not."""
+    dim = np.full((32, 32, 3), round(255 * white), np.uint8)
+    lamp = dim.copy()
+    lamp[8:16, 8:16] = 255 if transfer == 18 else 190
+    path = video(
+        tmp_path / "a.mp4", [dim, lamp], pix_fmt="yuv420p10le", color_trc=transfer, color_primaries=9, colorspace=9
+    )
+    assert [notice.text for notice in probe_clip(path).notices] == [messages.CLIP_HDR]
+    first, second = (frame.pixels / 65535 for frame in read(path)[0])
+    assert first.mean() > white + 0.07  # what the code itself would say is pale
+    assert abs(second[24:, 24:].mean() - first[24:, 24:].mean()) < 0.01
+    assert second[10:14, 10:14].mean() > first.mean() + 0.02
 
 
 @pytest.mark.parametrize("space", [1, 5])  # BT.709, BT.601
@@ -148,6 +182,113 @@ def test_a_cover_is_no_moving_picture(tmp_path: Path) -> None:
         output.mux(track.encode())
     with pytest.raises(ImageError, match="holds no moving pictures"):
         probe_clip(path)
+
+
+# ---- interlaced ------------------------------------------------------------------------------------------------------
+
+
+def combed(pixels: Any) -> float:
+    """How much neighbouring rows differ beyond what every second row does."""
+    rows = pixels.astype(int)
+    return float(np.abs(2 * rows[1:-1] - rows[:-2] - rows[2:]).mean())
+
+
+def deinterlaced(path: Path, how: str) -> tuple[list[Frame], list[str]]:
+    notices: list[Message] = []
+    frames = list(read_frames(path, notices, how))
+    return frames, [notice.text for notice in notices]
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.mkv", "a.ts"])
+def test_interlaced_frames_are_made_progressive(tmp_path: Path, name: str) -> None:
+    path = interlaced(tmp_path / name)
+    off, said = deinterlaced(path, "off")
+    assert not said
+    auto, said = deinterlaced(path, "auto")
+    assert said == [messages.CLIP_DEINTERLACED]
+    assert [(frame.start, frame.end) for frame in auto] == [(frame.start, frame.end) for frame in off]
+    assert len(auto) == 8
+    for frame, before, wanted in zip(auto, off, moving(16)[::2], strict=True):
+        assert combed(frame.pixels) < combed(before.pixels) / 3
+        assert mean_error(frame.pixels, wanted) < mean_error(before.pixels, wanted) / 1.5
+
+
+def test_what_says_nothing_of_it_is_left_unless_asked(tmp_path: Path) -> None:
+    path = interlaced(tmp_path / "a.mp4", flagged=False)
+    auto, said = deinterlaced(path, "auto")
+    assert not said
+    assert all(
+        np.array_equal(frame.pixels, other.pixels)
+        for frame, other in zip(auto, deinterlaced(path, "off")[0], strict=True)
+    )
+    on, said = deinterlaced(path, "on")
+    assert said == [messages.CLIP_DEINTERLACED]
+    assert [frame.start for frame in on] == [frame.start for frame in auto]
+    assert combed(on[3].pixels) < combed(auto[3].pixels) / 3
+
+
+def test_only_the_interlaced_part_of_a_clip_is_changed(tmp_path: Path) -> None:
+    """Of two streams one after the other, as from a television programme, the second is interlaced."""
+    plain, other = video(tmp_path / "plain.ts", pix_fmt="yuv422p"), interlaced(tmp_path / "other.ts")
+    both = tmp_path / "both.ts"
+    both.write_bytes(plain.read_bytes() + other.read_bytes())
+    off, _ = deinterlaced(both, "off")
+    auto, _ = deinterlaced(both, "auto")
+    assert len(auto) == len(off) > 12
+    same = [np.array_equal(frame.pixels, before.pixels) for frame, before in zip(auto, off, strict=True)]
+    assert all(same[:8])
+    assert not any(same[8:])
+
+
+def test_a_clip_too_small_for_it_stays(tmp_path: Path) -> None:
+    path = interlaced(tmp_path / "a.mp4", 3, flagged=False, sides=(6, 64))
+    assert len(deinterlaced(path, "on")[0]) == 3
+
+
+# ---- times -----------------------------------------------------------------------------------------------------------
+
+REORDERED = {"bf": "3", "b_strategy": "0", "sc_threshold": "0", "g": "12"}
+
+
+def with_times_of_decoding(path: Path, source: Path) -> Path:
+    """What some programs make of H.264 out of an AVI: each packet is said to be shown when it is decoded."""
+    with av.open(str(source)) as given, av.open(str(path), "w") as output:
+        stream = output.add_stream_from_template(given.streams.video[0])
+        for number, packet in enumerate(packet for packet in given.demux() if packet.size):
+            packet.stream, packet.time_base = stream, Fraction(1, 25)
+            packet.pts = packet.dts = number
+            output.mux(packet)
+    return path
+
+
+@pytest.mark.parametrize("name", ["a.avi", "a.wmv", "times.mkv", "times.mov"])
+def test_times_of_decoding_become_those_of_showing(tmp_path: Path, name: str) -> None:
+    given = video(tmp_path / (name if name.startswith("a.") else "b.mp4"), moving(40), options=REORDERED)
+    path = given if name.startswith("a.") else with_times_of_decoding(tmp_path / name, given)
+    with av.open(str(path)) as container:
+        shown = [frame.pts for frame in container.decode(video=0)]
+    assert shown != sorted(shown)  # what FFmpeg gives goes backwards
+    frames, said = read(path)
+    assert not said
+    assert [float(frame.start) for frame in frames] == pytest.approx([number / 25 for number in range(40)], abs=0.0011)
+    for frame, wanted in zip(frames, moving(40), strict=True):
+        assert mean_error(frame.pixels, wanted) < 4
+
+
+def test_times_come_right_after_lost_frames(tmp_path: Path) -> None:
+    path = video(tmp_path / "a.avi", moving(60), options=REORDERED)
+    with av.open(str(path)) as container:
+        places = [(packet.pos, packet.size) for packet in container.demux() if packet.size]
+    data = bytearray(path.read_bytes())
+    for place, size in places[13:16]:
+        data[place : place + size] = bytes(size)
+    path.write_bytes(data)
+    frames, said = read(path)
+    assert said == [messages.CLIP_DAMAGED]
+    starts = [float(frame.start) for frame in frames]
+    assert len(frames) < 60
+    assert starts == sorted(starts)
+    assert starts[-20:] == pytest.approx([number / 25 for number in range(40, 60)], abs=0.001)
 
 
 # ---- damage ----------------------------------------------------------------------------------------------------------
@@ -190,9 +331,10 @@ def test_a_cut_off_gif_gives_its_first_frames(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "words"),
     [
-        ("text.mp4", b"Not a film at all, but a line of text.\n" * 40, "not a clip of a known kind"),
-        ("list.mp4", b"#EXTM3U\n#EXTINF:10,\nfile:///etc/hostname\n#EXT-X-ENDLIST\n", "not a clip of a known kind"),
-        ("concat.webm", b"ffconcat version 1.0\nfile '/etc/hostname'\n", "not a clip of a known kind"),
+        ("text.mp4", b"Not a film at all, but a line of text.\n" * 40, "is a text, not a clip"),
+        ("list.mp4", b"#EXTM3U\n#EXTINF:10,\nfile:///etc/hostname\n#EXT-X-ENDLIST\n", "is a playlist, not a clip"),
+        ("concat.webm", b"ffconcat version 1.0\nfile '/etc/hostname'\n", "is a playlist, not a clip"),
+        ("bytes.mp4", bytes(range(256)) * 20, "is not a clip of a known kind"),
         ("empty.mp4", b"", "is empty"),
     ],
 )
@@ -202,6 +344,53 @@ def test_other_files_are_refused_by_name(tmp_path: Path, name: str, content: byt
     assert is_clip(path)  # by its name, so that the error speaks of clips
     with pytest.raises(ImageError, match=f"'{name}'.*{words}"):
         probe_clip(path)
+
+
+def sound(path: Path, codec: str) -> bytes:
+    with av.open(str(path), "w") as output:
+        track = output.add_stream(codec, rate=48000)
+        track.layout = "stereo"
+        planar = track.codec_context.format.is_planar
+        kind = {"flt": np.float32, "s32": np.int32, "s16": np.int16}[track.format.name[:3]]
+        samples = np.zeros((2, 48000) if planar else (1, 96000), kind)
+        frame = av.AudioFrame.from_ndarray(samples, format=track.format.name, layout="stereo")
+        frame.rate = 48000
+        output.mux(track.encode(frame))
+        output.mux(track.encode())
+    return path.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("made", "words"),
+    [
+        (lambda _: b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n1 0 obj\n" + bytes(500), "is a PDF document"),
+        (lambda folder: sound(folder / "a.mp3", "libmp3lame"), r"is sound \(MP3\)"),
+        (lambda folder: sound(folder / "a.wav", "pcm_s16le"), r"is sound \(WAV\)"),
+        (lambda folder: sound(folder / "a.flac", "flac"), r"is sound \(FLAC\)"),
+        (lambda _: b"PK\3\4\x14\0\0\0\x08\0" + bytes(500), r"is an archive or an office document \(ZIP\)"),
+        (lambda _: b"<!DOCTYPE html><html><body>Sign in" + b" please" * 90, "is a web page"),
+        (lambda _: "照片 und Wörter\n".encode() * 50, "is a text"),
+    ],
+)
+def test_a_wrong_kind_of_file_is_called_what_it_is(tmp_path: Path, made: Any, words: str) -> None:
+    data = made(tmp_path)
+    for name, wanted in (("x.mp4", "not a clip"), ("x.ts", "not a clip"), ("x.jpg", "not a picture")):
+        (tmp_path / name).write_bytes(data)
+        with pytest.raises(ImageError, match=f"'{name}' {words}, {wanted}"):
+            probe_clip(tmp_path / name) if wanted == "not a clip" else read_picture(tmp_path / name)
+
+
+def test_a_still_picture_and_a_video_under_each_others_names(tmp_path: Path) -> None:
+    still, moved = tmp_path / "still.mp4", tmp_path / "moving.jpg"
+    Image.fromarray(moving(1)[0]).save(still, "JPEG")
+    assert not is_clip(still)
+    with pytest.raises(ImageError, match=r"'still\.mp4' is a still picture \(JPEG\), not a clip"):
+        check_clip(still)
+    video(tmp_path / "a.mkv").rename(moved)
+    check_clip(moved)
+    assert probe_clip(moved).frames == 8
+    with pytest.raises(ImageError, match=r"'moving\.jpg' is a video \(MKV/WebM\), not a picture"):
+        read_picture(moved)
 
 
 def test_playlists_reach_no_other_file(tmp_path: Path) -> None:

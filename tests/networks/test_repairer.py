@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from editing.networks.repairer import Repairer, RepairerConfig, blend, continued
+from editing.networks.repairer import Repairer, RepairerConfig, blend, continued, mirrored
 
 
 def small(widths: tuple[int, ...] = (16, 16)) -> Repairer:
@@ -116,3 +116,24 @@ def test_the_configuration_survives_json_and_checks_itself() -> None:
         RepairerConfig(widths=())
     with pytest.raises(ValueError, match="coming"):
         RepairerConfig(coming=0)
+
+
+def test_a_masked_eye_is_filled_from_the_other_in_the_light_of_its_own_side() -> None:
+    torch.manual_seed(0)
+    half = F.interpolate(torch.rand(1, 3, 16, 8), scale_factor=4, mode="bilinear", align_corners=False) * 0.4 + 0.2
+    face = torch.cat([half, half.flip(3)], 3)
+    lit = face + torch.linspace(0, 0.3, 64)  # the right side lies in the light
+    mask = torch.zeros(1, 1, 64, 64)
+    mask[..., 26:34, 20:28] = 1  # where one eye is
+    damaged = torch.where(mask > 0, torch.ones(1), lit)
+    filled, left = mirrored(damaged, mask)
+    assert left.max() == 0
+    assert torch.equal(filled[mask.expand_as(filled) == 0], lit[mask.expand_as(filled) == 0])
+    assert (filled - lit).abs().max() < 0.03
+    both = mask + mask.flip(3)  # nothing to learn from: all is left to the network
+    assert torch.equal(mirrored(damaged, both)[1], both)
+    hair = torch.zeros(1, 1, 64, 64)
+    hair[..., 2:8, 20:28] = 1  # hair has no other side
+    same, left = mirrored(lit, hair)
+    assert torch.equal(left, hair)
+    assert torch.equal(same, lit)

@@ -50,7 +50,7 @@ def psnr(a: torch.Tensor, b: torch.Tensor) -> float:
     ],
 )
 def test_it_gives_the_same_numbers(changes: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rrdb, "_SQUARE", 8)
+    monkeypatch.setattr(rrdb, "SQUARE", 8)
     plain = network(**changes)
     fast = copy.deepcopy(plain)
     assert rrdb.hasten(fast, torch.float32)
@@ -87,7 +87,7 @@ def test_squares_join_without_a_seam(monkeypatch: pytest.MonkeyPatch) -> None:
     rrdb.hasten(fast, torch.float32)
     x = torch.rand(1, 3, 20, 17)
     whole = fast(x)
-    monkeypatch.setattr(rrdb, "_SQUARE", 8)
+    monkeypatch.setattr(rrdb, "SQUARE", 8)
     assert torch.allclose(fast(x), whole, atol=1e-5)
     monkeypatch.setattr(rrdb, "_MARGIN", 1)  # what is too little must show
     assert not torch.allclose(fast(x), whole, atol=1e-5)

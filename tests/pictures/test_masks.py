@@ -5,8 +5,10 @@ from __future__ import annotations
 import base64
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 from editing.errors import ImageError
 from editing.pictures import masks
@@ -44,6 +46,47 @@ def test_an_opaque_alpha_says_nothing(tmp_path: Path) -> None:
     pixels = np.rint(square() * 255).astype(np.uint8)[..., None]
     path = save(tmp_path / "m.png", pixels, np.full((40, 60), 255, np.uint8))
     np.testing.assert_array_equal(masks.read(path, 40, 60), square())
+
+
+@pytest.mark.parametrize("quality", [40, 75, 95])
+def test_the_noise_of_a_jpeg_is_no_mask(tmp_path: Path, quality: int) -> None:
+    drawn = np.zeros((120, 160, 3), np.uint8)
+    cv2.circle(drawn, (70, 60), 30, (255, 255, 255), -1, cv2.LINE_AA)
+    stored = np.maximum(drawn, 1)  # as some programs save black
+    Image.fromarray(stored).save(tmp_path / "m.jpg", quality=quality)
+    mask = masks.read(tmp_path / "m.jpg", 120, 160)
+    y, x = np.mgrid[0:120, 0:160]
+    far = np.hypot(y - 60, x - 70)
+    assert not mask[far > 42].any()
+    assert (mask[far < 18] == 1).all()
+    assert not masks.read(save(tmp_path / "dark.png", np.full((9, 9, 1), 3, np.uint8)), 9, 9).any()
+
+
+def test_a_nearly_opaque_alpha_is_read_by_brightness(tmp_path: Path) -> None:
+    """Soft corners, or a stray stroke of an eraser, are no mask."""
+    pixels = np.rint(square() * 255).astype(np.uint8)[..., None].repeat(3, 2)
+    alpha = np.full((40, 60), 255, np.uint8)
+    alpha[0, :3] = 0
+    np.testing.assert_array_equal(masks.read(save(tmp_path / "m.png", pixels, alpha), 40, 60), square())
+
+
+def test_an_inverted_mask_only_when_told(tmp_path: Path) -> None:
+    path = save(tmp_path / "m.png", np.rint((1 - square()) * 255).astype(np.uint8)[..., None])
+    np.testing.assert_array_equal(masks.read(path, 40, 60), 1 - square())
+    np.testing.assert_array_equal(masks.read(path, 40, 60, inverted=True), square())
+
+
+def test_the_mask_of_the_same_name(tmp_path: Path) -> None:
+    for name in ("cat.jpg", "cat.png", "dog.png", "owl.tif", "owl.bmp"):
+        (tmp_path / name).touch()
+    assert masks.beside(tmp_path, Path("in/cat.jpg")).name == "cat.jpg"
+    assert masks.beside(tmp_path, Path("in/cat.webp")).name == "cat.png"
+    assert masks.beside(tmp_path, Path("in/dog.jpeg")).name == "dog.png"
+    assert masks.beside(tmp_path, Path("in/owl.tif")).name == "owl.tif"
+    with pytest.raises(ImageError, match=r"several masks for owl\.jpg .*: owl\.bmp, owl\.tif"):
+        masks.beside(tmp_path, Path("in/owl.jpg"))
+    with pytest.raises(ImageError, match=r"no mask for hen\.jpg"):
+        masks.beside(tmp_path, Path("in/hen.jpg"))
 
 
 @pytest.mark.parametrize(("height", "width"), [(400, 600), (20, 30), (41, 60), (3000, 4500)])

@@ -14,6 +14,7 @@ from editing.pictures.picture import (
     input_limit,
     output_limit,
     premultiply,
+    to_depth,
     to_float,
     unpremultiply,
 )
@@ -76,3 +77,12 @@ def test_picture_checks_itself() -> None:
     for alpha in (np.zeros((4, 4), np.uint8), np.zeros((4, 5), np.uint16)):
         with pytest.raises(ValueError, match="alpha must be"):
             Picture(pixels=pixels, alpha=alpha)
+
+
+def test_depths_go_there_and_back() -> None:
+    levels = np.arange(256, dtype=np.uint8)
+    wide = to_depth(levels, 16)
+    assert (wide.dtype, wide[255], wide[1]) == (np.uint16, 65535, 257)
+    assert np.array_equal(to_depth(wide, 8), levels)
+    assert to_depth(np.array([128, 129, 65407], np.uint16), 8).tolist() == [0, 1, 255]
+    assert to_depth(levels, 8) is levels

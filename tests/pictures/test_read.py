@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import struct
 import threading
 import warnings
@@ -606,3 +607,20 @@ def test_metadata_alone_has_the_limit_too(tmp_path: Path) -> None:
     (tmp_path / "big.png").write_bytes(huge_png(30000, 20000))
     with pytest.raises(ImageError, match=r"'big\.png' is 30000x20000 pixels"):
         read_metadata(tmp_path / "big.png")
+
+
+@pytest.mark.parametrize("back_to", [0, 1])
+def test_a_tiff_whose_pages_point_in_a_circle_ends(tmp_path: Path, back_to: int) -> None:
+    pages = [Image.fromarray(np.full((4, 5), 40 * i, np.uint8)) for i in range(3)]
+    file = io.BytesIO()
+    pages[0].save(file, "TIFF", save_all=True, append_images=pages[1:])
+    data, places = bytearray(file.getvalue()), [4]
+    for _ in pages:  # where the offset of the next page is written
+        (start,) = struct.unpack_from("<I", data, places[-1])
+        places.append(start + 2 + 12 * struct.unpack_from("<H", data, start)[0])
+    data[places[-1] : places[-1] + 4] = data[places[back_to] : places[back_to] + 4]
+    path = tmp_path / "circle.tif"
+    path.write_bytes(data)
+    picture = read_picture(path)
+    assert picture.pixels.shape == (4, 5, 1)
+    assert picture.notices[0].values == {"frames": 3}

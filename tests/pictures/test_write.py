@@ -5,8 +5,10 @@ from __future__ import annotations
 import errno
 import io
 import os
+import re
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import cv2
 import numpy as np
@@ -175,3 +177,27 @@ def test_folders_that_can_t_be_written(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr(Path, "open", refuse)
     with pytest.raises(ImageError, match="may not be written"):
         write_picture(picture(), tmp_path / "a.png")
+
+
+@pytest.mark.parametrize(
+    ("task", "kind"),
+    [("upscale", "algorithmicallyEnhanced"), ("generate", "trainedAlgorithmicMedia"),
+     ("repair", "compositeWithTrainedAlgorithmicMedia"), ("other", None)],
+)  # fmt: skip
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp", ".tif"])
+def test_a_file_says_that_a_network_made_it(task: str, kind: str | None, suffix: str, tmp_path: Path) -> None:
+    picture = Picture(pixels=np.full((8, 8, 3), 90, np.uint8))
+    once, again = tmp_path / f"once{suffix}", tmp_path / f"again{suffix}"
+    write_picture(picture, once, recipe={"task": task})
+    xmp = read_picture(once).xmp
+    if kind is None:
+        assert xmp is None
+        return
+    assert xmp is not None
+    assert f"newscodes/digitalsourcetype/{kind}<".encode() in xmp
+    ElementTree.fromstring(re.sub(rb"<\?xpacket.*?\?>", b"", xmp))
+    # What was drawn and then enlarged says the last of it, once.
+    write_picture(read_picture(once), again, recipe={"task": "stylize"})
+    assert (read_picture(again).xmp or b"").count(b"/digitalsourcetype/") == 1
+    write_picture(picture, again, recipe={"task": task}, strip=True)
+    assert read_picture(again).xmp is None

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 import torch
 from filelock import FileLock
-from made_clips import animation, mean_error, moving, psnr, sound_packets, video
+from made_clips import animation, beside, mean_error, moving, psnr, sound_packets, video
 from torch.nn.functional import interpolate
 
 from editing import messages
@@ -25,7 +25,7 @@ from editing.clips.write import _LONGEST, CLIP_SUFFIXES, VIDEOS
 from editing.errors import EditingError, ImageError, OptionError, Stopped
 from editing.options import ClipOptions, UpscaleOptions
 from editing.pictures.read import read_picture
-from editing.pipelines import clips, upscale
+from editing.pipelines import clips, upscale, upscale_clips
 from editing.pipelines.clips import ClipResult
 from editing.pipelines.upscale import Upscaler
 from editing.runtime import Backend
@@ -50,14 +50,13 @@ def network(run: Callable[[torch.Tensor], torch.Tensor] | None = None) -> Upscal
     )
 
 
-def options(steady: float = 0, **changes: Any) -> ClipOptions:
-    return ClipOptions(
-        upscale=UpscaleOptions(**{"model": "anime-fast", "scale": 2, "tile": 128, **changes}), steady=steady
-    )
+def options(steady: float = 0, **changes: Any) -> tuple[UpscaleOptions, ClipOptions]:
+    asked = UpscaleOptions(**{"model": "anime-fast", "scale": 2, "tile": 128, **changes})
+    return asked, ClipOptions(steady=steady)
 
 
 def enlarge(source: Path, target: Path, steady: float = 0, **changes: Any) -> ClipResult:
-    return clips.upscale_clip(source, target, options(steady, **changes), network=network())
+    return upscale_clips.upscale_clip(source, target, *options(steady, **changes), network=network())
 
 
 def read(path: Path) -> list[Frame]:
@@ -155,7 +154,7 @@ def test_a_gray_clip_stays_gray(tmp_path: Path) -> None:
     gray = [np.repeat(frame[..., :1], 3, axis=2) for frame in moving(3)]
     tinted = network(lambda tensor: interpolate(tensor, scale_factor=4) * torch.tensor([1, 0.9, 0.8])[:, None, None])
     path = animation(tmp_path / "a.webp", gray)
-    clips.upscale_clip(path, tmp_path / "b.apng", options(0.5, color_lock=False), network=tinted)
+    upscale_clips.upscale_clip(path, tmp_path / "b.apng", *options(0.5, color_lock=False), network=tinted)
     for frame in read(tmp_path / "b.apng"):
         assert np.ptp(frame.pixels.astype(int), axis=2).max() == 0
 
@@ -187,6 +186,49 @@ def test_the_colours_of_a_gif_are_the_same_in_every_frame(tmp_path: Path) -> Non
     enlarge(animation(tmp_path / "a.png", moving(6), loop=0), tmp_path / "big.gif")
     frames = read(tmp_path / "big.gif")
     assert len(np.unique(np.concatenate([frame.pixels.reshape(-1, 3) for frame in frames]), axis=0)) <= 255
+
+
+# ---- more than 8 bits ------------------------------------------------------------------------------------------------
+
+
+def ten_bits(path: Path, count: int = 8) -> Path:
+    return video(path, moving(count), pix_fmt="yuv420p10le", options={"bf": "2"})
+
+
+def test_ten_bits_stay_ten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clips, "PART_FRAMES", 3)
+    path, target = ten_bits(tmp_path / "a.mp4"), tmp_path / "big.mp4"
+    with pytest.raises(Stopped):
+        upscale_clips.upscale_clip(path, target, *options(0.5), network=network(), report=stop_after(4))
+    result = enlarge(path, target, 0.5)
+    assert keys(result) == [messages.CLIP_HEVC, messages.CLIP_RESUMED]
+    with av.open(str(target)) as container:
+        context = container.streams.video[0].codec_context
+        assert (context.name, context.codec_tag, context.pix_fmt) == ("hevc", "hvc1", "yuv420p10le")
+        assert (context.colorspace, context.color_primaries, context.color_trc, context.color_range) == (1, 1, 1, 1)
+    frames, before = read(target), read(path)
+    assert [(frame.start, frame.end) for frame in frames] == [(frame.start, frame.end) for frame in before]
+    for frame, wanted in zip(frames, before, strict=True):
+        assert frame.pixels.dtype == np.uint16
+        assert mean_error(frame.pixels[::2, ::2] / 257, wanted.pixels / 257) < 3
+    assert len(np.unique(frames[3].pixels[..., 2])) > 256
+
+
+@pytest.mark.parametrize("suffix", [".webm", ".gif", ".apng"])
+def test_what_holds_eight_bits_says_so(tmp_path: Path, suffix: str) -> None:
+    result = enlarge(ten_bits(tmp_path / "a.mp4", 3), tmp_path / f"big{suffix}")
+    depth = probe_clip(tmp_path / f"big{suffix}").depth
+    encoder = av.Codec("libvpx-vp9", "w").video_formats or []
+    assert depth == (10 if suffix == ".webm" and "yuv420p10le" in [known.name for known in encoder] else 8)
+    assert keys(result) == ([] if depth == 10 else [messages.CLIP_DEPTH])
+    for frame, wanted in zip(read(tmp_path / f"big{suffix}"), moving(3), strict=True):
+        assert mean_error(frame.pixels[::2, ::2], wanted) < 12
+
+
+def test_frames_too_small_for_it_are_of_eight_bits(tmp_path: Path) -> None:
+    path = video(tmp_path / "a.mp4", moving(2, 8, 12), pix_fmt="yuv420p10le")
+    assert keys(enlarge(path, tmp_path / "big.mp4", scale=1)) == [messages.CLIP_DEPTH]
+    assert probe_clip(tmp_path / "big.mp4").depth == 8
 
 
 # ---- sound -----------------------------------------------------------------------------------------------------------
@@ -272,6 +314,144 @@ def test_what_begins_late_stays_in_step(tmp_path: Path) -> None:
     assert float(read(tmp_path / "big.mp4")[0].start) < 0.1
 
 
+# ---- subtitles, chapters, and what tracks are called -----------------------------------------------------------------
+
+SRT = "1\n00:00:00,200 --> 00:00:00,600\nBonjour <i>toi</i>\n\n2\n00:00:01,000 --> 00:00:01,600\nDeux\nlignes\n\n"
+ASS = """[Script Info]
+ScriptType: v4.00+
+
+[V4+ Styles]
+Format: Name, Fontname, Fontsize, PrimaryColour, Bold, Italic, Alignment
+Style: Default,Arial,20,&H00FFFFFF,0,0,2
+
+[Events]
+Format: Layer, Start, End, Style, Name, MarginL, MarginR, MarginV, Effect, Text
+Dialogue: 0,0:00:00.20,0:00:00.60,Default,,0,0,0,,Bonjour {\\i1}toi{\\i0}
+Dialogue: 0,0:00:01.00,0:00:01.60,Default,,0,0,0,,Deux\\Nlignes
+"""
+
+
+def with_tracks(folder: Path, name: str, text: str = SRT) -> Path:
+    """Two seconds of pictures with two sound tracks, subtitles and chapters."""
+    words = folder / ("a.ass" if text is ASS else "a.srt")
+    words.write_text(text)
+    plain = video(folder / f"plain-{name}", moving(50), sound="aac", sound_tracks=2)
+    chapters = [(0, 1, "Un"), (1, 2, "Deux")]
+    return beside(folder / name, plain, words, chapters=chapters)
+
+
+def said_of(path: Path) -> list[tuple[str, str | None, str | None, int]]:
+    """Kind, language, title of each track beside the pictures; whether it is the usual sound, or for the deaf."""
+    with av.open(str(path)) as container:
+        return [
+            (stream.type, stream.metadata.get("language"), stream.metadata.get("title") or stream.metadata.get("name"),
+             int(stream.disposition) & (1 if stream.type == "audio" else 0x80))
+            for stream in (*container.streams.audio, *container.streams.subtitles)
+        ]  # fmt: skip
+
+
+def words_of(path: Path) -> list[tuple[float, float, str]]:
+    """From when to when each subtitle is shown, and its text."""
+    found = []
+    with av.open(str(path)) as container:
+        track = container.streams.subtitles[0]
+        for packet in container.demux(track):
+            for text in track.codec_context.decode(packet) if packet.size else ():
+                start = float(packet.pts * packet.time_base)
+                found.append((start, start + float(packet.duration * packet.time_base), text.dialogue.decode()))
+    return found
+
+
+def chapters_of(path: Path) -> list[tuple[float, float, str | None]]:
+    with av.open(str(path)) as container:
+        return [
+            (float(chapter["start"] * chapter["time_base"]), float(chapter["end"] * chapter["time_base"]),
+             chapter["metadata"].get("title"))
+            for chapter in container.chapters()
+        ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("suffix", "text", "codec"),
+    [(".mp4", SRT, "mov_text"), (".mp4", ASS, "mov_text"), (".webm", SRT, "webvtt"), (".webm", ASS, "webvtt")],
+)
+def test_subtitles_chapters_and_names_of_tracks_are_kept(tmp_path: Path, suffix: str, text: str, codec: str) -> None:
+    path, target = with_tracks(tmp_path, "a.mkv", text), tmp_path / f"big{suffix}"
+    result = enlarge(path, target, scale=1)
+    assert keys(result) == ([messages.SOUND_ENCODED] if suffix == ".webm" else [])
+    assert said_of(target) == [
+        ("audio", "deu", "Sound 1", 0), ("audio", "eng", "Sound 2", 1),
+        ("subtitle", "fra", "Paroles", 0x80 if suffix == ".mp4" else 0),  # a WebM can't say it
+    ]  # fmt: skip
+    with av.open(str(target)) as container:
+        assert container.streams.subtitles[0].codec_context.name == codec
+    shown = words_of(target)
+    assert [text.replace("{\\i1}", "").replace("{\\i0}", "") for _, _, text in shown] == ["Bonjour toi", "Deux\nlignes"]
+    times = [time for start, end, _ in shown for time in (start, end)]
+    assert times == pytest.approx([0.2, 0.6, 1, 1.6], abs=0.002)
+    assert chapters_of(target) == [(0, 1, "Un"), (1, 2, "Deux")]
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".webm"])
+def test_a_containers_own_subtitles_are_copied(tmp_path: Path, suffix: str) -> None:
+    enlarge(with_tracks(tmp_path, "a.mkv"), tmp_path / f"one{suffix}", scale=1)
+    enlarge(tmp_path / f"one{suffix}", tmp_path / f"two{suffix}", scale=1)
+    one, two = (tmp_path / f"{name}{suffix}" for name in ("one", "two"))
+    assert words_of(two) == words_of(one)
+    assert chapters_of(two) == chapters_of(one)
+    assert said_of(two) == said_of(one)
+
+
+def test_strip_leaves_the_titles_out(tmp_path: Path) -> None:
+    path, target = with_tracks(tmp_path, "a.mkv"), tmp_path / "big.mp4"
+    upscale_clips.upscale_clip(path, target, *options(scale=1), network=network(), strip=True)
+    assert [(language, title) for _, language, title, _ in said_of(target)] == [
+        ("deu", None), ("eng", None), ("fra", None)
+    ]  # fmt: skip
+    assert [(start, bool(title)) for start, _, title in chapters_of(target)] == [(0, False), (1, False)]
+    data = target.read_bytes()
+    assert not [word for word in (b"Sound 1", b"Paroles", b"Un\x00") if word in data]
+
+
+def test_of_a_stopped_clip_subtitles_and_chapters_end_with_it(tmp_path: Path) -> None:
+    path, target = with_tracks(tmp_path, "a.mkv"), tmp_path / "big.mp4"
+    with pytest.raises(Stopped):
+        upscale_clips.upscale_clip(path, target, *options(scale=1), network=network(), report=stop_after(10))
+    part = clips.partial(target)
+    assert [(start, pytest.approx(end, abs=0.01)) for start, end, _ in words_of(part)] == [(0.2, 0.4)]
+    assert chapters_of(part) == [(0, 0.4, "Un")]
+
+
+def test_subtitles_that_are_pictures_are_named_as_left_out(tmp_path: Path) -> None:
+    """A Matroska file takes any packets for a DVD's: what is in them is not looked at."""
+    plain = video(tmp_path / "plain.mkv", moving(10))
+    with av.open(str(plain)) as source, av.open(str(tmp_path / "a.mkv"), "w") as output:
+        kept = output.add_stream_from_template(source.streams.video[0])
+        output.add_mux_stream("dvd_subtitle")
+        for packet in source.demux():
+            if packet.size:
+                packet.stream = kept
+                output.mux(packet)
+    result = enlarge(tmp_path / "a.mkv", tmp_path / "big.mp4")
+    assert [str(notice) for notice in result.notices] == [
+        "Subtitle track 1 (dvdsub) is no text, and MP4 holds text alone: it was left out."
+    ]
+    assert keys(enlarge(tmp_path / "a.mkv", tmp_path / "big.gif")) == [messages.SUBTITLES_DROPPED]
+
+
+def test_a_second_track_of_pictures_is_told(tmp_path: Path) -> None:
+    plain = video(tmp_path / "plain.mkv", moving(10))
+    with av.open(str(plain)) as source, av.open(str(tmp_path / "a.mkv"), "w") as output:
+        kept = [output.add_stream_from_template(source.streams.video[0]) for _ in range(2)]
+        for packet in source.demux():
+            for track in kept if packet.size else ():
+                packet.stream = track
+                output.mux(packet)
+    result = enlarge(tmp_path / "a.mkv", tmp_path / "big.mp4")
+    assert keys(result) == [messages.MORE_PICTURES]
+    assert result.frames == 10
+
+
 # ---- metadata --------------------------------------------------------------------------------------------------------
 
 
@@ -282,7 +462,7 @@ def test_metadata_recipe_and_place(tmp_path: Path) -> None:
         assert "location" in container.metadata
 
     def made(name: str, **more: Any) -> dict[str, str]:
-        clips.upscale_clip(path, tmp_path / name, options(), network=network(), **more)
+        upscale_clips.upscale_clip(path, tmp_path / name, *options(), network=network(), **more)
         with av.open(str(tmp_path / name)) as container:
             return dict(container.metadata)
 
@@ -290,7 +470,7 @@ def test_metadata_recipe_and_place(tmp_path: Path) -> None:
     assert plain["title"] == "Zoë 照片"
     assert "location" not in plain
     recipe = json.loads(plain["comment"])["atelier"]
-    assert recipe == clips.recipe(options())
+    assert recipe == upscale_clips.recipe(*options())
     assert recipe["options"]["steady"] == 0
     assert made("c.mp4", keep_gps=True)["location"].startswith("+52.5")
     stripped = made("d.mp4", strip=True)
@@ -306,7 +486,7 @@ def test_equal_frames_are_computed_once(tmp_path: Path) -> None:
     frames = [frame for frame in moving(3) for _ in range(3)]
     path = video(tmp_path / "a.mkv", frames, codec="ffv1", pix_fmt="bgr0", options={"crf": "0"})
     counted = Counted()
-    clips.upscale_clip(path, tmp_path / "big.apng", options(0.5), network=network(counted))
+    upscale_clips.upscale_clip(path, tmp_path / "big.apng", *options(0.5), network=network(counted))
     assert counted.runs == 3
     out = read(tmp_path / "big.apng")
     assert len(out) == 9
@@ -347,14 +527,14 @@ def test_few_frames_are_held_at_a_time(tmp_path: Path, monkeypatch: pytest.Monke
 
     monkeypatch.setattr(clips, "read_frames", watched)
     enlarge(video(tmp_path / "a.mp4", moving(30)), tmp_path / "big.mp4")
-    assert len(most) == 30
+    assert len(most) == 31  # the first is looked at before all others, too
     assert max(most) <= 4
 
 
 def test_progress_counts_frames(tmp_path: Path) -> None:
     seen: list[tuple[int, int]] = []
-    clips.upscale_clip(
-        video(tmp_path / "a.mp4", moving(3)), tmp_path / "big.mp4", options(tile=32), network=network(),
+    upscale_clips.upscale_clip(
+        video(tmp_path / "a.mp4", moving(3)), tmp_path / "big.mp4", *options(tile=32), network=network(),
         report=lambda done, total, note="": seen.append((done, total)),
     )  # fmt: skip
     assert seen[0] == (0, 3)
@@ -373,10 +553,10 @@ def test_stop_keeps_what_is_done_and_the_next_run_goes_on(tmp_path: Path, suffix
     path = video(tmp_path / "a.mp4", moving(12), sound="aac")
     asked = options(steady)
     whole, target = tmp_path / f"whole{suffix}", tmp_path / f"big{suffix}"
-    clips.upscale_clip(path, whole, asked, network=network())
+    upscale_clips.upscale_clip(path, whole, *asked, network=network())
 
     with pytest.raises(Stopped):
-        clips.upscale_clip(path, target, asked, network=network(), report=stop_after(5))
+        upscale_clips.upscale_clip(path, target, *asked, network=network(), report=stop_after(5))
     assert not target.exists()
     part = clips.partial(target)
     assert part.name == f"big.partial{suffix}"
@@ -386,11 +566,11 @@ def test_stop_keeps_what_is_done_and_the_next_run_goes_on(tmp_path: Path, suffix
         assert loudest(part)[1] == pytest.approx(0.2, abs=0.07)
 
     with pytest.raises(Stopped):  # once more, and in the middle of a frame
-        clips.upscale_clip(path, target, asked, network=network(), report=stop_after(8))
+        upscale_clips.upscale_clip(path, target, *asked, network=network(), report=stop_after(8))
     assert len(read(part)) == 8
 
     counted = Counted()
-    result = clips.upscale_clip(path, target, asked, network=network(counted))
+    result = upscale_clips.upscale_clip(path, target, *asked, network=network(counted))
     assert counted.runs == 4
     assert keys(result)[0] == messages.CLIP_RESUMED
     assert str(result.notices[0]).startswith("An earlier run was interrupted after 8 frames")
@@ -416,7 +596,7 @@ def test_stop_within_a_frame(tmp_path: Path) -> None:
             raise Stopped("Stopped.")
 
     with pytest.raises(Stopped):
-        clips.upscale_clip(path, tmp_path / "big.mp4", options(tile=32), network=network(), report=report)
+        upscale_clips.upscale_clip(path, tmp_path / "big.mp4", *options(tile=32), network=network(), report=report)
     assert calls[-1] == 0
     assert left(tmp_path) == ["a.mp4"]  # nothing was done, nothing is left
 
@@ -436,10 +616,10 @@ def test_a_killed_run_goes_on_after_its_last_part(tmp_path: Path, monkeypatch: p
 
     counted = Counted()
     with pytest.raises(Killed):
-        clips.upscale_clip(path, tmp_path / "big.apng", options(0.5), network=network(dying))
+        upscale_clips.upscale_clip(path, tmp_path / "big.apng", *options(0.5), network=network(dying))
     assert not clips.partial(tmp_path / "big.apng").exists()
     counted = Counted()
-    result = clips.upscale_clip(path, tmp_path / "big.apng", options(0.5), network=network(counted))
+    result = upscale_clips.upscale_clip(path, tmp_path / "big.apng", *options(0.5), network=network(counted))
     assert counted.runs == 4  # two parts of three were finished
     assert keys(result) == [messages.CLIP_RESUMED]
     for frame, wanted in zip(read(tmp_path / "big.apng"), read(tmp_path / "whole.apng"), strict=True):
@@ -450,7 +630,7 @@ def test_a_killed_run_goes_on_after_its_last_part(tmp_path: Path, monkeypatch: p
 def test_another_input_or_another_wish_begins_anew(tmp_path: Path, change: str) -> None:
     path, target = video(tmp_path / "a.mp4", moving(6)), tmp_path / "big.mp4"
     with pytest.raises(Stopped):
-        clips.upscale_clip(path, target, options(0.5), network=network(), report=stop_after(3))
+        upscale_clips.upscale_clip(path, target, *options(0.5), network=network(), report=stop_after(3))
     folder = tmp_path / "big.mp4.parts"
     wish = options(0.5)
     if change == "options":
@@ -464,7 +644,7 @@ def test_another_input_or_another_wish_begins_anew(tmp_path: Path, change: str) 
     else:
         (folder / "0.mp4").unlink()
     counted = Counted()
-    result = clips.upscale_clip(path, target, wish, network=network(counted))
+    result = upscale_clips.upscale_clip(path, target, *wish, network=network(counted))
     assert counted.runs == 6
     assert keys(result) == ([messages.CLIP_ANEW] if change in ("options", "input", "steady") else [])
     assert left(tmp_path) == ["a.mp4", "big.mp4"]
@@ -478,10 +658,10 @@ def test_an_error_keeps_what_is_done_too(tmp_path: Path) -> None:
         return counted(tensor) * (float("nan") if counted.runs == 4 else 1)
 
     with pytest.raises(EditingError, match="not numbers"):
-        clips.upscale_clip(path, target, options(), network=network(failing))
+        upscale_clips.upscale_clip(path, target, *options(), network=network(failing))
     assert left(tmp_path) == ["a.mp4", "big.mp4.parts"]
     counted = Counted()
-    result = clips.upscale_clip(path, target, options(), network=network(Counted()))
+    result = upscale_clips.upscale_clip(path, target, *options(), network=network(Counted()))
     assert str(result.notices[0]).startswith("An earlier run was interrupted after 3 frames")
 
 
@@ -510,7 +690,7 @@ def test_unknown_suffixes_folders_and_sizes(tmp_path: Path, monkeypatch: pytest.
 
 def test_what_is_no_clip(tmp_path: Path) -> None:
     (tmp_path / "text.mp4").write_text("Nothing but words.\n" * 50)
-    with pytest.raises(ImageError, match=r"'text\.mp4' is not a clip"):
+    with pytest.raises(ImageError, match=r"'text\.mp4' is a text, not a clip"):
         enlarge(tmp_path / "text.mp4", tmp_path / "big.mp4")
     assert left(tmp_path) == ["text.mp4"]
 
@@ -542,8 +722,8 @@ def test_the_estimate_counts_frames() -> None:
     header = ClipHeader(
         animation=False, width=64, height=48, frames=100, tick=Fraction(1, 25), alpha=False
     )  # fmt: skip
-    one = upscale.estimate(64, 48, options().upscale)
-    all_frames = clips.estimate(header, options())
+    one = upscale.estimate(64, 48, options()[0])
+    all_frames = upscale_clips.estimate(header, options()[0])
     assert all_frames.seconds > 100 * one.seconds
     assert all_frames.tiles == 100 * one.tiles
     assert (all_frames.width, all_frames.height) == (128, 96)

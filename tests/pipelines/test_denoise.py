@@ -25,10 +25,10 @@ from editing.options import ClipOptions, SaveOptions, UpscaleOptions, read
 from editing.pictures.picture import Picture, from_float, to_float
 from editing.pictures.read import read_picture
 from editing.pictures.write import write_picture
-from editing.pipelines import clips, noise, upscale
+from editing.pipelines import noise, upscale, upscale_clips
 from editing.pipelines.upscale import Upscaler
 from editing.training.loop import write_weights
-from editing.ui import fields, upscale_tab
+from editing.ui import fields, upscale_many, upscale_tab
 from editing.ui.results import Source
 from editing.weights.catalogue import CATALOGUE
 from editing.weights.find import find_weight
@@ -251,7 +251,7 @@ def test_the_scale_is_the_models_unless_one_is_asked_for() -> None:
     for call in (upscale.settle, lambda asked: upscale.upscale(photo(), asked)):
         with pytest.raises(OptionError, match=f"'{NAME}' cleans pictures at their own size: choose scale 1"):
             call(options(scale=2))
-    with pytest.raises(OptionError, match="more than the model's 1 times"):
+    with pytest.raises(OptionError, match="cleans pictures and does not enlarge: 130x90"):
         upscale.upscale(photo(), options(longest=200))
 
 
@@ -378,17 +378,25 @@ def test_clips_are_not_steadied_for_denoisers_unless_one_says_so() -> None:
     for model, usual in ((NAME, 0), ("anime-fast", 0.5)):
         assert upscale_tab.show_steady(model=model, request=Visitor()) == {"steady": usual}
         asked = UpscaleOptions(model=model)
-        assert clips.recipe(ClipOptions(upscale=asked))["options"]["steady"] == usual
-        assert clips.recipe(ClipOptions(upscale=asked, steady=0.3))["options"]["steady"] == 0.3
+        assert upscale_clips.recipe(asked)["options"]["steady"] == usual
+        assert upscale_clips.recipe(asked, ClipOptions(steady=0.3))["options"]["steady"] == 0.3
 
 
 def test_the_page_says_how_strong_the_noise_is_before_and_after(folder: Path) -> None:
     write_picture(photo(), folder / "one.png")
     source = given(folder / "one.png")
     now = {"mode": "one", "source": source, "files": None, "clip": None}
-    said = upscale_tab.show_estimate(given=now, settings=settings(NAME), request=Visitor())["cost"]
+    said = upscale_tab.show_estimate(given=now, settings=settings(NAME), saving=SAVING, request=Visitor())["cost"]
     assert re.search(r"130 × 90 → 130 × 90.* · noise level 1[12]\.\d of 255", said)
-    (outputs,) = upscale_tab.run_page(given=now, settings=settings(NAME), saving=SAVING, last=None, request=Visitor())
+    (outputs,) = upscale_tab.run_page(
+        given=now,
+        settings=settings(NAME),
+        clip={"steady": 0},
+        saving=SAVING,
+        clip_saving={},
+        last=None,
+        request=Visitor(),
+    )
     assert re.search(r"noise level 1[12]\.\d of 255", outputs["info"])
     level = outputs["recipe"]["options"]["sigma"]
     assert level == pytest.approx(12, abs=1)
@@ -396,8 +404,8 @@ def test_the_page_says_how_strong_the_noise_is_before_and_after(folder: Path) ->
     mixed = upscale_tab.remix(kept=outputs["kept"], strength=0.5, saving=SAVING, request=Visitor())
     assert mixed["recipe"]["options"]["sigma"] == level
     assert "noise level" in mixed["info"]
-    source = given(Path(mixed["download"]["value"]))
-    restored = upscale_tab.settings_of_recipe(source=source, request=Visitor())
+    path = Path(mixed["download"]["value"])
+    restored = upscale_tab.settings_of(path=str(path), recipe=read_picture(path).recipe or {}, request=Visitor())
     assert (restored["model"], restored["sigma_auto"], restored["sigma"]) == (NAME, False, level)
 
 
@@ -415,7 +423,8 @@ def test_several_pictures_each_have_their_own(folder: Path) -> None:
     for sigma in (5, 30):
         write_picture(photo(sigma=sigma), folder / f"{sigma}.png")
     files = [str(folder / "5.png"), str(folder / "30.png")]
-    *_, last = upscale_tab._run_many(files, options(), SaveOptions(), Visitor(), gr.Progress())
+    taken = upscale_many.taken(files, Visitor())
+    *_, last = upscale_many.run(taken, options(), SaveOptions(), Visitor(), gr.Progress())
     assert [name for _, name in last["gallery"]] == [f"5-{NAME}-x1.png", f"30-{NAME}-x1.png"]
     levels = [float(re.findall(r"noise level ([\d.]+) of", row[1])[0]) for row in last["table"]["data"]]
     assert levels == pytest.approx([5, 30], rel=0.1)
@@ -440,6 +449,31 @@ def test_the_endpoint_takes_a_noise_level(folder: Path) -> None:
     for scale, sigma, words in ((4, "auto", "choose scale 1"), (1, "much", "is 'much'; it must be a number")):
         with pytest.raises(gr.Error, match=words):
             call(scale, sigma)
+
+
+# ---- one choice for any noise ----------------------------------------------------------------------------------------
+
+
+def test_the_picture_decides_which_denoiser_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With no level given; what was asked for in so many words is what is done, and done twice it stays."""
+    kinds = iter(["camera", "white", "camera", "white"])
+    monkeypatch.setattr(noise, "judge", lambda pixels, alpha: noise.Noise(kind=next(kinds), sigma=7.126))
+    asked, picture = UpscaleOptions(model="denoise"), photo()
+    camera = upscale.settle(asked, picture)
+    assert (camera.model, camera.sigma, camera.scale) == ("denoise-camera", 7.13, 1)
+    assert upscale.settle(camera, picture) == camera
+    assert upscale.settle(asked, picture).model == "denoise"
+    assert upscale.settle(replace_model("denoise-camera"), picture).sigma == 7.13  # camera
+    assert upscale.settle(replace_model("denoise-camera"), picture).model == "denoise-camera"  # white, and yet
+    for fixed in (UpscaleOptions(model="denoise", sigma=5), UpscaleOptions(model=NAME)):
+        assert upscale.settle(fixed, picture).model == fixed.model
+    assert upscale.settle(asked).model == "denoise"  # nothing to look at
+    network = upscale.load("denoise")
+    assert upscale.settle(asked, picture, network=network).model == "denoise"
+
+
+def replace_model(model: str) -> UpscaleOptions:
+    return UpscaleOptions(model=model)
 
 
 # ---- what a trained one has to do ------------------------------------------------------------------------------------

@@ -80,7 +80,7 @@ def test_any_size_goes_through_whole_and_in_tiles(network: Upscaler, size: tuple
 def test_what_is_better_not_cut_is_seen_as_a_whole_while_memory_allows(
     network: Upscaler, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Upscaler, "cost", lambda self, *, wait=True: Cost(seconds=1e-6, bytes=10_000))
+    monkeypatch.setattr(Upscaler, "cost", lambda self, *, wait=True, ask=None: Cost(seconds=1e-6, bytes=10_000))
     tiles = []
     for free in (64e9, 10e9, 1e9):
         monkeypatch.setattr(runtime, "free_memory", lambda device="cpu", free=free: int(free))

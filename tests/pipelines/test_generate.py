@@ -146,6 +146,20 @@ def test_truncation_pulls_towards_the_mean_picture(small: LoadedGenerator) -> No
     assert 0 < apart[0] < apart[1] < apart[2]
 
 
+def test_directions_may_have_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ATELIER_WEIGHTS", str(tmp_path))
+    for file, names, read in (
+        ("a", '["turn", "side-light"]', ("turn", "side-light")), ("b", "[1]", ()), ("c", "[", ()), ("d", '["<b>"]', ()),
+    ):  # fmt: skip
+        make(tmp_path / f"{file}.safetensors", direction_names=names)
+        assert generate.load(f"{file}.safetensors").names == generate.names_of(f"{file}.safetensors") == read
+    network = generate.load("a.safetensors")
+    assert generate.numbered(network, ["Side-Light=-1", "1=2", "smile=1"]) == ["2=-1", "1=2", "smile=1"]
+    ends = generate.ends(network, 2)
+    assert len(ends) == 3
+    assert all(not np.array_equal(minus, plus) for minus, plus in ends)
+
+
 def test_directions_move_the_picture_and_are_counted(small: LoadedGenerator) -> None:
     plain = drawn(small, seed=1)[0]
     assert np.array_equal(drawn(small, seed=1, directions=(0.0, 0.0))[0], plain)
@@ -459,3 +473,17 @@ def test_the_shipped_faces_keep_to_their_place_in_the_picture() -> None:
     eyes, cheeks = mean[6 * unit : 8 * unit, 4 * unit : 12 * unit], mean[9 * unit : 10 * unit, 4 * unit : 12 * unit]
     assert eyes.mean() < cheeks.mean()
     assert abs(mean[:, : side // 2].mean() - mean[:, side // 2 :].mean()) < 30
+
+
+def test_drawn_faces_are_finished_at_the_size_asked_for() -> None:
+    [sample] = generate.generate(GenerateOptions(seed=7))
+    for size in ("256", "512"):
+        [large], more = generate.at_size([sample.picture], "faces", size)
+        side = int(size)
+        assert large.pixels.shape == (side, side, 3)
+        reduced = large.pixels.reshape(128, side // 128, 128, side // 128, 3).mean((1, 3))
+        assert np.abs(reduced - sample.picture.pixels).mean() < 8  # the same face
+        then = more["then"]
+        assert (then["task"], then["options"]) == ("finish", {"size": side})
+        assert [weight["name"] for weight in then["weights"]] == ["repairer", "finisher"]
+    assert generate.at_size([sample.picture], "faces", "native") == ([sample.picture], {})

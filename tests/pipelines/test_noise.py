@@ -128,3 +128,61 @@ def test_noise_in_blotches_is_seen_by_the_other_estimate_alone(sigma: float) -> 
         noisy = np.clip(np.rint(clean + sigma * blotches / blotches.std()), 0, 255).astype(np.uint8)
         assert noise.correlated(noisy) == pytest.approx(sigma, rel=0.3, abs=2)
         assert noise.white(noisy) < 0.6 * sigma
+
+
+# ---- which noise it is -----------------------------------------------------------------------------------------------
+
+
+def compressed(pixels: Array, quality: int) -> Array:
+    done, file = cv2.imencode(".jpg", pixels[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
+    assert done
+    return np.asarray(cv2.imdecode(file, cv2.IMREAD_COLOR)[..., ::-1])
+
+
+@pytest.mark.parametrize("name", ["cat", "astronaut"])
+@pytest.mark.parametrize("sigma", [12, 30])
+def test_white_noise_is_told_from_noise_that_went_through_a_jpeg(name: str, sigma: float) -> None:
+    noisy = with_noise(PICTURES[name], sigma)
+    found = noise.judge(noisy)
+    assert found.kind == "white"
+    assert found.sigma == pytest.approx(noise.white(noisy))
+    hidden = compressed(noisy, 75)
+    found = noise.judge(hidden)
+    assert found.kind == "camera"
+    assert 0.55 < found.sigma / sigma < 1.5
+    assert noise.white(hidden) < 0.8 * sigma  # which is why white noise's own measure is not asked
+
+
+@pytest.mark.parametrize("quality", [None, 75, 95])
+def test_a_clean_picture_is_left_alone(quality: int | None) -> None:
+    clean = cv2.resize(PICTURES["astronaut"], (256, 256), interpolation=cv2.INTER_AREA)
+    assert noise.judge(clean if quality is None else compressed(clean, quality)).sigma == 0
+
+
+@pytest.mark.parametrize("shape", [(3, 300, 3), (8, 8, 3), (12, 12, 1)])
+def test_what_is_too_small_is_not_judged(shape: tuple[int, int, int]) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, shape).astype(np.uint8)
+    assert noise.traits(pixels) is None
+    assert noise.judge(pixels) == noise.Noise(kind="white", sigma=0.0)
+
+
+def test_traits_are_those_of_the_picture_in_any_depth() -> None:
+    noisy = with_noise(PICTURES["cat"], 10)
+    few, many = noise.traits(noisy), noise.traits(noisy.astype(np.uint16) * 257)
+    assert few is not None
+    assert few.shape == (40,)
+    assert np.isfinite(few).all()
+    np.testing.assert_allclose(few, many, atol=0.02)
+    assert noise.judge(with_noise(PICTURES["gray"], 20)).sigma == pytest.approx(20, rel=0.3)
+
+
+@pytest.mark.parametrize("shift", [0, 3])
+def test_the_blocks_of_a_jpeg_are_seen_wherever_their_grid_begins(shift: int) -> None:
+    found = []
+    for quality in (15, 50, 90):
+        _, coded = cv2.imencode(".jpg", PICTURES["astronaut"], [cv2.IMWRITE_JPEG_QUALITY, quality])
+        found.append(noise.blocks(cv2.imdecode(coded, cv2.IMREAD_COLOR)[shift:, shift:]))
+    assert found[0] > 2 * found[1] > 4 * found[2]
+    assert noise.blocks(PICTURES["astronaut"][shift:, shift:]) < 0.3
+    assert noise.blocks(PICTURES["astronaut"].astype(np.uint16) * 257) < 0.3
+    assert noise.blocks(np.zeros((9, 40, 1), np.uint8)) == 0

@@ -60,9 +60,10 @@ def photo(height: int = 60, width: int = 80, depth: int = 8, channels: int = 3) 
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"scale": 0}, "Scale is '0'; choose one of 1, 2, 3, 4"),
-        ({"scale": 5}, "Scale is '5'"),
-        ({"scale": 2.5}, "Scale is '2.5'"),
+        ({"scale": 0}, r"Scale is 0; it must be between 0\.25 and 16, or auto"),
+        ({"scale": 16.5}, "Scale is 16.5"),
+        ({"megapixels": 0}, "Megapixels is 0"),
+        ({"width": 0}, r"Width \(pixels\) is 0; .* or auto"),
         ({"longest": 0}, r"Longest side \(pixels\) is 0; .* or auto"),
         ({"longest": 70000}, "65535"),
         ({"strength": -0.1}, "between 0 and 1"),
@@ -96,18 +97,88 @@ def test_options_are_keywords_and_frozen() -> None:
         ((1, 1000), {"longest": 10}, 4, (1, 10)),  # never no pixels at all
         ((3, 1000), {"longest": 4000}, 4, (12, 4000)),
         ((100, 50), {"scale": 2}, 2, (200, 100)),
+        ((100, 50), {"scale": 1.5}, 4, (150, 75)),
+        ((100, 50), {"scale": 0.25}, 4, (25, 12)),
+        ((100, 50), {"scale": 16}, 2, (1600, 800)),
+        ((100, 50), {"scale": 0.5}, 1, (50, 25)),
+        ((100, 50), {"width": 300}, 4, (300, 150)),
+        ((100, 50), {"height": 300}, 4, (600, 300)),
+        ((100, 50), {"width": 300, "height": 100}, 4, (200, 100)),  # within both
+        ((100, 50), {"width": 300, "longest": 20}, 4, (300, 150)),
+        ((1000, 500), {"megapixels": 2}, 4, (2000, 1000)),
+        ((100, 50), {"megapixels": 0.5, "longest": 150}, 4, (150, 75)),
     ],
 )
 def test_the_target_size(
     size: tuple[int, int], changes: dict[str, Any], network_scale: int, wanted: tuple[int, int]
 ) -> None:
-    assert upscale.target_size(*size, options(**changes), network_scale) == wanted
+    assert upscale.target_size(*size, options(**changes), fake(network_scale)) == wanted
 
 
-@pytest.mark.parametrize("changes", [{"scale": 3}, {"longest": 201}])
-def test_more_than_the_network_can_is_refused(changes: dict[str, Any]) -> None:
-    with pytest.raises(OptionError, match="at most 200 pixels, or a scale of at most 2"):
-        upscale.target_size(100, 50, options(**changes), 2)
+@pytest.mark.parametrize("changes", [{"longest": 1601}, {"width": 1601}, {"height": 801}, {"megapixels": 2}])
+def test_more_than_16_times_is_refused_before_any_work(changes: dict[str, Any]) -> None:
+    ran: list[int] = []
+    with pytest.raises(OptionError, match="16 times is the most: choose a longest side of at most 1600"):
+        upscale.enlarge(
+            photo(50, 100), options(**changes), network=fake(), report=lambda done, total, note="": ran.append(done)
+        )
+    assert not ran
+
+
+@pytest.mark.parametrize("changes", [{"longest": 101}, {"megapixels": 1}])
+def test_what_cleans_does_not_enlarge(changes: dict[str, Any]) -> None:
+    with pytest.raises(OptionError, match=r"cleans pictures and does not enlarge: .* at most 100 pixels, or another"):
+        upscale.target_size(100, 50, options(**changes), fake(1))
+
+
+@pytest.mark.parametrize(
+    ("network_scale", "changes", "sizes"),
+    [
+        (4, {"scale": 4}, [(20, 30)]),
+        (4, {"scale": 0.5}, [(20, 30)]),
+        (4, {"scale": 8}, [(20, 30), (40, 60)]),
+        (4, {"scale": 5}, [(20, 30), (25, 38)]),
+        (2, {"scale": 16}, [(20, 30), (40, 60), (80, 120), (160, 240)]),
+    ],
+)
+def test_more_than_the_network_does_at_once_takes_passes(
+    network_scale: int, changes: dict[str, Any], sizes: list[tuple[int, int]]
+) -> None:
+    """What the network is shown; estimates know of it, and the bar counts all of it."""
+    seen: list[tuple[int, ...]] = []
+    told: list[tuple[int, int]] = []
+
+    def repeat(tensor: torch.Tensor) -> torch.Tensor:
+        seen.append(tuple(tensor.shape[2:]))
+        return interpolate(tensor, scale_factor=network_scale, mode="nearest")
+
+    picture, asked = photo(20, 30), options(tile=4096, **changes)
+    result = upscale.upscale(
+        picture,
+        asked,
+        network=fake(network_scale, repeat),
+        report=lambda done, total, note="": told.append((done, total)),
+    )
+    assert seen == sizes
+    assert (result.width, result.height) == upscale.target_size(30, 20, asked, fake(network_scale))
+    assert told[-1] == (len(sizes), len(sizes))
+    assert [done for done, _ in told] == sorted(done for done, _ in told)
+    plain = upscale.mix(picture, result, 0).pixels.astype(float)
+    assert np.abs(result.pixels - plain).mean() < 4
+
+
+def test_passes_keep_transparency(monkeypatch: pytest.MonkeyPatch) -> None:
+    alpha = np.zeros((20, 30), np.uint8)
+    alpha[5:15, 8:22] = 255
+    picture = dataclasses.replace(photo(20, 30), alpha=alpha)
+    told: list[tuple[int, int]] = []
+    result = upscale.upscale(
+        picture, options(scale=8), network=fake(), report=lambda done, total, note="": told.append((done, total))
+    )
+    assert result.alpha is not None
+    assert result.alpha[80, 120] == 255
+    assert result.alpha[8, 8] == 0
+    assert told[-1][0] == told[-1][1]
 
 
 def test_a_result_over_the_limit_is_refused_before_any_work(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -133,7 +204,7 @@ def test_every_size_works(size: tuple[int, int], changes: dict[str, Any]) -> Non
     if "longest" in changes:
         changes = {"longest": min(changes["longest"], 4 * max(size))}
     result = upscale.upscale(photo(height, width), options(**changes), network=fake())
-    assert (result.width, result.height) == upscale.target_size(width, height, options(**changes), 4)
+    assert (result.width, result.height) == upscale.target_size(width, height, options(**changes), fake())
 
 
 @pytest.mark.parametrize("alpha", [False, True])
@@ -435,6 +506,50 @@ def test_both_precisions_give_the_same_picture() -> None:
     assert 10 * np.log10(255**2 / np.mean((exact - fast) ** 2)) > 40
 
 
+@pytest.mark.skipif(not runtime.cpu_has_int8(), reason="a CPU that multiplies bytes")
+@pytest.mark.parametrize("model", ["anime", "anime-fast", "photo-fast"])
+def test_bytes_are_near_float32_in_colour_and_in_detail(model: str, astronaut: Array) -> None:
+    region = np.ascontiguousarray(astronaut[90:154, 180:260])
+    exact, fast = upscale.load(model, "fp32"), upscale.load(model, "int8")
+    assert (exact.backend.precision, fast.backend.precision) == ("fp32", "int8")
+    assert (fast.overlap, fast.ramp, fast.scale) == (exact.overlap, exact.ramp, exact.scale)
+    assert fast.backend == runtime.Backend("cpu", "int8")
+    wanted, given = exact(region), fast(region)
+    assert -10 * np.log10(np.square(given - wanted).mean()) > 36
+    assert np.abs((given - wanted).mean((0, 1))).max() < 1 / 255
+    level = np.full((48, 48, 3), 90, np.uint8)  # no pattern of its own where there is nothing to be seen
+    assert np.abs(fast(level) - exact(level)).max() < 6 / 255
+
+
+def test_int8_is_for_the_weights_that_have_scales_where_the_cpu_can(monkeypatch: pytest.MonkeyPatch) -> None:
+    can: dict[str, bool] = {"avx512_vnni": True}
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: can, raising=False)
+    asked: list[str] = []
+
+    def quantise(network: torch.nn.Module, numbers: torch.Tensor) -> bool:
+        asked.append(type(network).__name__)
+        assert numbers.dim() == 1
+        return len(asked) == 1
+
+    monkeypatch.setattr(upscale.int8, "quantise", quantise)
+
+    def used(model: str, precision: str) -> str:
+        runtime.forget_networks()
+        return upscale.load(model, precision).backend.precision
+
+    assert used("anime-fast", "auto") == "int8"
+    assert used("anime-fast", "auto") == used("anime-fast", "int8") == "fp32"  # it gave other numbers here
+    assert asked == ["SRVGGNetCompact"] * 3
+    assert used("photo-exact", "int8") == used("anime-fast", "fp32") == "fp32"
+    assert used("denoise", "int8") == "fp32"
+    can["amx_bf16"] = True
+    assert used("anime-fast", "auto") == "bf16"
+    can.clear()
+    assert used("anime-fast", "int8") == "fp32"
+    assert len(asked) == 3
+    runtime.forget_networks()
+
+
 # ---- before and after ------------------------------------------------------------------------------------------------
 
 
@@ -456,7 +571,7 @@ def test_the_estimate_is_what_the_run_does() -> None:
     assert with_alpha.seconds > upscale.estimate(150, 100, options(tile=32)).seconds
 
 
-@pytest.mark.parametrize("changes", [{"scale": 4, "longest": 3300}, {"model": "nothing"}])
+@pytest.mark.parametrize("changes", [{"scale": 4, "longest": 12900}, {"model": "nothing"}])
 def test_an_estimate_refuses_what_a_run_refuses(changes: dict[str, Any]) -> None:
     with pytest.raises((OptionError, WeightError)):
         upscale.estimate(800, 600, options(**changes))
@@ -468,6 +583,7 @@ def test_the_recipe_says_how_to_make_it_again(tmp_path: Path) -> None:
     assert recipe["task"] == "upscale"
     weight = find_weight("anime-fast")
     assert recipe["weights"] == [{"name": "anime-fast", "sha256": weight.sha256}]
+    assert recipe["precision"] == upscale.load("anime-fast").backend.precision
     result = upscale.upscale(photo(), asked, network=fake())
     write_picture(result, tmp_path / "x.png", recipe=recipe)
     kept = read_picture(tmp_path / "x.png").recipe

@@ -20,6 +20,7 @@ from editing.training.damage import (
     DamageTrainOptions,
     Found,
     compare,
+    drawings,
     load_mattes,
     loss_of,
     make_step,
@@ -162,8 +163,20 @@ def test_photographs_become_squares() -> None:
     wide = np.zeros((300, 600, 3), np.uint8)
     wide[:, 300:] = 255
     made = photo_squares([wide, np.full((500, 450, 3), 9, np.uint8)])
-    assert made.shape == (3, 3, SQUARE, SQUARE)
-    assert [int(square[:, :, 200].mean()) for square in made] == [0, 255, 9]
+    assert made.shape == (4, 3, SQUARE, SQUARE)
+    assert [int(square[:, :, 200].mean()) for square in made] == [0, 255, 9, 9]
+    large = np.random.default_rng(0).integers(0, 256, (850, 420, 3), np.uint8)
+    made = photo_squares([large])
+    assert len(made) == 2 + 2  # both its ends, reduced, and two squares as they are
+    assert (made[2].transpose(1, 2, 0) == large[25:425, 10:410]).all()
+
+
+def test_letters_and_frames_are_drawn() -> None:
+    made = drawings()
+    assert made.shape[1:] == (1, SQUARE, SQUARE)
+    inked = (made > 127).mean((1, 2, 3))
+    assert (inked > 0.003).mean() > 0.9
+    assert inked.max() < 0.7
 
 
 def test_mattes_become_squares() -> None:

@@ -15,8 +15,10 @@ from skimage.metrics import peak_signal_noise_ratio
 from editing.errors import OptionError, TrainingError
 from editing.networks.denoiser import Denoiser, DenoiserConfig
 from editing.training import denoiser
-from editing.training.denoiser import DenoiserTask, DenoiserTrainOptions, make_noisy
+from editing.training.denoiser import DenoiserTask, DenoiserTrainOptions, NoisyCrops
 from editing.training.loop import load_checkpoint, read_log, seed_step
+
+CPU = torch.device("cpu")
 
 
 def options(folder: Path, out: Path, **changes: Any) -> DenoiserTrainOptions:
@@ -62,7 +64,7 @@ def test_it_learns(folder: Path, tmp_path: Path) -> None:
     before = task.measure()
     for step in range(250):
         seed_step(0, step, 0)
-        task.step(make_noisy(pictures, asked, step))
+        task.step(NoisyCrops(pictures, asked, CPU).make(step))
     task.averaged = {}
     after = task.measure()
     assert 20.1 < before["noisy_25"] < 21.2  # 20.2, and a little more where noise is clipped
@@ -77,7 +79,7 @@ def test_it_learns(folder: Path, tmp_path: Path) -> None:
 def test_noise_is_of_the_level_that_is_told(folder: Path, tmp_path: Path) -> None:
     asked = options(folder, tmp_path, batch=64, gray=0.5, clipped=0.0)
     pictures = asked.sources(asked.size)
-    made = make_noisy(pictures, asked, 7)
+    made = NoisyCrops(pictures, asked, CPU).make(7)
     noise = made.noisy - made.clean
     deviation = noise.std((1, 2, 3), unbiased=False)
     assert torch.allclose(deviation, made.sigma.float(), rtol=0.2)
@@ -85,23 +87,23 @@ def test_noise_is_of_the_level_that_is_told(folder: Path, tmp_path: Path) -> Non
     gray = (noise.amax(1) - noise.amin(1)).amax((1, 2)) < 1e-6
     assert 16 < int(gray.sum()) < 48
     assert (made.clean[gray].amax(1) - made.clean[gray].amin(1)).max() == 0
-    again = make_noisy(pictures, asked, 7)
+    again = NoisyCrops(pictures, asked, CPU).make(7)
     assert torch.equal(made.noisy, again.noisy)
-    assert not torch.equal(made.noisy, make_noisy(pictures, asked, 8).noisy)
+    assert not torch.equal(made.noisy, NoisyCrops(pictures, asked, CPU).make(8).noisy)
 
 
 def test_clipped_noise_is_that_of_a_file(folder: Path, tmp_path: Path) -> None:
     asked = options(folder, tmp_path, clipped=1.0, gray=0.0)
-    made = make_noisy(asked.sources(asked.size), asked, 0).noisy * 255
+    made = NoisyCrops(asked.sources(asked.size), asked, CPU).make(0).noisy * 255
     assert torch.allclose(made, made.round(), atol=1e-3)
     assert made.min() >= 0
     assert made.max() <= 255.001
-    assert make_noisy(asked.sources(asked.size), replace(asked, clipped=0.0), 0).noisy.min() < 0
+    assert NoisyCrops(asked.sources(asked.size), replace(asked, clipped=0.0), CPU).make(0).noisy.min() < 0
 
 
 def test_camera_noise_is_another_noise(folder: Path, tmp_path: Path) -> None:
     asked = options(folder, tmp_path, camera=1.0, gray=0.0, clipped=0.0)
-    made = make_noisy(asked.sources(asked.size), asked, 0)
+    made = NoisyCrops(asked.sources(asked.size), asked, CPU).make(0)
     assert 0 <= made.noisy.min() < made.noisy.max() <= 1
     assert torch.isfinite(made.noisy).all()
 

@@ -6,7 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
-from editing.training.holes import KINDS, damaged, draw_mask
+from editing.faces.align import SIDE, TEMPLATE
+from editing.training.holes import EYES, KINDS, MOUTH, brushed, draw_mask, draw_part, eye_mask
 
 
 @pytest.mark.parametrize("kind", range(len(KINDS)), ids=lambda kind: KINDS[kind].__name__)
@@ -30,19 +31,40 @@ def test_boxes_are_boxes_and_scratches_are_thin() -> None:
     assert cv2.erode(scratch, np.ones((5, 5))).mean() < 0.2 * scratch.mean()
 
 
-def test_the_damage_is_under_the_mask() -> None:
-    picture = np.random.default_rng(1).random((64, 64, 3), np.float32)
+def test_the_brush_goes_over_the_damage_and_a_little_beyond() -> None:
     soft = grown = 0
     for seed in range(30):
         random = np.random.default_rng([2, seed])
         mask = draw_mask(64, seed % len(KINDS), random)
-        out, brushed = damaged(picture, mask, random)
-        changed = np.abs(out - picture).max(2) > 0
-        assert changed[mask > 0].mean() > 0.99  # another colour
-        assert not changed[mask == 0].any()
-        assert (brushed[mask > 0] == 1).all()
-        assert 0 <= brushed.min() <= brushed.max() <= 1
-        soft += bool(((brushed > 0.01) & (brushed < 0.99)).any())
-        grown += bool((brushed[mask == 0] == 1).any())
+        wide = brushed(mask, random)
+        assert (wide[mask > 0] == 1).all()
+        assert 0 <= wide.min() <= wide.max() <= 1
+        soft += bool(((wide > 0.01) & (wide < 0.99)).any())
+        grown += bool((wide[mask == 0] == 1).any())
     assert 5 < soft < 25
     assert 10 < grown < 30
+
+
+def test_eyes_and_mouth_are_where_aligned_faces_have_them() -> None:
+    assert np.allclose(EYES, TEMPLATE[:2] / SIDE, atol=1e-3)
+    assert np.allclose(MOUTH, TEMPLATE[3:].mean(0) / SIDE, atol=1e-3)
+    for which in (0, 1):
+        rows, columns = np.nonzero(eye_mask(256, which))
+        assert np.allclose([columns.mean(), rows.mean()], TEMPLATE[which] / 2, atol=1.5)
+        assert 30 < np.ptp(columns) < 60  # an eye is about 30 pixels wide
+        assert 20 < np.ptp(rows) < 40
+
+
+def test_parts_of_a_face_are_masked_whole() -> None:
+    eyes = mouths = 0
+    for seed in range(60):
+        mask = draw_part(128, np.random.default_rng([3, seed]))
+        assert mask.shape == (128, 128)
+        assert set(np.unique(mask)) == {0, 1}
+        assert 0.01 < mask.mean() < 0.65
+        at = [mask[round(128 * y), round(128 * x)] for x, y in (*EYES, MOUTH)]
+        assert any(at)
+        eyes += at[0] != at[1]
+        mouths += bool(at[2])
+    assert 25 < eyes < 55  # mostly one eye, and the other stays to be looked at
+    assert 4 < mouths < 30

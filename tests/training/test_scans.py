@@ -23,7 +23,26 @@ def squares() -> Squares:
     y, x = torch.meshgrid(torch.arange(96), torch.arange(96), indexing="ij")
     disc, line = (y - 48) ** 2 + (x - 48) ** 2 < 300, (x - y).abs() < 2
     mattes = torch.stack([disc, line])[:, None]
-    return Squares(photos=(photos * 255).byte(), mattes=mattes.byte() * 255, weights=torch.tensor([1.0, 2.0]))
+    return Squares(
+        photos=(photos * 255).byte(), mattes=mattes.byte() * 255, weights=torch.tensor([1.0, 2.0]),
+        drawings=mattes[:1].byte() * 255,
+    )  # fmt: skip
+
+
+def test_sharp_parts_of_photographs_keep_their_pixels(squares: Squares, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scans, "SHARP", 1.0)
+    for row, part in enumerate(scans.photographs(squares.photos[:1], 32, Draw(6, 1, CPU))):
+        kept = (part * 255 - (part * 255).round()).abs()
+        assert kept.max() < 2e-2, row
+
+
+def test_what_is_drawn_on_a_photograph_is_no_damage(squares: Squares, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = make_scans(squares, count=6, side=64, clean=1.0, seed=5)
+    monkeypatch.setattr(scans, "LETTERED", 1.0)
+    after = make_scans(squares, count=6, side=64, clean=1.0, seed=5)
+    assert (before.picture - after.picture).abs().amax((1, 2, 3)).gt(0.05).sum() >= 3
+    assert not after.damaged.any()
+    assert after.counted.all()
 
 
 def test_a_seed_makes_the_same_scans_again(squares: Squares) -> None:
@@ -56,6 +75,7 @@ def test_one_picture_works_too(squares: Squares, clean: float) -> None:
 def test_the_truth_is_where_the_picture_changed(squares: Squares, monkeypatch: pytest.MonkeyPatch) -> None:
     """A black square on an even gray picture, with nothing else done to it."""
     monkeypatch.setattr(scans, "toned", lambda x, draw: torch.full_like(x, 0.5))
+    monkeypatch.setattr(scans, "LETTERED", 0.0)
     for name in ("bordered", "grained_paper", "silk_paper"):
         monkeypatch.setattr(scans, name, lambda x, draw: x)
     monkeypatch.setattr(scans, "grainy", lambda x, draw: (x, torch.zeros(len(x), 1, 1, 1)))

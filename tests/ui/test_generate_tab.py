@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,14 +15,15 @@ from clips.test_walk import read_mp4, read_webp
 from pipelines.test_generate import make
 
 from editing.clips.write import write_walk
-from editing.errors import ImageError
+from editing.errors import EditingError, ImageError
 from editing.networks.generator import GeneratorConfig
 from editing.options import GenerateOptions, WalkOptions
 from editing.pictures.read import read_picture
 from editing.pictures.write import write_picture
 from editing.pipelines import generate
-from editing.ui import generate_tab, handlers
+from editing.ui import generate_tab, handlers, visit
 from editing.ui.generate_tab import DIRECTIONS
+from ui.test_stage import file_at, said
 from ui.visitor import Visitor, built_page
 
 MODEL = "small.safetensors"
@@ -81,17 +83,16 @@ def pixels(path: str) -> np.ndarray[Any, Any]:
 
 def test_the_grid_shows_each_seed_and_the_first_is_chosen(request_: gr.Request) -> None:
     outputs = run(request_, "grid", seed=7.0, count=5)
-    gallery, drawn = outputs["gallery"], outputs["drawn"]
-    assert [caption for _, caption in gallery["value"]] == ["7", "8", "9", "10", "11"]
-    assert gallery["columns"] == 3
+    drawn, tiles = outputs["drawn"], said(outputs["shown"])["tiles"]
+    assert [tile["caption"] for tile in tiles] == ["7", "8", "9", "10", "11"]
+    assert [file_at(tile["url"]) for tile in tiles] == [Path(one.path) for one in drawn]
     assert [one.options.seed for one in drawn] == [7, 8, 9, 10, 11]
     for one in drawn:
         wanted = generate.generate(one.options)[0]
         assert np.array_equal(pixels(one.path), wanted.picture.pixels)
         assert one.novelty == wanted.novelty is not None
         assert generate.options_of(read_picture(one.path).recipe or {}) == one.options
-    assert outputs["panel"]["visible"]
-    assert outputs["picture"] == outputs["download"]["value"] == drawn[0].path
+    assert outputs["download"]["value"] == drawn[0].path
     for words in ("Seed 7", "64 × 64", "Novelty"):
         assert words in outputs["info"]
     assert outputs["recipe"]["options"]["seed"] == 7
@@ -103,7 +104,7 @@ def test_after_another_draw_the_same_seed_stays_chosen(request_: gr.Request) -> 
     values = asked("grid", chosen={"grid": drawn[2]}, truncation=0.2)
     again = generate_tab.redraw(request=request_, **values)
     assert again["chosen"]["grid"].options == replace(drawn[2].options, truncation=0.2)
-    assert again["gallery"]["selected_index"] == 2
+    assert said(again["shown"])["keep"]
     # Nothing was drawn yet, or it is a walk: nothing changes.
     for mode, chosen in (("grid", {}), ("walk", {"walk": drawn[0]})):
         assert generate_tab.redraw(request=request_, **asked(mode, chosen=chosen)) == {}
@@ -111,40 +112,58 @@ def test_after_another_draw_the_same_seed_stays_chosen(request_: gr.Request) -> 
 
 def test_a_picture_is_chosen_by_a_click(request_: gr.Request) -> None:
     drawn = run(request_, "grid")["drawn"]
-    event = gr.SelectData(None, {"index": 1, "value": None})
-    panel = panel_of(generate_tab.choose, request_, {}, drawn=drawn, event=event)
-    assert panel["picture"] == drawn[1].path
-    assert panel["chosen"] == {"grid": drawn[1]}
-    outside = gr.SelectData(None, {"index": 3, "value": None})
-    assert panel_of(generate_tab.choose, request_, {}, drawn=drawn, event=outside) == {}
+
+    def told(**event: Any) -> dict[str, Any]:
+        return panel_of(generate_tab.on_stage, request_, {}, results={"grid": drawn}, told=json.dumps(event))
+
+    panel = told(kind="tile", index=1)
+    assert panel["download"]["value"] == drawn[1].path
+    assert panel["chosen"] == {"grid": replace(drawn[1], picked=True)}
+    assert told(kind="tile", index=3) == {}
+    # Two that are marked are for a mix, more of them for a walk.
+    assert told(kind="marked", indices=[2, 0]) == {"seeds": "2, 0", "first": 2, "second": 0}
+    assert told(kind="marked", indices=[2, 0, 1]) == {"seeds": "2, 0, 1"}
+    assert told(kind="marked", indices=[2, 9]) == {}
 
 
 def test_256_is_made_once_and_sent_on(request_: gr.Request) -> None:
     drawn = run(request_, "grid")["drawn"]
     chosen = {"grid": drawn[0]}
-    enlarge, show, send = generate_tab.enlarge_chosen, generate_tab.show_chosen, generate_tab.send_to_upscale
+    enlarge, show, give = generate_tab.enlarge_chosen, generate_tab.show_chosen, generate_tab.give
     assert panel_of(enlarge, request_, chosen) == {}
-    assert panel_of(show, request_, chosen, "256")["picture"] == drawn[0].path  # not enlarged yet
+    assert panel_of(show, request_, chosen, "256")["download"]["value"] == drawn[0].path  # not enlarged yet
     panel = panel_of(enlarge, request_, chosen, "256", progress=gr.Progress())
-    assert pixels(panel["picture"]).shape == (256, 256, 3)
+    large = panel["download"]["value"]
+    assert pixels(large).shape == (256, 256, 3)
     assert "256 × 256" in panel["info"]
-    assert read_picture(panel["picture"]).recipe == panel["recipe"]
+    assert read_picture(large).recipe == panel["recipe"]
     assert panel["recipe"]["then"]["task"] == "upscale"
     assert panel_of(enlarge, request_, chosen, "256") == {}  # done before
-    assert panel_of(show, request_, chosen, "256")["picture"] == panel["picture"]
-    assert panel_of(send, request_, chosen, "256")["picture"] == panel["picture"]
-    sent = panel_of(send, request_, chosen)
-    assert sent["picture"] == drawn[0].path
-    assert sent["tabs"]["selected"] == "upscale"
+    assert panel_of(show, request_, chosen, "256")["download"]["value"] == large
+    assert generate_tab.give(mode="grid", chosen=chosen, size="256", request=request_).file == large
+    assert give(mode="grid", chosen=chosen, size="native", request=request_).file == drawn[0].path
+
+
+def test_the_button_draws_new_faces_where_those_are_there_already(request_: gr.Request) -> None:
+    def press(**more: Any) -> dict[str, Any]:
+        return generate_tab.draw_new(request=request_, **asked("grid", **more), drawn=more.pop("drawn", []))
+
+    first = press()
+    assert "seed" not in first
+    assert [one.options.seed for one in first["drawn"]] == [0, 1, 2]
+    new = press(drawn=first["drawn"])
+    assert new["drawn"][0].options.seed == new["seed"] != 0
+    wanted = press(drawn=first["drawn"], seed=5)  # somebody wants to see that one
+    assert wanted["drawn"][0].options.seed == 5
 
 
 def test_a_mix_lies_between_its_seeds(request_: gr.Request) -> None:
     outputs = run(request_, "mix", mix=0.25, directions=[0, 0.5, *LEVEL[2:]])
     mixed = outputs["mixed"]
-    assert [caption for _, caption in outputs["trio"]["value"]] == ["1", "1 → 2: 0.25", "2"]
+    assert [tile["caption"] for tile in said(outputs["shown"])["tiles"]] == ["1", "1 → 2: 0.25", "2"]
     assert [one.options.seed for one in mixed] == [1, 1, 2]
     assert mixed[1].options == GenerateOptions(model=MODEL, seed=1, mix_seed=2, mix=0.25, directions=(0, 0.5))
-    assert outputs["chosen"] == {"mix": mixed[1]}
+    assert outputs["chosen"] == {"mix": replace(mixed[1], picked=True)}
     assert "Seed 1 with 25 % of seed 2" in outputs["info"]
 
 
@@ -155,23 +174,24 @@ def scrubbed(request: gr.Request, walked: list[Any], frame: float, size: str = "
 def test_a_walk_gives_both_clips_and_its_frames(request_: gr.Request) -> None:
     outputs = run(request_, "walk", seeds="3，1、2", frames=6, fps=12)
     webp, mp4, walked = outputs["webp"], outputs["mp4"], outputs["walked"]
-    assert outputs["player"] == webp["value"]
+    assert file_at(said(outputs["shown"])["picture"]["url"]) == Path(webp["value"])
     assert len(read_webp(Path(webp["value"]))[0]) == len(read_mp4(Path(mp4["value"]))[0]) == len(walked) == 6
     assert outputs["scrubber"]["maximum"] == 6
     options = generate.options_of(read_picture(webp["value"]).recipe or {})
     assert options == WalkOptions(model=MODEL, seeds=(3, 1, 2), frames=6)
     panel = scrubbed(request_, walked, 4)
-    assert panel["picture"] == walked[3].path
+    assert panel["download"]["value"] == walked[3].path
     assert panel["chosen"]["walk"].options == GenerateOptions(model=MODEL, seed=1, mix_seed=2, mix=0.5)
     assert scrubbed(request_, [], 4) == {}
-    assert scrubbed(request_, walked, 99)["picture"] == walked[5].path
+    assert scrubbed(request_, walked, 99)["download"]["value"] == walked[5].path
 
 
 def test_a_large_walk_has_large_frames(request_: gr.Request) -> None:
     outputs = run(request_, "walk", frames=2, size="256")
-    assert read_webp(Path(outputs["player"]))[0][0].shape == (256, 256, 3)
-    assert (read_picture(outputs["player"]).recipe or {})["then"]["options"]["longest"] == 256
-    assert pixels(scrubbed(request_, outputs["walked"], 2, "256")["picture"]).shape == (256, 256, 3)
+    clip = outputs["webp"]["value"]
+    assert read_webp(Path(clip))[0][0].shape == (256, 256, 3)
+    assert (read_picture(clip).recipe or {})["then"]["options"]["longest"] == 256
+    assert pixels(scrubbed(request_, outputs["walked"], 2, "256")["download"]["value"]).shape == (256, 256, 3)
 
 
 def test_directions_beyond_the_generators_are_left_out(request_: gr.Request) -> None:
@@ -182,6 +202,15 @@ def test_directions_beyond_the_generators_are_left_out(request_: gr.Request) -> 
     assert "Novelty" not in outputs["info"]
     shown = generate_tab.show_model(model=MODEL, request=request_)
     assert [shown[f"direction_{number}"]["visible"] for number in range(1, DIRECTIONS + 1)] == [True] * 3 + [False] * 5
+
+
+def test_directions_are_called_what_they_change_and_shown_by_both_ends(request_: gr.Request) -> None:
+    shown = generate_tab.show_model(model="faces", request=request_)
+    assert [shown[f"direction_{number}"]["label"].key for number in (1, 6)] == ["direction_turn", "direction_6"]
+    seen = generate_tab.show_ends(model=MODEL, request=request_)
+    assert [seen[f"ends_{number}"]["visible"] for number in range(1, DIRECTIONS + 1)] == [True] * 3 + [False] * 5
+    assert seen["ends_1"]["value"].count("data:image/jpeg;base64,") == 2
+    assert generate_tab.show_ends(model="gray.safetensors", request=request_)["ends_1"]["visible"] is False
 
 
 @pytest.mark.parametrize(
@@ -198,7 +227,7 @@ def test_directions_beyond_the_generators_are_left_out(request_: gr.Request) -> 
         ({"mode": "mix", "mix": float("nan")}, "Mix is nan"),
         ({"mode": "walk", "seeds": "one"}, "The seeds are"),
         ({"mode": "walk", "seeds": ""}, "two to eight seeds; 0"),
-        ({"mode": "walk", "size": "512"}, "Size is '512'"),
+        ({"mode": "walk", "size": "1024"}, "Size is '1024'"),
         ({"mode": "walk", "fps": [1]}, "Frames a second is"),
     ],
 )
@@ -211,12 +240,13 @@ def test_mistakes_become_toasts(request_: gr.Request, changed: dict[str, Any], s
 def test_files_that_are_gone_are_told(request_: gr.Request) -> None:
     drawn = run(request_, "grid")["drawn"]
     Path(drawn[0].path).unlink()
-    for call in (generate_tab.send_to_upscale, generate_tab.show_chosen):
-        with pytest.raises(gr.Error, match="no longer kept"):
-            panel_of(call, request_, {"grid": drawn[0]})
-    shown = panel_of(generate_tab.show_way, request_, {"grid": drawn[0]})  # a click on a tab is no mistake
+    with pytest.raises(EditingError, match="no longer kept"):
+        panel_of(generate_tab.give, request_, {"grid": drawn[0]})
+    with pytest.raises(gr.Error, match="no longer kept"):
+        panel_of(generate_tab.show_chosen, request_, {"grid": drawn[0]})
+    shown = panel_of(generate_tab.show_way, request_, {"grid": drawn[0]}, results={})  # a click on a tab is no mistake
     assert shown["mode"] == "grid"
-    assert not shown["panel"]["visible"]
+    assert shown["info"] == ""
 
 
 def test_a_drawn_picture_restores_the_tab(request_: gr.Request, tmp_path: Path) -> None:
@@ -231,7 +261,7 @@ def test_a_drawn_picture_restores_the_tab(request_: gr.Request, tmp_path: Path) 
     mixed = run(request_, "mix", **style)["mixed"]
     found = restored(mixed[1].path)
     assert found == {"ways": gr.update(selected="mix"), "first": 1, "second": 2, "mix": 0.5} | wanted
-    clip = run(request_, "walk", truncation=0.4, loop=False)["player"]
+    clip = run(request_, "walk", truncation=0.4, loop=False)["webp"]["value"]
     walk = {"ways": gr.update(selected="walk"), "seeds": "1, 2", "frames": 4, "loop": False}
     assert restored(clip) == walk | wanted | {"direction_2": 0.0}
     write_picture(read_picture(drawn[0].path), tmp_path / "plain.png")
@@ -328,14 +358,55 @@ def test_the_dice_give_short_seeds() -> None:
     assert max(seeds) < 10**6
 
 
-@pytest.mark.parametrize(("count", "columns"), [(1, 1), (2, 2), (4, 2), (5, 3), (16, 4), (25, 5), (36, 6)])
-def test_the_grid_is_about_square(count: int, columns: int) -> None:
-    assert generate_tab._columns(count) == columns
-
-
 @pytest.mark.parametrize("there", [True, False])
 def test_the_tab_is_there_only_with_a_generator(tmp_path: Path, folder: Path, there: bool) -> None:
     built = built_page(folder if there else tmp_path / "none", tmp_path / "none")
     assert ("generate" in built["tabs"]) == there
     assert ({"generate", "walk"} <= set(built["public"])) == there
     assert built["strays"] == []  # Gradio takes whatever lies beside tabs for a tab too, and shows one of them twice
+
+
+# The strip of the visit's results
+
+
+def test_what_is_picked_stands_in_the_strip_and_leads_back(
+    request_: gr.Request, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(visit, "_visits", {})
+    monkeypatch.setattr(visit, "_words", {})
+    visit.begin(None, request_)
+    held = {"seed": 0, "count": 3, "seeds": "1, 2"}
+
+    def strip(made: dict[str, Any], mode: str = "grid") -> list[visit.Entry]:
+        return generate_tab.record(mode=mode, chosen=made["chosen"], size="native", held=held, request=request_)
+
+    made = run(request_, "grid")
+    assert strip(made) == []  # nobody has picked one
+    told = json.dumps({"kind": "tile", "index": 2, "n": 1})
+    picked = panel_of(
+        generate_tab.on_stage, request_, made["chosen"], told=told, results={"grid": made["drawn"]}
+    )  # fmt: skip
+    (entry,) = strip(picked)
+    assert strip(picked) == [entry]  # looked at again, it is the same
+    assert (read_picture(entry.file).recipe or {})["options"]["seed"] == 2
+
+    # Moved along a direction it takes its own place; once it was saved it keeps that.
+    turned = run(request_, "grid", chosen=picked["chosen"], directions=[1.5, *LEVEL[1:]])
+    assert len(strip(turned)) == 1
+    assert not Path(entry.file).exists()
+    saved = generate_tab.mark_saved(mode="grid", chosen=turned["chosen"], request=request_)
+    strip(saved)
+    again = run(request_, "grid", chosen=saved["chosen"], directions=[-1.5, *LEVEL[1:]])
+    assert len(strip(again)) == 2
+    walked = run(request_, "walk")
+    found = strip(walked, "walk")
+    assert [one.settings["who"][0] for one in found] == ["walk", "grid", "grid"]
+
+    # Back in the tab: the picture, its recipe, and what the tab held.
+    back = generate_tab.reopen(entry=found[-1], chosen={}, request=request_)
+    assert back["recipe"]["options"]["directions"] == [1.5]
+    assert (back["mode"], back["seed"], back["count"]) == ("grid", 2, 3)
+    assert np.array_equal(pixels(back["download"]["value"]), pixels(turned["chosen"]["grid"].path))
+    played = generate_tab.reopen(entry=found[0], chosen={}, request=request_)
+    assert len(read_webp(Path(played["webp"]["value"]))[0]) == 4
+    assert played["ways"]["selected"] == "walk"

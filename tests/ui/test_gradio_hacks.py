@@ -3,22 +3,36 @@
 from __future__ import annotations
 
 import inspect
+import os
 import re
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 from typing import Any
+from urllib.parse import quote
 
 import gradio as gr
 import pytest
 from gradio.helpers import special_args
-from gradio.utils import get_function_params
+from gradio.utils import get_function_description, get_function_params
 
-from editing.ui import gradio_hacks, page
-from editing.ui.gradio_hacks import AnyCheckbox, AnyDropdown, AnyImage, AnyNumber, AnyRadio, AnySlider, AnyTextbox
+from editing.options import RestoreOptions, spec_of
+from editing.ui import fields, gradio_hacks, look, page
+from editing.ui.gradio_hacks import (
+    AnyCheckbox,
+    AnyDropdown,
+    AnyImage,
+    AnyJSON,
+    AnyNumber,
+    AnyRadio,
+    AnySlider,
+    AnyTextbox,
+    by_name,
+    know_own_links,
+)
 from ui.visitor import Visitor
 
 ROOT = Path(__file__).parent.parent.parent
@@ -164,11 +178,14 @@ def test_the_early_script_comes_before_gradios_own() -> None:
 
 def test_the_classes_that_our_style_reaches_into_are_there() -> None:
     styles = "".join(path.read_text(encoding="utf-8") for path in ASSETS.rglob("*.css"))
-    ours = {"drawn"}
-    for name in set(re.findall(r"\.([a-z][a-z-]+)", gradio_hacks.CSS)) - ours:
-        assert f".{name}" in styles, name
+    scripts = "".join(path.read_text(encoding="utf-8", errors="replace") for path in ASSETS.rglob("*.js"))
+    source = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "editing" / "ui").glob("*.py"))
+    source += "".join(path.read_text(encoding="utf-8") for path in (ROOT / "editing" / "ui").glob("*.js"))
+    ours = set(re.findall(r'(?:elem_classes=|className = |toggle\()"([a-z-]+)"', source))
+    for name in set(re.findall(r"\.([a-z][a-z-]+)(?![\w.-]*/)", look.css())) - ours:
+        assert f".{name}" in styles or name in scripts, name
     assert "--grid-cols" in styles
-    assert gradio_hacks.CSS in page.launch_options()["css"]
+    assert look.css() in page.launch_options()["head"]
 
 
 # ---- when an event came ----------------------------------------------------------------------------------------------
@@ -207,7 +224,163 @@ print("fine")
 """
 
 
+BESIDE = """
+import threading, time
+import gradio as gr
+from gradio_client import Client
+from editing.ui.gradio_hacks import by_name, room
+
+begun, ends = [], threading.Event()
+
+def long(*, text, request: gr.Request):
+    with room("compute"):
+        begun.append(text)
+        ends.wait(100)
+    return {"out": text}
+
+def short(*, text, request: gr.Request):
+    begun.append(text)
+    return {"out": text}
+
+with gr.Blocks() as page:
+    text, out = gr.Textbox("a"), gr.Textbox()
+    for handler in (long, short):
+        text.submit(
+            **by_name(handler, {"text": text}, {"out": out}), api_name=handler.__name__, concurrency_limit=1,
+            concurrency_id="compute",
+        )
+page.queue(api_open=False)
+app, url, _ = page.launch(prevent_thread_lock=True, quiet=True, server_name="127.0.0.1")
+client = Client(url, verbose=False)
+clip = client.submit("clip", api_name="/long")
+while not begun:
+    time.sleep(0.01)
+assert client.predict("picture", api_name="/short") == "picture"  # it need not wait for the end of the clip
+second = client.submit("clip 2", api_name="/long")
+while len(begun) < 3:
+    time.sleep(0.01)
+assert client.predict("picture 2", api_name="/short") == "picture 2"
+ends.set()
+assert (clip.result(), second.result()) == ("clip", "clip 2")
+queue = page._queue.event_queue_per_concurrency_id["compute"]
+while queue.current_concurrency:  # as it was before, and no less
+    time.sleep(0.01)
+assert client.predict("picture 3", api_name="/short") == "picture 3"
+assert (queue.current_concurrency, queue.concurrency_limit) == (0, 1)
+page.close()
+print("fine")
+"""
+
+
+def test_a_short_job_runs_beside_long_ones_that_make_room() -> None:
+    ran = subprocess.run([sys.executable, "-c", BESIDE], cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert "fine" in ran.stdout, ran.stderr
+
+
+@pytest.mark.parametrize("count", ["single", "multiple"])
+@pytest.mark.parametrize("kind", [gradio_hacks.AnyFile, gradio_hacks.AnyUploadButton])
+def test_a_file_that_is_given_leaves_no_empty_one(kind: Any, count: str, tmp_path: Path) -> None:
+    given = kind(file_count=count, render=False)
+    given.GRADIO_CACHE = str(tmp_path)
+    one = gr.FileData(path="/a.png", orig_name="a.png")
+    payload = one if count == "single" else gr.data_classes.ListFiles(root=[one, one])
+    assert given.preprocess(payload) == ("/a.png" if count == "single" else ["/a.png", "/a.png"])
+    assert given.preprocess(None) is None
+    assert given.data_model.model_validate(payload.model_dump()) == payload
+    for wrong in (5, "x", [], {"path": None}, {"path": [1]}, [[3]], {"path": "/a.png", "meta": 3}):
+        if wrong != [] or count == "single":
+            with pytest.raises(gr.Error, match="A file is wanted"):
+                given.data_model.model_validate(wrong, context={"validate_meta": True})
+    assert given.api_info() == kind.__mro__[1](file_count=count, render=False).api_info()
+    assert not list(tmp_path.iterdir())
+    type(given).__mro__[1].preprocess(given, payload)
+    assert list(tmp_path.iterdir()), "Gradio leaves none any more: AnyFile can go"
+
+
+ALIVE = """
+import sys, time
+from editing.ui.gradio_hacks import files_folder, use_own_folder
+use_own_folder()
+use_own_folder()  # once for each process
+(files_folder() / "upload.png").write_bytes(b"x")
+print(files_folder(), flush=True)
+time.sleep(60)
+"""
+
+
+def test_a_server_clears_away_what_dead_ones_left(tmp_path: Path) -> None:
+    """And nothing of one that lives, in the same folder."""
+    environment = os.environ | {"GRADIO_TEMP_DIR": str(tmp_path)}
+
+    def started() -> tuple[subprocess.Popen[str], Path]:
+        process = subprocess.Popen(
+            [sys.executable, "-c", ALIVE], cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True
+        )
+        assert process.stdout
+        return process, Path(process.stdout.readline().strip())
+
+    running = []
+    try:
+        running += [started(), started()]
+        (killed, its), (_, other) = running
+        assert its != other
+        assert its.parent == other.parent == tmp_path
+        killed.kill()
+        killed.wait(20)
+        assert (its / "upload.png").exists()
+        running.append(started())
+        assert not its.exists()
+        assert (other / "upload.png").exists()
+        assert (running[-1][1] / "upload.png").exists()
+    finally:
+        for process, _ in running:
+            process.kill()
+            process.communicate()
+
+
 def test_a_queued_event_knows_when_it_came() -> None:
     ran = subprocess.run([sys.executable, "-c", QUEUE], cwd=ROOT, capture_output=True, text=True, timeout=120)
     assert "fine" in ran.stdout, ran.stderr
     assert gradio_hacks.arrival(None) == pytest.approx(time.perf_counter(), abs=5)
+
+
+# ---- tools for language models ---------------------------------------------------------------------------------------
+
+
+def test_a_tool_is_called_as_its_endpoint_and_says_what_its_parameters_mean() -> None:
+    """Gradio reads the function's name and docstring; from by_name() it had neither."""
+
+    def mend_endpoint(*, file: str | None, mask: str | None = None, size: int, request: gr.Request) -> None:
+        """Mends a picture; returns nothing.
+
+        ``mask``: what is to be mended.
+        """
+
+    size = fields.parameter(RestoreOptions, "fidelity")
+    event = by_name(mend_endpoint, {"file": size, "mask": size, "size": size})
+    assert event["fn"].__name__ == "mend"
+    about, parameters, _ = get_function_description(event["fn"])
+    assert about == "Mends a picture; returns nothing. ``mask``: what is to be mended."
+    assert parameters["size"] == parameters["file"] == spec_of(RestoreOptions, "fidelity").about.en
+    # What follows one that may be left out has its component's value.
+    defaults = [parameter.default for parameter in inspect.signature(event["fn"]).parameters.values()]
+    assert defaults[1:] == [inspect.Parameter.empty, None, size.value]
+    assert AnyJSON(visible=False).api_info() == {"description": "any valid json"}  # no "type": {}, which is no schema
+
+
+def test_tools_take_this_servers_own_links_and_no_other_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "files"))
+    theirs = ModuleType("gradio.mcp")
+    theirs.handle_file = str  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "gradio.mcp", theirs)
+    monkeypatch.setattr(gr, "mcp", theirs, raising=False)
+    own, secret = tmp_path / "files" / "a b.png", tmp_path / "files" / "secret.png"
+    own.parent.mkdir()
+    for file in (own, secret, tmp_path / "beside.png"):
+        file.touch()
+    know_own_links(lambda path: path.name != "secret.png")
+    link = "http://127.0.0.1:7860/gradio_api/file="
+    assert theirs.handle_file(f"{link}{quote(str(own))}") == str(own)  # type: ignore[attr-defined]
+    for path in (secret, tmp_path / "beside.png", f"{own.parent}/../beside.png", "/etc/passwd", own.parent, "gone"):
+        assert theirs.handle_file(f"{link}{path}") == f"{link}{path}"  # type: ignore[attr-defined]
+    assert theirs.handle_file("https://example.com/a.png") == "https://example.com/a.png"  # type: ignore[attr-defined]

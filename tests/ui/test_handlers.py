@@ -7,6 +7,7 @@ import os
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import gradio as gr
 import pytest
@@ -212,3 +213,19 @@ def test_bytes_for_people(count: float, text: str) -> None:
 )
 def test_seconds_for_people(seconds: float, text: str) -> None:
     assert handlers.duration(seconds) == text
+
+
+def test_of_one_visitors_questions_the_last_one_is_answered() -> None:
+    answers: list[object] = []
+
+    @handlers.newest
+    def ask(*, what: str, request: gr.Request) -> dict[str, Any]:
+        if what == "slow":  # meanwhile something else is asked
+            answers.append(ask(what="quick", request=Visitor("somebody")))
+            ask(what="quick", request=Visitor("another"))
+        return {"answer": what}
+
+    assert ask(what="slow", request=Visitor("somebody")) == {}
+    assert answers == [{"answer": "quick"}]
+    handlers.forget(Visitor("somebody"))
+    assert ask(what="quick", request=Visitor("somebody")) == {"answer": "quick"}

@@ -6,24 +6,31 @@ import re
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 import numpy as np
 import pytest
-from pipelines.test_stylize import make, make_magenta, photo, random_vgg
+from made_clips import animation, moving, video
+from pipelines.test_stylize import make, make_magenta, photo, random_vgg, soften
 
 from editing import options, runtime
+from editing.clips.read import probe_clip
+from editing.costs import Cost
+from editing.errors import EditingError
 from editing.options import StylizeOptions
 from editing.pictures.picture import Picture
 from editing.pictures.read import probe_picture, read_picture
 from editing.pictures.write import write_picture
 from editing.pipelines import stylize
-from editing.ui import fields, handlers, results, stylize_tab
+from editing.pipelines.fine import LoadedVgg
+from editing.ui import clips, fields, handlers, results, stylize_tab
 from editing.ui.results import Source
+from editing.ui.shown import painting
 from editing.weights.catalogue import CATALOGUE
+from ui.test_stage import file_at
+from ui.test_stage import said as says
 from ui.visitor import Visitor, built_page, sent
 
 MODEL = "small.safetensors"
@@ -44,6 +51,7 @@ def source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Source:
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "gradio"))
     monkeypatch.setattr(runtime, "_job_lock", threading.RLock())  # one that stays taken ends with its test
     monkeypatch.setattr(runtime, "cores", lambda: 1)
+    soften(monkeypatch)
     monkeypatch.setattr(gr, "Info", lambda *_, **__: None)
     write_picture(photo(), tmp_path / "photo.png")
     write_picture(photo(90, 70), tmp_path / "mine.png")
@@ -56,10 +64,14 @@ def given(path: str) -> Source:
     return source
 
 
+PICTURE: dict[str, Any] = {"mode": "one", "clip": None, "clip_options": {"steady": 0.5, "deinterlace": "auto"},
+                           "clip_saving": SAVING | {"format": ""}}  # fmt: skip
+
+
 def run(source: Source | None, live: dict[str, Any] = LIVE, visitor: Any = None, **changed: Any) -> dict[str, Any]:
     return stylize_tab.run_page(
-        source=source, settings=SETTINGS | changed, live=live, saving=SAVING, last=None, request=visitor or Visitor(),
-        progress=gr.Progress(),
+        source=source, settings=SETTINGS | changed, live=live, saving=SAVING, last=None, **PICTURE,
+        request=visitor or Visitor(), progress=gr.Progress(),
     )  # fmt: skip
 
 
@@ -74,7 +86,7 @@ def said(call: Any) -> str:
 
 
 def drawn() -> str:
-    """The left half masked, as the canvas sends it."""
+    """The left half masked, as the stage sends it."""
     mask = np.zeros((60, 80), np.uint8)
     mask[:, :40] = 255
     return sent(mask)
@@ -85,8 +97,7 @@ def test_a_run_and_its_live_dials(source: Source) -> None:
     download = outputs["download"]
     assert outputs["info"].startswith("**80 × 60** in ")
     assert Path(download["value"]).name == "photo-waves.png"
-    assert outputs["slider"]["value"] == (source.path, download["value"])
-    assert outputs["send"]["interactive"]
+    assert file_at(says(outputs["shown"])["result"]["url"]) == Path(download["value"])
     assert outputs["recipe"]["options"]["style"] == "waves"
     assert "masked" not in outputs["recipe"]
     painted = read_picture(download["value"]).pixels
@@ -173,7 +184,9 @@ def test_what_is_missing_is_said_in_chinese(source: Source) -> None:
     visitor = Visitor(language="zh")
     assert "没有名为“wave”的风格。可选：waves, night。" in said(lambda: run(source, visitor=visitor, style="wave"))
     assert said(lambda: run(None, visitor=visitor)) == "还没有图片：请先放入一张。"
-    estimate = stylize_tab.show_estimate(source=source, settings=SETTINGS | {"style_scale": 9.0}, request=visitor)
+    estimate = stylize_tab.show_estimate(
+        mode="one", source=source, clip=None, settings=SETTINGS | {"style_scale": 9.0}, request=visitor
+    )
     assert estimate["cost"] == "⚠ 笔触大小为 9.0，应在 0.1 到 4 之间。"
 
 
@@ -209,20 +222,20 @@ def test_every_style_that_ships_is_pictured_and_named_in_both_languages() -> Non
     for weight in CATALOGUE:
         for style in stylize.styles(weight.name) if weight.task == "stylize" else ():
             names.append(style.name)
-            assert stylize_tab._thumbnail(style).is_file(), style.name
+            assert painting(style.name).is_file(), style.name
             assert all((style.title, style.title_zh)), style.name
             assert bool(style.artist) == bool(style.artist_zh) == bool(style.year), style.name
             assert re.search("[\u4e00-\u9fff]", stylize_tab._short(style, "zh")), style.name
     assert len(set(names)) == len(names) >= 26  # thumbnails of all models lie in one folder
-    assert {path.stem for path in stylize_tab.THUMBNAILS.glob("*.jpg")} == set(names)
+    assert {path.stem for path in painting("x").parent.glob("*.webp")} == set(names)
 
 
 def test_all_styles_on_a_sheet_one_after_the_other(source: Source) -> None:
     steps = list(sheet(source))
     assert [step["names_of_sheet"] for step in steps] == [["waves"], ["waves", "night"]]
-    shown = steps[-1]["sheet"]["value"]
-    assert [caption for _, caption in shown] == ["waves", "night"]
-    assert probe_picture(shown[0][0]).width == 80
+    shown = says(steps[-1]["shown"])["tiles"]
+    assert [tile["caption"] for tile in shown] == ["Waves\nA. Painter", "Night\nB. Painter"]
+    assert probe_picture(file_at(shown[0]["url"])).width == 80
 
 
 def test_stop_ends_the_sheet_and_keeps_what_is_there(source: Source) -> None:
@@ -237,7 +250,7 @@ def test_the_recipe_gives_the_dials_back(source: Source, tmp_path: Path) -> None
     made = run(source, live, style="night", own_second=str(tmp_path / "mine.png"), mix=0.25, style_scale=2.0)
     looked = stylize_tab.inspect(path=made["kept"].file, source=None, sent=None, request=Visitor())
     assert looked["use_recipe"]["visible"]
-    back = stylize_tab.settings_of_recipe(source=looked["source"], model=MODEL, request=Visitor())
+    back = stylize_tab.settings_of(path="", recipe=looked["source"].recipe, model=MODEL, request=Visitor())
     assert back == {
         "style": "night", "own": None, "second": "", "own_second": None, "mix": 0.25, "style_scale": 2.0,
         "strength": 0.5, "keep_colors": True,
@@ -250,42 +263,144 @@ def test_what_the_command_allows_the_page_shows(source: Source) -> None:
         slider, spec = fields.field(StylizeOptions, name, render=False), options.spec_of(StylizeOptions, name)
         assert (slider.minimum, slider.maximum, slider.step) == (spec.low, spec.high, spec.step)
     for recipe in ([], "text", {"style": "waves", "style_scale": [1]}):
-        broken = replace(source, recipe={"task": "stylize", "options": recipe})
-        assert "inside Atelier" not in said(
-            lambda broken=broken: stylize_tab.settings_of_recipe(source=broken, model=MODEL, request=Visitor())
-        )
+        broken = {"task": "stylize", "options": recipe}
+        with pytest.raises(EditingError):
+            stylize_tab.settings_of(path="", recipe=broken, model=MODEL, request=Visitor())
 
 
-def optimising(source: Source, **changed: Any) -> Iterator[dict[str, Any]]:
-    return stylize_tab.run_optimise(
-        source=source, settings=SETTINGS | changed, steps=20, live=LIVE, saving=SAVING, last=None, request=Visitor(),
-        progress=gr.Progress(),
+FINE: dict[str, Any] = {"steps": 20, "vgg": "vgg16-front"}
+
+
+def fine(source: Source, progress: Any = None, **changed: Any) -> Iterator[dict[str, Any]]:
+    return stylize_tab.run_fine(
+        source=source, settings=SETTINGS | changed, fine=FINE, live=LIVE, saving=SAVING, last=None, request=Visitor(),
+        progress=progress or gr.Progress(),
     )  # fmt: skip
 
 
-def test_optimising_shows_each_picture_and_frees_the_machine(
-    source: Source, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A VGG of a few channels, and a picture shown after each step."""
     vgg = random_vgg()
-    monkeypatch.setattr(stylize, "load_vgg", lambda: vgg)
-    monkeypatch.setattr("editing.pipelines.recipe.digest", lambda weight: vgg.sha256)
-    steps = optimising(source, style=None, own=str(tmp_path / "mine.png"))
+    monkeypatch.setattr(stylize.fine, "load", lambda name, precision: vgg)
+    monkeypatch.setattr(LoadedVgg, "cost", lambda self, wait=True: Cost(seconds=1e-6, bytes=1000.0))
+    plain = stylize.optimise.__wrapped__  # type: ignore[attr-defined]
+    monkeypatch.setattr(plain, "__kwdefaults__", {**plain.__kwdefaults__, "every": 0})
+
+
+@pytest.mark.usefixtures("quick")
+def test_fine_shows_what_there_is_and_frees_the_machine(source: Source, tmp_path: Path) -> None:
+    steps = fine(source, style=None, own=str(tmp_path / "mine.png"), second="night")
     first = next(steps)
-    assert first["info"].startswith("Steps: 10 of 20<br>**80 × 60**")
-    rest = list(steps)
-    assert len(rest) == 1
-    assert rest[0]["recipe"]["options"]["optimise"] == 20
-    assert not first["kept"].folder.exists()  # its place on the page is taken
+    assert first["info"] == "Steps: 1 of 20"
+    assert probe_picture(file_at(says(first["shown"])["result"]["url"])).width == 192  # as it is painted
+    assert set(first) == {"shown", "info"}  # a result comes at the end
+    with runtime.job(wait=False) as taken:
+        assert taken
+    *_, last = steps
+    assert last["info"].startswith("Steps: 20 of 20<br>**80 × 60**")
+    assert (last["recipe"]["options"]["optimise"], last["recipe"]["options"]["style"]) == (20, "mine.png")
+    assert [weight["name"] for weight in last["recipe"]["weights"]] == [MODEL, "vgg16-front"]
+    assert Path(last["download"]["value"]).name == "photo-mine-fine.png"
+    assert remixed(last["kept"], strength=0.5)["recipe"]["options"]["optimise"] == 20
 
 
-def test_optimising_wants_a_picture_of_ones_own(source: Source) -> None:
-    assert "one of your own" in said(lambda: list(optimising(source)))
+@pytest.mark.usefixtures("quick")
+def test_stop_keeps_what_fine_has(source: Source, tmp_path: Path) -> None:
+    def stop(progress: tuple[int, int], desc: str) -> None:
+        if progress[0] == 4:
+            handlers.request_stop(Visitor())
+
+    shown = list(fine(source, stop, own=str(tmp_path / "mine.png")))
+    kept = [one for one in shown if "download" in one]
+    assert len(kept) == 1
+    assert re.match(r"Steps: 5 of 20<br>\*\*80 × 60\*\*", kept[0]["info"])
+
+
+@pytest.mark.usefixtures("quick")
+def test_what_fine_takes_is_said_once_it_is_looked_at(source: Source, tmp_path: Path) -> None:
+    def said_of(asked: bool, **changed: Any) -> str:
+        cost = stylize_tab.show_fine_estimate(
+            asked=asked, source=source, settings=SETTINGS | changed, fine=FINE, request=Visitor()
+        )["cost"]
+        assert isinstance(cost, str)
+        return cost
+
+    assert said_of(False) == ""
+    assert re.match(r"\*\*80 × 60\*\* · about .* steps: 20", said_of(True, own=str(tmp_path / "mine.png")))
+
+
+def test_fine_says_what_it_lacks(source: Source) -> None:
+    assert "knows none behind 'waves'" in said(lambda: list(fine(source)))
+
+
+# ---- clips -----------------------------------------------------------------------------------------------------------
+
+
+def clip_of(path: Path) -> Any:
+    return clips.look(path=str(path), tab="stylize", request=Visitor())["source"]
+
+
+def run_clip(clip: Any, progress: Any = None, saving: Any = None, **changed: Any) -> dict[str, Any]:
+    return stylize_tab.run_page(
+        source=None, settings=SETTINGS | changed, live=LIVE, saving=SAVING, last=None, request=Visitor(), mode="clip",
+        clip=clip, clip_options={"steady": 0.5}, clip_saving=SAVING | {"format": ""} | (saving or {}),
+        progress=progress or gr.Progress(),
+    )  # fmt: skip
+
+
+def test_a_clip_is_estimated_and_painted(source: Source, tmp_path: Path) -> None:
+    clip = clip_of(animation(tmp_path / "a.gif", moving(3), loop=0))
+    line = stylize_tab.show_estimate(mode="clip", source=None, clip=clip, settings=SETTINGS, request=Visitor())["cost"]
+    assert "3 frames · about" in line
+    made = run_clip(clip, saving={"format": "webp"}, own=str(tmp_path / "mine.png"))
+    file = Path(made["clip_download"]["value"])
+    assert (file.name, probe_clip(file).frames) == ("a-mine.webp", 3)
+    assert made["clip_info"].startswith("**64 × 48** · 3 frames in ")
+    shown = says(made["played"])["result"]
+    assert (file_at(shown["url"]), shown["video"]) == (file, False)
+    assert "no clip yet" in said(lambda: run_clip(None))
+
+
+def test_a_clip_that_is_stopped_leaves_a_part(source: Source, tmp_path: Path) -> None:
+    def stop(progress: tuple[int, int], desc: str) -> None:
+        if progress[0] == 2:
+            handlers.request_stop(Visitor())
+
+    clip = clip_of(animation(tmp_path / "a.gif", moving(5), loop=0))
+    assert "**2 of 5 frames**" in run_clip(clip, stop)["clip_info"]
+    assert "3 frames" not in run_clip(clip)["clip_info"]
+
+
+def test_what_comes_to_the_stage_goes_where_it_is_done(source: Source, tmp_path: Path) -> None:
+    taken = stylize_tab.take(given=str(video(tmp_path / "a.mp4", moving(2))), request=Visitor())
+    assert set(taken) == {"clip", "modes"}
+    assert set(stylize_tab.take(given=str(tmp_path / "photo.png"), request=Visitor())) == {"picture"}
+    assert stylize_tab.take(given=None, request=Visitor()) == {}
 
 
 SENT: dict[str, Any] = {
     "style": "waves", "second": "night", "mix": 0.5, "style_scale": 4.0, "strength": 1.0, "keep_colors": False,
     "precision": "fp32", "tile": 0, "model": MODEL, "file_format": "PNG", "strip": False, "keep_gps": False,
+    "optimise": 0, "vgg": "vgg16-front",
 }  # fmt: skip
+
+
+def test_the_endpoint_of_clips(source: Source, tmp_path: Path) -> None:
+    path = animation(tmp_path / "a.gif", moving(2))
+    sent_too = {name: value for name, value in SENT.items() if name not in ("file_format", "optimise", "vgg")}
+
+    def asked_of(**more: Any) -> dict[str, Any]:
+        given = {**sent_too, "clip_format": "WebP", "steady": 0.3, **more}
+        return stylize_tab.stylize_clip_endpoint(file=str(path), request=Visitor(), progress=gr.Progress(), **given)
+
+    answer = asked_of(style_file=str(tmp_path / "mine.png"))
+    assert answer["file"].endswith("a-mine-night.webp")
+    assert (answer["facts"]["width"], answer["facts"]["frames"]) == (64, 2)
+    recipe = answer["facts"]["recipe"]
+    assert (recipe["task"], recipe["options"]["steady"], recipe["options"]["second"]) == ("stylize", 0.3, "night")
+    for wrong in ({"clip_format": "AVI"}, {"steady": 3}, {"style": "dusk"}, {"style_scale": [1]}):
+        assert "inside Atelier" not in said(lambda wrong=wrong: asked_of(**wrong))
 
 
 def asked(source: Source, **more: Any) -> dict[str, Any]:
@@ -309,7 +424,7 @@ def test_the_endpoints(source: Source, tmp_path: Path) -> None:
 @pytest.mark.parametrize("value", [[1, 2], {"a": 1}, 7.5, "nonsense", None], ids=str)
 def test_a_wrong_value_is_answered_with_what_is_wrong(source: Source, value: object) -> None:
     for name in SENT:
-        if value is None and name in ("second", "tile"):  # none, auto
+        if value is None and name in ("second", "tile", "optimise", "vgg"):  # none, auto, as usual
             continue
         assert "inside Atelier" not in said(lambda name=name: asked(source, **{name: value})), name
 
@@ -321,7 +436,7 @@ def test_the_tab_is_there_only_with_a_stylizer(there: bool, tmp_path: Path) -> N
         make(tmp_path / "weights" / "small.safetensors")
     built = built_page(tmp_path / "weights", tmp_path / "none")
     assert ("stylize" in built["tabs"]) == there
-    assert ({"stylize", "styles"} <= set(built["public"])) == there
+    assert ({"stylize", "stylize_clip", "styles"} <= set(built["public"])) == there
     assert built["strays"] == []  # Gradio takes whatever lies beside tabs for a tab, too
 
 

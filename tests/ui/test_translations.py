@@ -7,13 +7,15 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 from string import Formatter
+from typing import get_args
 
 import pytest
 
 from editing import messages, options
 from editing.errors import EditingError
+from editing.faces.likeness import Verdict
 from editing.messages import Text, tell
-from editing.ui import handlers
+from editing.ui import generate_tab, handlers, jobs, repair_tab, stage, upscale_tab
 from editing.ui.translations import KINDS, TEXTS, T, language_of, say
 
 ROOT = Path(__file__).parent.parent.parent
@@ -51,7 +53,16 @@ OPTION_TEXTS = T.translations["en"].keys() - TEXTS.keys()
 
 def asked_keys() -> set[str]:
     """The keys given to T and say, also by way of ``T("a") if x else T("b")`` and ``say("a" if x else "b", ...)``."""
-    found = set(handlers._PROGRESS.values())
+    found = {
+        *handlers._PROGRESS.values(),
+        *jobs._STOPPING.values(),
+        *upscale_tab.KINDS.values(),
+        *repair_tab.TASKS.values(),
+        *stage._WORDS.values(),
+        *(f"size_{name}" for name in options.SIZES),
+        *(f"direction_{name}" for name in (*generate_tab.NAMED, *range(1, generate_tab.DIRECTIONS + 1))),
+        *(f"repair_{verdict}" for verdict in get_args(Verdict)),
+    }
     for tree in PAGE.values():
         for call in calls(tree, "T", "say"):
             apart = [node for node in ast.walk(call.args[0]) if isinstance(node, ast.JoinedStr | ast.Compare)]

@@ -17,12 +17,12 @@ from editing import messages, runtime
 from editing.clips.read import probe_clip
 from editing.errors import EditingError
 from editing.options import ClipOptions, ClipSaveOptions, SaveOptions
-from editing.ui import handlers, upscale_clips, upscale_tab
-from editing.ui.upscale_clips import ClipSource
+from editing.ui import clips, handlers, upscale_clips, upscale_many, upscale_tab
+from editing.ui.clips import ClipSource
 from ui.test_upscale_tab import OPTIONS, SAVING, SENT, SETTINGS
 from ui.visitor import Visitor
 
-CLIP = ClipOptions(upscale=OPTIONS)
+CLIP = ClipOptions()
 
 
 @pytest.fixture(autouse=True)
@@ -44,14 +44,14 @@ class Told:
 
 
 def looked(path: Path) -> ClipSource:
-    source = upscale_clips.look(path=str(path), request=Visitor())["source"]
+    source = clips.look(path=str(path), tab="upscale", request=Visitor())["source"]
     assert isinstance(source, ClipSource)
     return source
 
 
 def run(path: Path, told: Told, file_format: str | None = None) -> tuple[Path, Any]:
     saving = ClipSaveOptions(format=file_format)
-    file, result, _ = upscale_clips.run(looked(path).path, CLIP, saving, Visitor(), told)  # type: ignore[arg-type]
+    file, result, _ = upscale_clips.run(looked(path).path, OPTIONS, CLIP, saving, Visitor(), told)  # type: ignore[arg-type]
     return file, result
 
 
@@ -88,7 +88,7 @@ def test_the_upload_may_go_under_a_long_run(tmp_path: Path) -> None:
             os.utime(own, (time.time() - handlers.KEPT_SECONDS - 9,) * 2)
         told(progress, desc)
 
-    file, result, _ = upscale_clips.run(source.path, CLIP, ClipSaveOptions(), Visitor(), an_hour_later)  # type: ignore[arg-type]
+    file, result, _ = upscale_clips.run(source.path, OPTIONS, CLIP, ClipSaveOptions(), Visitor(), an_hour_later)  # type: ignore[arg-type]
     assert result is not None
     assert (probe_clip(file).frames, probe_clip(file).sound) == (4, True)
 
@@ -107,10 +107,11 @@ def given(mode: str = "clip", clip: ClipSource | None = None) -> dict[str, Any]:
 def test_a_clip_looked_at_and_estimated(tmp_path: Path) -> None:
     source = looked(animation(tmp_path / "a.gif", moving(3), loop=0))
     show = upscale_tab.show_estimate
-    line = show(given=given(clip=source), settings=SETTINGS, request=Visitor())["cost"]
+    line = show(given=given(clip=source), settings=SETTINGS, saving=SAVING, request=Visitor())["cost"]
     assert "64 × 48 → 256 × 192** · 3 frames · about" in line
-    too_large = show(given=given(clip=source), settings=SETTINGS | {"longest": 9999}, request=Visitor())["cost"]
-    assert "at most 256 pixels" in too_large
+    settings = SETTINGS | {"longest": 9999}
+    too_large = show(given=given(clip=source), settings=settings, saving=SAVING, request=Visitor())["cost"]
+    assert "at most 1024 pixels" in too_large
 
 
 def test_what_is_no_clip_is_forgotten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -119,34 +120,22 @@ def test_what_is_no_clip_is_forgotten(tmp_path: Path, monkeypatch: pytest.Monkey
     (tmp_path / "a <b>.mp4").write_text("words")
     still = animation(tmp_path / "b.gif", moving(1))
     for path in (tmp_path / "a <b>.mp4", still):
-        assert upscale_clips.look(path=str(path), request=Visitor()) == {"source": None, "clip": None}
-    assert "'a &lt;b&gt;.mp4' is not a clip" in said[0]
-    assert "still picture" in said[1]
+        assert clips.look(path=str(path), tab="upscale", request=Visitor()) == {"source": None, "clip": None}
+    assert "'a &lt;b&gt;.mp4' is a text, not a clip" in said[0]
+    assert "'b.gif' is a still picture (GIF), not a clip" in said[1]
 
 
 def test_run_without_a_clip_says_so() -> None:
     with pytest.raises(EditingError, match="There is no clip yet"):
-        upscale_clips.run_page(None, CLIP, ClipSaveOptions(), Visitor(), gr.Progress())
-
-
-def test_each_half_of_the_run_button_leaves_the_other_alone() -> None:
-    clip = upscale_tab.run_clip(
-        given=given("one"), settings=SETTINGS, steady=0.5, saving=SAVING | {"format": ""}, request=Visitor(),
-        progress=gr.Progress(),
-    )  # fmt: skip
-    assert clip == {}
-    page = upscale_tab.run_page(
-        given=given(), settings=SETTINGS, saving=SAVING, last=None, request=Visitor(), progress=gr.Progress()
-    )
-    assert list(page) == []
+        upscale_clips.run_page(None, OPTIONS, CLIP, ClipSaveOptions(), Visitor(), gr.Progress())
 
 
 def test_a_clip_among_several_and_its_part_when_stopped(tmp_path: Path) -> None:
     files = [str(animation(tmp_path / "a.gif", moving(2))), str(video(tmp_path / "b.mp4", moving(6)))]
-    *_, last = upscale_tab._run_many(files, OPTIONS, SaveOptions(), Visitor(), Told())  # type: ignore[arg-type]
+    *_, last = upscale_many.run(upscale_many.taken(files, Visitor()), OPTIONS, SaveOptions(), Visitor(), Told())  # type: ignore[arg-type]
     assert [name for _, name in last["gallery"]] == ["a-anime-fast-x4.gif", "b-anime-fast-x4.mp4"]
     assert [row[1][0] for row in last["table"]["data"]] == ["✓", "✓"]
-    *_, last = upscale_tab._run_many(files[1:], OPTIONS, SaveOptions(), Visitor(), Told(3))  # type: ignore[arg-type]
+    *_, last = upscale_many.run(upscale_many.taken(files[1:], Visitor()), OPTIONS, SaveOptions(), Visitor(), Told(3))  # type: ignore[arg-type]
     assert last["table"]["data"][0][1] == "– stopped: what is done is in the zip"
     with zipfile.ZipFile(last["archive"]["value"]) as opened:
         assert opened.namelist() == ["b-anime-fast-x4.partial.mp4"]
@@ -156,23 +145,30 @@ def test_a_visitor_who_has_gone_stops_the_clip(tmp_path: Path) -> None:
     came = time.perf_counter()
     source = looked(video(tmp_path / "a.mp4", moving(2)))
     handlers.forget(Visitor())
-    outputs = upscale_tab.run_clip(
-        given=given(clip=source), settings=SETTINGS, steady=0, saving=SAVING | {"format": ""},
-        request=Visitor(arrived=came), progress=gr.Progress(),
+    outputs = upscale_tab.run_page(
+        given=given(clip=source), settings=SETTINGS, clip={"steady": 0}, saving=SAVING,
+        clip_saving=SAVING | {"format": ""}, last=None, request=Visitor(arrived=came), progress=gr.Progress(),
     )  # fmt: skip
-    assert outputs == gr.skip()
+    assert list(outputs) == [gr.skip()]
 
 
 def test_the_endpoint_takes_what_programs_have_always_sent(tmp_path: Path) -> None:
     path = animation(tmp_path / "a.gif", moving(2))
     sent = {**SENT, "model": "anime-fast", "scale": 2, "clip_format": "WebP", "steady": 0.3}
-    answer = upscale_tab.clip_endpoint(file=str(path), request=Visitor(), progress=gr.Progress(), **sent)
+    answer = upscale_tab.upscale_clip_endpoint(file=str(path), request=Visitor(), progress=gr.Progress(), **sent)
     assert answer["file"].endswith(".webp")
     assert (answer["facts"]["width"], answer["facts"]["frames"]) == (128, 2)
     assert answer["facts"]["recipe"]["options"]["steady"] == 0.3
-    for wrong in ({"clip_format": "AVI"}, {"clip_format": ["mp4"]}, {"steady": 3}, {"steady": [1]}):
+    assert answer["facts"]["recipe"]["options"]["deinterlace"] == "auto"
+    for wrong in (
+        {"clip_format": "AVI"},
+        {"clip_format": ["mp4"]},
+        {"steady": 3},
+        {"steady": [1]},
+        {"deinterlace": "x"},
+    ):
         with pytest.raises(gr.Error) as caught:
-            upscale_tab.clip_endpoint(file=str(path), request=Visitor(), progress=gr.Progress(), **sent | wrong)
+            upscale_tab.upscale_clip_endpoint(file=str(path), request=Visitor(), progress=gr.Progress(), **sent | wrong)
         assert "inside Atelier" not in str(caught.value.message)
     with pytest.raises(gr.Error, match="No clip was sent"):
-        upscale_tab.clip_endpoint(file=None, request=Visitor(), progress=gr.Progress(), **sent)
+        upscale_tab.upscale_clip_endpoint(file=None, request=Visitor(), progress=gr.Progress(), **sent)

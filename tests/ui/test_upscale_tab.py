@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,13 +13,16 @@ import numpy as np
 import pytest
 
 from editing import runtime
+from editing.costs import Cost
+from editing.errors import EditingError
 from editing.options import SaveOptions, UpscaleOptions
 from editing.pictures.picture import Picture
 from editing.pictures.read import read_picture
 from editing.pictures.write import write_picture
 from editing.pipelines import upscale
-from editing.ui import fields, handlers, results, upscale_tab
+from editing.ui import fields, handlers, results, upscale_many, upscale_tab
 from editing.ui.results import Source
+from ui.test_stage import file_at, said
 from ui.visitor import Visitor
 
 OPTIONS = UpscaleOptions(model="anime-fast", tile=64)
@@ -89,8 +93,9 @@ def files(tmp_path: Path) -> list[str]:
     return [str(tmp_path / name) for name in ("1.png", "broken.png", "2.png")]
 
 
-def many(files: list[str]) -> Iterator[dict[str, Any]]:
-    return upscale_tab._run_many(files, OPTIONS, SaveOptions(), Visitor(), gr.Progress())
+def many(files: list[str], file_format: str = "png") -> Iterator[dict[str, Any]]:
+    taken = upscale_many.taken(files, Visitor())
+    return upscale_many.run(taken, OPTIONS, SaveOptions(format=file_format), Visitor(), gr.Progress())
 
 
 def given(path: str, visitor: gr.Request | None = None) -> Source:
@@ -99,12 +104,15 @@ def given(path: str, visitor: gr.Request | None = None) -> Source:
     return source
 
 
-def run(source: Source, visitor: gr.Request | None = None, **changed: Any) -> dict[str, Any]:
+def run(
+    source: Source, visitor: gr.Request | None = None, *, saving: dict[str, Any] = SAVING, **changed: Any
+) -> dict[str, Any]:
     """What the Run button changes on the page; {} for nothing."""
     steps = list(
         upscale_tab.run_page(
             given={"mode": "one", "source": source, "files": None, "clip": None}, settings=SETTINGS | changed,
-            saving=SAVING, last=None, request=visitor or Visitor(), progress=gr.Progress(),
+            saving=saving, clip={"steady": 0}, clip_saving=SAVING | {"format": ""}, last=None,
+            request=visitor or Visitor(), progress=gr.Progress(),
         )
     )  # fmt: skip
     return steps[-1] if steps else {}
@@ -119,7 +127,7 @@ def test_a_run_and_its_strength(files: list[str]) -> None:
     assert first["info"].startswith("**36 × 32** in ")
     assert first["info"].endswith(" PNG")
     assert Path(first["download"]["value"]).name == "1-anime-fast-x4.png"
-    assert first["slider"]["value"] == (source.path, first["download"]["value"])
+    assert file_at(said(first["shown"])["result"]["url"]) == Path(first["download"]["value"])
     half = upscale_tab.remix(kept=first["kept"], strength=0.5, saving=SAVING | {"format": "webp"}, request=Visitor())
     assert Path(half["download"]["value"]).name == "1-anime-fast-x4-s50.webp"
     assert not Path(first["download"]["value"]).exists()
@@ -166,25 +174,17 @@ def test_a_result_of_another_picture_is_dropped(files: list[str], monkeypatch: p
     assert run(others[0], pressed) == {}
 
 
-def test_a_recipe_gives_the_settings_back_or_says_why_not(files: list[str], tmp_path: Path) -> None:
+def test_a_recipe_gives_the_settings_back_or_says_why_not(files: list[str]) -> None:
     made = run(given(files[0]), strength=0.3, longest=20, tile=96)
-    source = given(made["download"]["value"])
-    found = upscale_tab.settings_of_recipe(source=source, request=Visitor())
+    found = upscale_tab.settings_of(path="", recipe=made["recipe"], request=Visitor())
     assert found == {
         "model": "anime-fast", "scale": 4, "strength": 0.3, "longest": 20, "precision": "auto", "tile": 96,
-        "color_lock": True, "sigma_auto": True,
+        "color_lock": True, "sigma_auto": True, "width": None, "height": None, "megapixels": None,
     }  # fmt: skip
-    damaged: tuple[Any, ...] = ([1, 2], "text", None, {"strength": [1]}, {"tile": {}}, {"model": 5}, {"scale": 9})
+    damaged: tuple[Any, ...] = ([1, 2], "text", None, {"strength": [1]}, {"tile": {}}, {"model": 5}, {"scale": 17})
     for options in damaged:
-        file = tmp_path / "damaged.png"
-        write_picture(read_picture(files[0]), file, recipe={"task": "upscale", "options": options})
-        with pytest.raises(gr.Error) as caught:
-            upscale_tab.settings_of_recipe(source=given(str(file)), request=Visitor())
-        assert "inside Atelier" not in str(caught.value.message), options
-    with pytest.raises(gr.Error, match="no settings"):
-        upscale_tab.settings_of_recipe(source=given(files[0]), request=Visitor())
-    with pytest.raises(gr.Error, match="no picture yet"):
-        upscale_tab.settings_of_recipe(source=None, request=Visitor())
+        with pytest.raises(EditingError):
+            upscale_tab.settings_of(path="", recipe={"task": "upscale", "options": options}, request=Visitor())
 
 
 def test_what_is_hidden_for_the_model_does_not_count() -> None:
@@ -231,6 +231,52 @@ def test_stop_reaches_a_batch_between_its_pictures(files: list[str]) -> None:
     assert [row[1] for row in last["table"]["data"]][2] == "– not done: stopped"
 
 
+class Chosen:
+    """What Gradio says of a click in a gallery."""
+
+    index = 0
+
+
+def test_what_failed_is_tried_again_and_the_others_stay(files: list[str], tmp_path: Path) -> None:
+    *_, first = many(files)
+    assert first["retry"]["visible"]
+    kept = [outcome.made for outcome in first["outcomes"]]
+    write_picture(Picture(pixels=np.full((5, 7, 3), 9, np.uint8)), tmp_path / "mended.png")
+    Path(first["outcomes"][1].file).write_bytes((tmp_path / "mended.png").read_bytes())
+    *_, again = upscale_tab.run_again(
+        outcomes=first["outcomes"], settings=SETTINGS | {"scale": 2}, saving=SAVING, request=Visitor(),
+        progress=gr.Progress(),
+    )  # fmt: skip
+    names = ["1-anime-fast-x4.png", "broken-anime-fast-x2.png", "2-anime-fast-x4.png"]
+    assert [name for _, name in again["gallery"]] == names
+    assert [outcome.made for outcome in again["outcomes"]][::2] == kept[::2]
+    assert [row[1][0] for row in again["table"]["data"]] == ["✓", "✓", "✓"]
+    assert not again["retry"]["visible"]
+    with zipfile.ZipFile(again["archive"]["value"]) as archive:
+        assert archive.namelist() == names
+
+
+def test_each_of_several_is_shown_before_and_after(tmp_path: Path) -> None:
+    picture = Picture(pixels=np.full((8, 9, 3), 90, np.uint8))
+    write_picture(picture, tmp_path / "a.tif")
+    *_, last = many([str(tmp_path / "a.tif")])
+    shown = upscale_many.show_pair(outcomes=last["outcomes"], event=Chosen(), request=Visitor())["pair"]
+    before, after = map(read_picture, shown["value"])
+    assert Path(shown["value"][0]).suffix == ".png"  # which browsers show
+    assert (before.width, after.width) == (9, 36)
+    assert upscale_many.show_pair(outcomes=None, event=Chosen(), request=Visitor()) == {}
+
+
+def test_a_folder_gives_its_pictures(files: list[str], tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("words")
+    (tmp_path / "._1.png").write_bytes(b"what macOS leaves")
+    whole = [*files, str(tmp_path / "notes.txt"), str(tmp_path / "._1.png")]
+    chosen = upscale_many.take_folder(given=whole, request=Visitor())["files"]
+    assert [Path(file).name for file in chosen] == [Path(file).name for file in files]
+    with pytest.raises(gr.Error, match="no pictures or clips"):
+        upscale_many.take_folder(given=whole[3:], request=Visitor())
+
+
 # ---- the estimate, and the API ---------------------------------------------------------------------------------------
 
 
@@ -255,6 +301,29 @@ def test_transparency_counts_in_every_estimate(transparent: str) -> None:
     assert seconds[1] > 1.5 * seconds[0]
 
 
+def test_what_the_format_could_not_hold_is_refused_before_the_first_tile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "long.png"
+    write_picture(Picture(pixels=np.zeros((2, 5000, 3), np.uint8)), file)
+    sent = SENT | {"model": "anime-fast", "tile": 64, "scale": 4}
+    saving = SAVING | {"format": "webp"}
+    for name in ("upscale", "enlarge"):
+        monkeypatch.setattr(upscale, name, lambda *_, **__: pytest.fail("this could not be saved"))
+    for ask in (upscale_tab.estimate_endpoint, upscale_tab.upscale_endpoint):
+        with pytest.raises(gr.Error, match="20000x8 pixels; WebP allows 16383"):
+            ask(file=str(file), request=Visitor(), **(sent | {"file_format": "WebP"}))
+    now = {"mode": "one", "source": given(str(file)), "files": None, "clip": None}
+    cost = upscale_tab.show_estimate(given=now, settings=SETTINGS, saving=saving, request=Visitor())["cost"]
+    assert cost.startswith("⚠ The picture is 20000x8 pixels")
+    with pytest.raises(gr.Error, match="WebP allows 16383"):
+        run(now["source"], saving=saving)
+    *_, last = many([str(file)], "webp")
+    assert "WebP" in last["table"]["data"][0][1]
+    shown = upscale_tab.show_estimate(given=now, settings=SETTINGS, saving=SAVING, request=Visitor())["cost"]
+    assert "20000 × 8" in shown
+
+
 def test_a_denoiser_works_with_the_apis_defaults(files: list[str]) -> None:
     answer = upscale_tab.upscale_endpoint(file=files[0], model="denoise", request=Visitor(), **SENT)
     assert (answer["facts"]["width"], answer["facts"]["height"]) == (9, 8)
@@ -271,7 +340,7 @@ def test_a_format_has_its_old_name_and_its_new(files: list[str], name: str) -> N
 @pytest.mark.parametrize("value", [[1, 2], {"a": 1}, 7.5, "nonsense", None], ids=str)
 def test_a_wrong_value_is_answered_with_what_is_wrong(files: list[str], value: Any) -> None:
     # What leaves an option open, or is right.
-    fitting = {("longest", None), ("tile", None), ("sigma", None), ("scale", None)}
+    fitting = {("longest", None), ("tile", None), ("sigma", None), ("scale", None), ("scale", 7.5)}
     for name in [*SENT, "model"]:
         if not isinstance(value, (list, dict)) and (name, value) in fitting:
             continue
@@ -287,3 +356,78 @@ def test_no_file_of_the_machine_is_opened_by_name(files: list[str]) -> None:
             upscale_tab.upscale_endpoint(file=files[0], model=model, request=Visitor(), **SENT)
     with pytest.raises(gr.Error, match="No picture was sent"):
         upscale_tab.upscale_endpoint(file=None, model="photo", request=Visitor(), **SENT)
+
+
+# ---- what to do with it ----------------------------------------------------------------------------------------------
+
+
+def test_sizes_say_their_pixels_and_a_large_photo_does_not_begin_at_four_times(tmp_path: Path) -> None:
+    for width, height, usual in ((240, 180, 4), (3000, 2000, 2), (4000, 3000, 1)):
+        source = Source(
+            tab="upscale", path="", upload="", width=width, height=height, alpha=False, recipe=None,
+            given=0,
+        )  # fmt: skip
+        assert upscale_tab._usual_scale(source) == usual
+    assert upscale_tab._sizes(source)[1:3] == [("1.5×\n6000 × 4500", 1.5), ("2×\n8000 × 6000", 2)]
+
+
+def test_both_denoisers_have_one_card() -> None:
+    for name in ("denoise", "denoise-camera"):
+        shown = upscale_tab.show_controls(model=name, sigma_auto=True, request=Visitor())
+        assert shown["kind"] == "denoise"
+        assert name in shown["details"]
+    assert upscale_tab.show_controls(model="anime", sigma_auto=True, request=Visitor())["kind"] is None
+
+
+def test_a_card_says_how_long_it_takes_without_measuring(monkeypatch: pytest.MonkeyPatch) -> None:
+    cost = Cost(seconds=1e-5, bytes=1)
+    fast = upscale.digest(upscale.find_weight("photo-fast"))
+    monkeypatch.setattr(upscale, "kept_cost", lambda key, backend: cost if key == fast else None)
+    assert upscale.likely_seconds("photo-fast", 100, 100) == pytest.approx(0.1)
+    photo = upscale.likely_seconds("photo", 100, 100)
+    assert photo is not None
+    assert photo > 2
+    assert upscale.likely_seconds("denoise", 100, 100) is None
+
+
+# ---- the stage -------------------------------------------------------------------------------------------------------
+
+
+def test_a_click_shows_a_patch_until_there_is_a_result(tmp_path: Path) -> None:
+    write_picture(Picture(pixels=np.full((200, 400, 3), 90, np.uint8)), tmp_path / "wide.png")
+    source = given(str(tmp_path / "wide.png"))
+    told = '{"kind": "point", "x": 0.5, "y": 0.9, "n": 1}'
+    at = upscale_tab.remember_point(told=told, source=source, request=Visitor())
+    assert at["point"] == (0.5, 0.9)
+    assert "200, 180" in at["patch_at"]
+
+    def clicked(kept: Any) -> dict[str, Any]:
+        return upscale_tab.run_patch_at(
+            told=told, kept=kept, source=source, point=at["point"], settings=SETTINGS, request=Visitor(),
+            progress=gr.Progress(),
+        )  # fmt: skip
+
+    seen = clicked(None)
+    assert said(seen["shown"])["result"]["region"] == [0.34, 0.36, 0.66, 1.0]  # 128 pixels, pushed inside
+    assert read_picture(file_at(said(seen["shown"])["result"]["url"])).pixels.shape == (512, 512, 3)
+    assert clicked(run(source)["kept"]) == {}
+
+
+def test_the_badge_follows_the_settings(files: list[str]) -> None:
+    kept = run(given(files[0]))["kept"]
+
+    def badge(**changed: Any) -> str:
+        order = upscale_tab.note_stale(kept=kept, settings=SETTINGS | changed, request=Visitor())["notes"]
+        return str(said(order)["stale"])
+
+    assert badge() == badge(strength=0.3) == "", "strength needs no run"
+    assert badge(scale=2) == "Changed: run again"
+    assert upscale_tab.note_stale(kept=kept, settings=SETTINGS | {"tile": "x"}, request=Visitor()) == {}
+
+
+def test_files_go_where_they_are_done(files: list[str]) -> None:
+    one = upscale_tab.take(given=files[:1], request=Visitor())
+    assert Path(one["picture"]).name == "1.png"
+    several = upscale_tab.take(given=files, request=Visitor())
+    assert (len(several["files"]), several["modes"]["selected"]) == (3, "several")
+    assert upscale_tab.take(given=None, request=Visitor()) == {}

@@ -1,4 +1,4 @@
-"""A visitor, as the handlers see one; masks as the canvas sends them; the built page in a process of its own."""
+"""A visitor, as the handlers see one; masks as the stage sends them; the built page in a process of its own."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Visitor(gr.Request):
 
 
 def sent(pixels: np.ndarray[Any, Any], kind: str = "PNG") -> str:
-    """A mask (H, W) uint8 as the canvas sends it: white on black, opaque."""
+    """A mask (H, W) uint8 as the stage sends it: white on black, opaque."""
     file = io.BytesIO()
     Image.fromarray(pixels).convert("RGBA").save(file, kind)
     return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()

@@ -380,3 +380,49 @@ def test_listing_without_local_files_imports_nothing_heavy() -> None:
     environment = {key: value for key, value in os.environ.items() if key != "ATELIER_WEIGHTS"}
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
+
+
+def test_every_weight_that_people_choose_says_in_both_languages_what_it_does() -> None:
+    chosen = [
+        weight
+        for weight in CATALOGUE
+        if weight.task in ("upscale", "clean", "restore", "stylize", "generate", "inpaint", "optimise")
+    ]
+    told = [weight.about for weight in chosen if weight.about]
+    assert len(told) == len(chosen)
+    assert all(about.en and any("\u4e00" <= letter <= "\u9fff" for letter in about.zh) for about in told)
+    for language in (0, 1):
+        words = [about[language] for about in told]
+        assert len(set(words)) == len(words)  # or two cards would read the same
+
+
+def test_another_process_lists_a_folder_without_opening_its_files(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[str] = []
+    describe = find._describe_file
+    monkeypatch.setattr(find, "_describe_file", lambda path: (opened.append(path.name), describe(path))[1])
+    save_file(compact(), folder / "one.safetensors")
+    torch.save({"params": compact(2)}, folder / "two.pth")
+    (folder / "broken.pth").write_bytes(b"no weights")
+    before = [(weight.name, weight.task, weight.architecture) for weight in weights_for() if weight not in CATALOGUE]
+    assert sorted(opened) == ["broken.pth", "one.safetensors", "two.pth"]
+    opened.clear()
+    find._recognised.cache_clear()  # as in a new process
+    again = [(weight.name, weight.task, weight.architecture) for weight in weights_for() if weight not in CATALOGUE]
+    assert again == before
+    assert opened == ["broken.pth"]  # why it can't be used is said in the language of the day
+    opened.clear()
+    find._recognised.cache_clear()
+    save_file(compact(2), folder / "one.safetensors")  # another network, of another stamp
+    os.utime(folder / "one.safetensors", (1, 1))
+    assert dict(architectures())["one.safetensors"].endswith("x2")
+    assert "one.safetensors" in opened
+    for damage in ("[1, 2]", "{", '{"x": 3}', f'{{"{find._reader()}": {{"a": [1], "b": "c"}}}}'):
+        find._file().write_text(damage)
+        find._recognised.cache_clear()
+        assert names() == ["one.safetensors", "two.pth"]
+
+
+def architectures() -> list[tuple[str, str]]:
+    return [(weight.name, weight.architecture) for weight in weights_for() if weight not in CATALOGUE]

@@ -1,0 +1,153 @@
+"""What a host turns on by variables: logins, budgets, tools for MCP; and the two addresses that watchers ask."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from editing import messages
+from editing.errors import EditingError, OptionError
+from editing.ui import budget, health, login, page
+from editing.weights.files import path_of
+from editing.weights.find import find_weight
+from ui.visitor import Visitor
+
+# ---- logins ----------------------------------------------------------------------------------------------------------
+
+
+def let_in(gate: Any, name: str, password: str) -> bool:
+    return bool(asyncio.run(gate(name, password)))
+
+
+def test_only_who_is_named_comes_in(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    assert login.gate() is None  # everybody
+    pairs = [login.pair("anna", "correct horse"), login.pair("bob", "battery staple")]
+    assert "correct" not in pairs[0]
+    (tmp_path / "users").write_text("\n".join(pairs))
+    for value in (" ".join(pairs), str(tmp_path / "users")):
+        monkeypatch.setenv("ATELIER_AUTH", value)
+        gate = page.launch_options()["auth"]
+        assert let_in(gate, "anna", "correct horse")
+        assert let_in(gate, "bob", "battery staple")
+        assert not let_in(gate, "bob", "correct horse")
+        assert not let_in(gate, "eve", "correct horse")
+
+
+def test_whoever_guesses_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ATELIER_AUTH", login.pair("anna", "correct horse"))
+    now = [100.0]
+    monkeypatch.setattr(login.time, "monotonic", lambda: now[0])
+    looked = []
+    monkeypatch.setattr(login, "_hashed", lambda password, salt: looked.append(password) or "x" * 64)
+    gate = login.gate()
+    for _ in range(20):
+        assert not let_in(gate, "anna", "guess")
+    assert len(looked) == 3
+    now[0] += 1.1
+    for _ in range(20):
+        assert not let_in(gate, "anna", "guess")
+    assert len(looked) == 4
+    monkeypatch.undo()
+    monkeypatch.setattr(login.time, "monotonic", lambda: now[0] + 3)
+    assert let_in(gate, "anna", "correct horse")  # and its guesses are forgotten
+    assert let_in(gate, "anna", "correct horse")
+
+
+@pytest.mark.parametrize("value", ["anna", "anna:secret", "anna:aa:bb", ":aa:" + "0" * 64, "/no/such/file"])
+def test_a_wrong_list_of_users_opens_nothing(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ATELIER_AUTH", value)
+    with pytest.raises(OptionError, match="ATELIER_AUTH"):
+        page.launch_options()
+
+
+def test_a_pair_is_made_from_a_pipe() -> None:
+    def made(name: str, password: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "editing.ui.login", name]
+        return subprocess.run(command, input=password, capture_output=True, text=True, check=False)
+
+    assert made("anna", "correct horse\n").stdout.startswith("anna:")
+    assert "8 letters" in made("anna", "short\n").stderr
+
+
+# ---- budgets ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_spent_budget_comes_back_with_the_hour(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ATELIER_BUDGET_S", "60")
+    monkeypatch.setattr(budget, "_spent", {})
+    now = [0.0]
+    monkeypatch.setattr(budget.time, "monotonic", lambda: now[0])
+    for minutes, seconds in ((0, 30), (10, 29), (20, 40)):
+        now[0] = 60.0 * minutes
+        with budget.charged("anna"):
+            now[0] += seconds
+    with pytest.raises(EditingError, match=r"computed 60 s for you .* in 50 min"):
+        budget.check("anna")
+    budget.check("bob")
+    now[0] = 3600 + 10 * 60.0 + 30
+    budget.check("anna")
+
+
+def test_without_a_budget_nothing_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(budget, "_spent", {})
+    budget.spend("anna", 1e9)
+    budget.check("anna")
+    assert budget._spent == {}
+
+
+def test_visitors_are_names_else_addresses(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Named(Visitor):
+        username = "anna"
+
+    class Anybody(Visitor):
+        username = None
+        client = SimpleNamespace(host="10.0.0.7")
+
+    assert budget.visitor_of(Named()) == ""
+    monkeypatch.setenv("ATELIER_BUDGET_S", "600")
+    assert budget.visitor_of(None) == ""
+    assert [budget.visitor_of(who) for who in (Named(), Anybody())] == ["anna", "10.0.0.7"]
+
+
+# ---- who watches -----------------------------------------------------------------------------------------------------
+
+
+def asked(path: str) -> tuple[int, bytes]:
+    sent: list[Any] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 404, "headers": []})
+        await send({"type": "http.response.body", "body": b"the page"})
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    asyncio.run(health.Health(app)({"type": "http", "path": path}, None, send))  # type: ignore[arg-type]
+    return sent[0]["status"], sent[1]["body"]
+
+
+def test_alive_and_ready(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert asked("/healthz") == asked("/readyz") == (200, b"ok")
+    assert asked("/other") == (404, b"the page")
+
+    def damaged(weight: Any) -> str:
+        if weight.name == "repairer":
+            raise EditingError(messages.STOPPED)
+        return ""
+
+    monkeypatch.setattr(health, "verify", damaged)
+    assert asked("/healthz")[0] == 200
+    assert asked("/readyz") == (503, b"not whole: repairer")
+    assert path_of(find_weight("repairer")) is not None
+
+
+@pytest.mark.parametrize(("value", "on"), [("", False), ("0", False), ("1", True)])
+def test_tools_for_mcp(value: str, on: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ATELIER_MCP", value)
+    assert page.launch_options()["mcp_server"] is on
