@@ -246,8 +246,9 @@ _MODEL = Text("Model", "模型")
 _STRENGTH = Text("Strength", "强度")
 _PRECISION = Text("Precision", "精度")
 _PRECISION_ABOUT = Text(
-    "auto: the fastest here; int8 is for photo, photo-fast, anime and anime-fast, and means auto for all others",
-    "auto：本机最快的一种；int8 用于 photo、photo-fast、anime 和 anime-fast，对其他模型等同 auto",
+    "auto: the fastest here; int8 is for photo, photo-mid, photo-fast, anime and anime-fast, and for all others means "
+    "auto",
+    "auto：本机最快的一种；int8 用于 photo、photo-mid、photo-fast、anime 和 anime-fast，对其他模型等同 auto",
 )
 _TILE = Text("Tile (pixels)", "分块大小（像素）")
 _TILE_ABOUT = Text("side of a tile; auto chooses it from the free memory", "分块的边长；auto 按可用内存选择")
@@ -290,8 +291,10 @@ class UpscaleOptions:
 
     model: str = text(
         "auto", _MODEL,
-        Text("a name from 'weights list', or a file; auto: photo-fast, where there is a GPU photo",
-             "“weights list”中的名称，或一个文件；auto：photo-fast，有 GPU 时为 photo"),
+        Text("a name from 'weights list', or a file; auto: with a GPU photo, else photo-mid where that takes less than "
+             "ten seconds, and photo-fast for larger pictures and clips",
+             "“weights list”中的名称，或一个文件；auto：有 GPU 时为 photo，否则十秒内能完成时为 photo-mid，"
+             "更大的图片和视频为 photo-fast"),
     )  # fmt: skip
     scale: float | None = number(
         None, LEAST_SCALE, MOST_SCALE, Text("Scale", "放大倍数"),

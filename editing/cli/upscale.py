@@ -34,8 +34,10 @@ def run(arguments: argparse.Namespace) -> int:
 
     from editing.pipelines import upscale, upscale_clips
 
-    options = upscale.settle(options)  # a wrong model ends it all; a wrong picture only itself
-    model, amount = Path(options.model).stem, upscale.amount(options)
+    usual = upscale.settle(options)  # a wrong model ends it all; a wrong picture only itself
+    if "ray" in arguments:  # a cluster's machines may be unequally fast: all take the same model
+        options = usual
+    model, amount = Path(options.model).stem, upscale.amount(usual)
 
     def enlarge(picture: Picture, report: Report) -> Made:
         made = upscale.settle(options, picture)
@@ -48,8 +50,7 @@ def run(arguments: argparse.Namespace) -> int:
         )  # fmt: skip
 
     def size(picture: Picture) -> tuple[int, int]:
-        network = upscale.load(options.model, options.precision)
-        return upscale.target_size(picture.width, picture.height, options, network)
+        return upscale.target_size(picture.width, picture.height, usual, upscale.load(usual.model, usual.precision))
 
     def enlarge_clip(source: Path, target: Path, report: Report, *, strip: bool, keep_gps: bool) -> ClipResult:
         return upscale_clips.upscale_clip(source, target, options, clip, report=report, strip=strip, keep_gps=keep_gps)
@@ -63,10 +64,9 @@ def run(arguments: argparse.Namespace) -> int:
             source, target, files, enlarge_clip, lambda result: _sigma(result.recipe["options"]["sigma"])
         )
 
-    with batch(
-        arguments, files, f"-{model}-{amount}", places={"model": model, "scale": amount.removeprefix("x")},
-        check=common.check_target, clips=True,
-    ) as pairs:  # fmt: skip
+    ending = f"-{amount}" if model == "auto" else f"-{model}-{amount}"
+    places = {"model": model, "scale": amount.removeprefix("x")}
+    with batch(arguments, files, ending, places=places, check=common.check_target, clips=True) as pairs:
         return common.of_all(arguments, pairs, job)
 
 

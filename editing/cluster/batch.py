@@ -40,7 +40,7 @@ from editing.errors import EditingError, Stopped
 from editing.messages import tell
 
 TRIES = 3  # a picture is begun at most so often
-_MADE_HERE = ("inputs", "output", "ray", "run", "each")  # of the arguments: no settings
+_MADE_HERE = ("inputs", "output", "run", "each")  # of the arguments: no settings
 _OF_NAMES = ("format", "name", "suffix", "recursive")  # what a worker, whose OUT is a file, can't use
 
 
@@ -162,7 +162,8 @@ def _asked(arguments: argparse.Namespace) -> str:
     from editing.weights.files import digest, path_of
     from editing.weights.find import find_weight
 
-    given = {name: str(value) for name, value in vars(arguments).items() if name not in _MADE_HERE + _OF_NAMES}
+    left_out = (*_MADE_HERE, *_OF_NAMES, "ray")
+    given = {name: str(value) for name, value in vars(arguments).items() if name not in left_out}
     files = [Path(value) for value in given.values() if Path(value).is_file()]  # a mask, a style
     weights = [weight for weight in CATALOGUE if path_of(weight)]
     if "model" in arguments and arguments.model not in ("auto", *(weight.name for weight in weights)):

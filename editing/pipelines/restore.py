@@ -126,9 +126,10 @@ def restore(
         )
     if options.size > 1:
         enlarging = UpscaleOptions(scale=options.size, precision=options.precision)
+        enlarging = upscale.settle(enlarging, clean, network=enlarger)
         enlarged = upscale.upscale(clean, enlarging, network=enlarger, report=_named(report, "enlarge"))
         result = repair.at_size(result, _at_depth(enlarged, picture.depth))
-        weights.append(find_weight(upscale.named(enlarging.model), *upscale.TASKS))
+        weights.append(find_weight(enlarging.model, *upscale.TASKS))
     return Restored(
         original=picture, repaired=result, mask=mask, filled_by=filled_by, sigma=sigma,
         options=replace(options, seed=result.options.seed), weights=tuple(weights), notices=tuple(notices),

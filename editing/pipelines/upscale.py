@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -19,7 +20,7 @@ import numpy.typing as npt
 import torch
 
 from editing import messages, runtime
-from editing.costs import Cost, Estimate, kept_cost, measured_cost, observed
+from editing.costs import Cost, Estimate, NotMeasuredError, kept_cost, measured_cost, observed
 from editing.errors import EditingError, OptionError, WeightError
 from editing.interrupt import interruptible
 from editing.networks import int8, rrdb
@@ -32,7 +33,7 @@ from editing.pipelines.recipe import recipe_of
 from editing.report import Report, silent
 from editing.runtime import Backend
 from editing.weights.catalogue import Weight
-from editing.weights.files import digest
+from editing.weights.files import digest, path_of
 from editing.weights.find import find_weight
 from editing.weights.load import config_of, fit, int8_scales, load_network, load_state, without_numbers
 
@@ -40,25 +41,47 @@ if TYPE_CHECKING:
     from spandrel import ModelDescriptor  # type: ignore[import-untyped]
 
 TASKS = ("upscale", "clean")  # of the weights that are used here
+_SMALL = 2e6  # numbers of a network which is so fast that with 128 pixels a side calling it would count as work
 _CELL = 16  # input pixels; the colour lock works on means of cells this large, so that it can't touch detail
 # Colour lock, mixing and PNG encoding, measured on one core; small beside any network.
 _SECONDS_PER_OUTPUT_PIXEL = 1.0e-7
 _BYTES_PER_OUTPUT_PIXEL = 3 * (2 + 1) + 3  # the 16-bit working copy, the result, and the encoder's
 
 
+QUICK = 10.0  # seconds that "auto" may take to make a picture better than its fastest network does
+BETTER = "photo-mid"  # what it is made with then
+
+
 def named(model: str) -> str:
-    """The catalogue's name for "auto" on this machine; any other as it is."""
+    """The catalogue's name for "auto" on this machine, whatever the picture; any other as it is."""
     if model != "auto":
         return model
     return "photo-fast" if runtime.choose_backend().device == "cpu" else "photo"
 
 
+def for_picture(options: UpscaleOptions, width: int, height: int, *, alpha: bool = False) -> UpscaleOptions:
+    """``options`` with the model that "auto" is for a picture of this size: ``photo-mid`` where it is quick.
+
+    The first call measures it; where another job has the machine meanwhile, what is fast is taken.
+    """
+    fast = named(options.model)
+    if options.model == "auto" and fast == "photo-fast" and path_of(find_weight(BETTER)):
+        with suppress(NotMeasuredError):
+            better = replace(options, model=BETTER)
+            if estimate(width, height, better, alpha=alpha).seconds < QUICK:
+                return better
+    return replace(options, model=fast)
+
+
 # What an input pixel costs beside one of photo-fast's, by multiplications; for models not measured on this machine yet.
-_BESIDE_FAST = {"photo-fast": 1, "photo-exact": 1, "anime-fast": 1, "anime": 9, "photo": 28}
+_BESIDE_FAST = {"photo-fast": 1, "photo-exact": 1, "anime-fast": 1, "photo-mid": 8, "anime": 9, "photo": 28}
 
 
 def likely_seconds(model: str, width: int, height: int) -> float | None:
     """What a picture of this size will take, without measuring or loading anything: None where nothing is known."""
+    if model == "auto":
+        better = None if named(model) == "photo" else likely_seconds(BETTER, width, height)
+        return better if better is not None and better < QUICK else likely_seconds(named(model), width, height)
     backend = runtime.choose_backend()
 
     def kept(name: str) -> Cost | None:
@@ -89,6 +112,7 @@ class Upscaler:
     whole: bool = False  # seen as a whole where memory allows: in tiles it would lose what it looks at
     denoiser: DenoiserConfig | None = None  # then run takes float32 and, as a second tensor (N,), the noise's deviation
     sigma: float = 0.0  # what a denoiser is told, of 255
+    measured_at: int = 128  # side of the picture that its cost is measured with
 
     def __call__(self, region: Pixels) -> Floats:
         """(h, w, 1 or 3) integers to float32 (h * scale, w * scale, the same) in [0, 1]."""
@@ -113,8 +137,8 @@ class Upscaler:
         ``wait`` and ``ask`` are those of :func:`measured_cost`.
         """
         return measured_cost(
-            self.sha256, self.backend, lambda side: void(self(np.full((side, side, 3), 128, np.uint8))), wait=wait,
-            ask=ask,
+            self.sha256, self.backend, lambda side: void(self(np.full((side, side, 3), 128, np.uint8))),
+            side=self.measured_at, wait=wait, ask=ask,
         )  # fmt: skip
 
 
@@ -143,6 +167,7 @@ def load(model: str, precision: str = "auto") -> Upscaler:
         placed = plain if descriptor.supports_bfloat16 else replace(plain, precision="fp32")
         align = _alignment(descriptor)
         overlap, ramp = _overlap(descriptor.model, align)
+        size = sum(parameter.numel() for parameter in descriptor.model.parameters())
         if numbers is not None and int8.quantise(descriptor.model, numbers):
             placed = backend
         if placed.device == "cpu" and placed.precision == "bf16" and runtime.cpu_has_bf16():
@@ -158,7 +183,7 @@ def load(model: str, precision: str = "auto") -> Upscaler:
         return Upscaler(
             name=weight.name, sha256=sha256, backend=placed, scale=descriptor.scale, run=descriptor,
             overlap=overlap, ramp=ramp, channels=descriptor.input_channels, align=align,
-            whole=descriptor.tiling.name != "SUPPORTED",
+            whole=descriptor.tiling.name != "SUPPORTED", measured_at=256 if size < _SMALL else 128,
         )  # fmt: skip
 
     return runtime.cached_network(f"{weight.name} {sha256}", backend, build)
@@ -235,12 +260,14 @@ def _overlap(network: torch.nn.Module, align: int) -> tuple[int, int]:
 def settle(
     options: UpscaleOptions, picture: Picture | None = None, *, network: Upscaler | None = None
 ) -> UpscaleOptions:
-    """``options`` with what they leave open: the scale from the network, a denoiser's noise level from ``picture``.
+    """``options`` with what they leave open: model and scale, and a denoiser's noise level from ``picture``.
 
-    ``denoise`` becomes ``denoise-camera`` where ``picture`` has that kind of noise, and neither a noise level nor a
-    ``network`` is given. Done twice it changes nothing more. Raises OptionError where the network can't do what they
-    ask, whatever the picture, and as :func:`load` does.
+    Without a ``picture`` the model is the same for all. ``denoise`` becomes ``denoise-camera`` where ``picture`` has
+    that kind of noise, and neither a noise level nor a ``network`` is given. Done twice it changes nothing more. Raises
+    OptionError where the network can't do what they ask, whatever the picture, and as :func:`load` does.
     """
+    if picture is not None and network is None:
+        options = for_picture(options, picture.width, picture.height, alpha=picture.alpha is not None)
     options = replace(options, model=named(options.model))
     found = None
     if network is None and picture is not None and options.sigma is None and options.model in _JUDGED:
@@ -455,7 +482,7 @@ def estimate(width: int, height: int, options: UpscaleOptions | None = None, *, 
 
     Waits for nobody: raises NotMeasuredError where that can't be done since another job has the machine.
     """
-    options = options or UpscaleOptions()
+    options = for_picture(options or UpscaleOptions(), width, height, alpha=alpha)
     network = load(options.model, options.precision)
     options = settle(options, network=network)
     target = target_size(width, height, options, network)
@@ -542,7 +569,10 @@ def _fitting(tile: int, network: Upscaler) -> int:
 
 
 def recipe(options: UpscaleOptions) -> dict[str, Any]:
-    """What it takes to make the result again: task, options, weights, version, and the precision used."""
+    """What it takes to make the result again: task, options, weights, version, and the precision used.
+
+    ``options`` are settled ones: with "auto" they don't say what the picture was made with.
+    """
     weight = find_weight(named(options.model), *TASKS)
     used = load(options.model, options.precision).backend.precision
     return recipe_of("upscale", options, [weight], model=weight.name) | {"precision": used}

@@ -40,6 +40,7 @@ def recipe(options: UpscaleOptions, clip: ClipOptions = ClipOptions()) -> dict[s
 
 def estimate(header: ClipHeader, options: UpscaleOptions) -> Estimate:
     """Seconds and peak memory for a clip on this machine; ``tiles`` are those of all frames."""
+    options = replace(options, model=upscale.named(options.model))  # quick for one frame is not for a clip
     one = upscale.estimate(header.width, header.height, options, alpha=header.alpha)
     seconds = header.frames * (one.seconds + one.width * one.height * SECONDS_PER_OUTPUT_PIXEL)
     return replace(one, seconds=seconds, tiles=header.frames * one.tiles)

@@ -16,6 +16,7 @@ log = logging.getLogger(__name__)
 _AGAIN = 5.0  # seconds after which it is tried again where the machine was taken
 _DEFAULTS: tuple[Callable[[], object], ...] = (
     lambda: upscale.load("auto").cost(wait=False),
+    lambda: upscale.load(upscale.BETTER).cost(wait=False),
     lambda: stylize.load().cost(wait=False),
     lambda: restore.load_restorer().seconds(wait=False),
     lambda: fill.seconds(1, wait=False),

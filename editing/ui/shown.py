@@ -78,14 +78,14 @@ EXAMPLES: Mapping[str, tuple[Example, ...]] = {
     "upscale": (
         Example(
             file=_EXAMPLES / "cat.jpg", title=Text("A small photograph", "小照片"),
-            settings={"model": "photo-fast", "scale": 4},
+            settings={"model": "auto", "scale": 4},
         ),
         Example(
             file=_EXAMPLES / "coffee-noisy.jpg", title=Text("Noise", "噪点"), settings={"model": "denoise", "scale": 1}
         ),
         Example(
             file=_EXAMPLES / "rocket-blocks.jpg", title=Text("JPEG blocks", "JPEG 方块"),
-            settings={"model": "photo-fast", "scale": 4},
+            settings={"model": "auto", "scale": 4},
         ),
         Example(
             file=_EXAMPLES / "drawing.png", title=Text("A drawing", "图画"),

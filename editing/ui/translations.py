@@ -65,7 +65,11 @@ TEXTS: dict[str, tuple[str, str]] = {
         "这张图片是动图：“动图和视频”页会处理它的所有帧。",
     ),
     "kind": ("What is it?", "这是什么？"),
-    "kind_photo_fast": ("Photo, fast", "照片，快速"),
+    "kind_auto": ("Photo", "照片"),
+    "kind_auto_details": (
+        "photo-mid where it takes less than ten seconds, photo-fast for larger pictures and clips · CC BY-SA 4.0",
+        "十秒内能完成时用 photo-mid，更大的图片和视频用 photo-fast · CC BY-SA 4.0",
+    ),
     "kind_photo": ("Photo, best", "照片，最佳"),
     "kind_drawing": ("Drawing", "绘画、动漫"),
     "kind_denoise": ("Remove noise", "去除噪点"),

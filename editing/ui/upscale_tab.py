@@ -15,6 +15,7 @@ from editing import messages
 from editing.clips.read import VIDEO_SUFFIXES, is_clip, probe_clip
 from editing.costs import Estimate
 from editing.errors import EditingError, ImageError
+from editing.messages import Message
 from editing.options import SCALES, USUAL_SCALE, ClipOptions, ClipSaveOptions, SaveOptions, UpscaleOptions
 from editing.pictures.masks import Mask
 from editing.pictures.picture import Picture
@@ -114,10 +115,9 @@ def build(*others: str) -> End:
                 came = onward.came()
                 use_recipe = gr.Button(T("recipe_use"), visible=False, size="sm", elem_id="upscale-use-recipe")
                 kind = gr.Radio(
-                    _kinds(None, ""), value=upscale.named("auto"), label=T("kind"), elem_id="upscale-kind",
-                    elem_classes="cards",
-                )  # fmt: skip
-                details = gr.Markdown(_details(upscale.named("auto")), elem_id="upscale-details", elem_classes="hint")
+                    _kinds(None, ""), value="auto", label=T("kind"), elem_id="upscale-kind", elem_classes="cards"
+                )
+                details = gr.Markdown(_details("auto"), elem_id="upscale-details", elem_classes="hint")
                 # As given: a file's settings may hold any scale.
                 scale = AnyRadio(
                     _sizes(None), value=USUAL_SCALE, label=T("scale"), elem_id="upscale-scale", elem_classes="chips"
@@ -136,8 +136,8 @@ def build(*others: str) -> End:
                 compared = comparing.build(NAME, _comparable)
                 with gr.Accordion(T("more"), open=False):
                     model = fields.field(
-                        UpscaleOptions, "model", choices=fields.models(*upscale.TASKS), value=upscale.named("auto"),
-                        info=None, elem_id="upscale-model",
+                        UpscaleOptions, "model", choices=["auto", *fields.models(*upscale.TASKS)], info=None,
+                        elem_id="upscale-model",
                     )  # fmt: skip
                     sizes = {name: fields.field(UpscaleOptions, name, elem_id=f"upscale-{name}") for name in SIZES[:-1]}
                     sizes["megapixels"] = AnyNumber(
@@ -345,13 +345,13 @@ def _page_options(settings: Mapping[str, Any]) -> UpscaleOptions:
     """As :func:`_options`; what stands in controls that are hidden for the model doesn't count."""
     options = _options(settings)
     told = upscale.takes_sigma(options.model) and not settings["sigma_auto"]
-    scale = None if known(options.model).task == "clean" else options.scale
+    scale = None if known(upscale.named(options.model)).task == "clean" else options.scale
     return replace(options, scale=scale, sigma=(options.sigma or 0.0) if told else None)
 
 
 # What can be done, by the model that does it; which noise it is "denoise" finds out.
 KINDS = {
-    "photo-fast": "kind_photo_fast", "photo": "kind_photo", "anime-fast": "kind_drawing", "denoise": "kind_denoise"
+    "auto": "kind_auto", "photo": "kind_photo", "anime-fast": "kind_drawing", "denoise": "kind_denoise"
 }  # fmt: skip
 _DENOISERS = ("denoise", "denoise-camera")
 
@@ -360,7 +360,7 @@ def _kinds(source: Source | None, language: str) -> list[tuple[Any, str]]:
     """The cards: what each does, and once there is a picture about how long it takes here."""
     cards = []
     for name, key in KINDS.items():
-        if not path_of(find_weight(name, *upscale.TASKS)):
+        if not path_of(find_weight(upscale.named(name), *upscale.TASKS)):
             continue
         seconds = upscale.likely_seconds(name, source.width, source.height) if source else None
         if seconds is None:
@@ -375,7 +375,7 @@ def _comparable(language: str) -> list[tuple[str, str]]:
     found = []
     for weight in weights_for(*upscale.TASKS):
         if path_of(weight):
-            found.append((say(KINDS[weight.name], language) if weight.name in KINDS else weight.name, weight.name))
+            found.append((Message(weight.about).to(language) if weight.about else weight.name, weight.name))
     return found
 
 
@@ -384,9 +384,11 @@ def _kind(model: str) -> str | None:
     return "denoise" if model in _DENOISERS else model if model in KINDS else None
 
 
-def _details(model: str) -> str:
-    """Name, title and licence of a model."""
-    weight = find_weight(model, *upscale.TASKS)
+def _details(model: str) -> Any:
+    """Name, title and licence of a model; of "auto", what it means here."""
+    if model == "auto" and upscale.named(model) != "photo":
+        return T("kind_auto_details")
+    weight = find_weight(upscale.named(model), *upscale.TASKS)
     return as_text(" · ".join(part for part in (weight.name, weight.title, weight.licence) if part))
 
 
@@ -412,10 +414,11 @@ def choose_kind(*, kind: str | None, request: gr.Request) -> dict[str, Any]:
 @guarded
 def show_controls(*, model: str, sigma_auto: bool, request: gr.Request) -> dict[str, Any]:
     """The scale for models that enlarge, the noise level for those that are told it."""
-    clean, told = known(model, *upscale.TASKS).task == "clean", upscale.takes_sigma(model)
+    clean, told = known(upscale.named(model), *upscale.TASKS).task == "clean", upscale.takes_sigma(model)
     return {
         "scale": gr.update(visible=not clean), "sigma_auto": gr.update(visible=told),
-        "sigma": gr.update(visible=told and not sigma_auto), "details": _details(model), "kind": _kind(model),
+        "sigma": gr.update(visible=told and not sigma_auto), "details": _details(model),
+        "kind": _kind(model),
     }  # fmt: skip
 
 
@@ -488,7 +491,7 @@ def settings_of(*, path: str, recipe: Mapping[str, Any], request: gr.Request) ->
     """The settings with which a picture was made."""
     made = results.options_of(recipe, UpscaleOptions)
     known(upscale.named(made.model), *upscale.TASKS)
-    values = {name: getattr(made, name) for name in (*SETTINGS, *SIZES)} | {"model": upscale.named(made.model)}
+    values = {name: getattr(made, name) for name in (*SETTINGS, *SIZES)}
     values |= {"scale": made.scale or USUAL_SCALE, "sigma_auto": made.sigma is None}
     return values if made.sigma is None else values | {"sigma": made.sigma}
 

@@ -142,6 +142,16 @@ CATALOGUE: tuple[Weight, ...] = (
         source=Shipped("photo-fast.safetensors"),
     ),
     Weight(
+        name="photo-mid",
+        task="upscale",
+        title="Between fast and best, for damaged photographs, trained here",
+        about=Text("Photo, good", "照片，良好"),
+        architecture="RRDBNet x4, 5 blocks",
+        licence="CC BY-SA 4.0",
+        sha256="50c5dd7a7c740cfe778a6fced51cb2ad4e29eb1a04906b61d8e361507a6a161a",
+        source=Shipped("photo-mid.safetensors"),
+    ),
+    Weight(
         name="photo-exact",
         task="upscale",
         title="Exact, for clean pictures, trained here",
@@ -184,9 +194,9 @@ CATALOGUE: tuple[Weight, ...] = (
         name="int8",
         task="int8",
         title="Scales of Upscale's networks in 8 bits",
-        architecture="numbers of photo, anime, anime-fast, photo-fast",
+        architecture="numbers of photo, photo-mid, photo-fast, anime, anime-fast",
         licence="CC BY-SA 4.0",
-        sha256="3b7b9550429c9a6d3d322a827693aca89ec10901a79fd2785235997935ad814d",
+        sha256="90d754587ddaaf2a6c02b589c3bc36cc66f07830514a6671b3aef03b3d01300c",
         source=Shipped("int8.safetensors"),
     ),
     Weight(

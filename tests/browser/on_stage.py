@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Download, Locator, Page, TimeoutError, expect
 
 
 def part(page: Page, tab: str, selector: str) -> Locator:
@@ -20,6 +20,23 @@ def do(page: Page, tab: str, name: str) -> Locator:
 def give(page: Page, tab: str, *files: Path) -> None:
     """Choose files, as if from the dialog that the stage opens."""
     part(page, tab, "input.chooser").set_input_files(list(files))
+
+
+def download(page: Page, button: str, folder: Path) -> Path:
+    """The file that a button gives, under its own name in ``folder``."""
+    expect(page.locator(button)).to_be_enabled()
+    try:
+        given = _pressed(page, button, 10_000)
+    except TimeoutError:  # Gradio drew the button anew just then, and nothing came of it: people press again
+        given = _pressed(page, button, 40_000)
+    given.save_as(folder / given.suggested_filename)
+    return folder / given.suggested_filename
+
+
+def _pressed(page: Page, button: str, patience: float) -> Download:
+    with page.expect_download(timeout=patience) as waiting:
+        page.locator(button).click()
+    return waiting.value
 
 
 def take_away(page: Page, tab: str) -> None:

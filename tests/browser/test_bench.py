@@ -72,8 +72,8 @@ def test_a_phone_has_four_equal_tabs_the_stage_and_the_button_in_sight(open_page
 
 
 def give_long_work(page: Page, folder: Path) -> None:
-    """Some two hundred short tiles."""
-    down, across = np.mgrid[0:400, 0:500]
+    """Seven hundred and fifty short tiles: more than ten seconds on any machine."""
+    down, across = np.mgrid[0:800, 0:960]
     pixels = np.dstack([across % 256, down % 256, (across + down) % 256]).astype(np.uint8)
     write_picture(Picture(pixels=pixels), folder / "large.png")
     page.get_by_text("More", exact=True).click()

@@ -16,7 +16,8 @@ from playwright.sync_api import Page, expect
 
 from browser import on_stage
 from browser.conftest import PATIENCE, App
-from browser.test_upscale import choose, download, estimate, toast
+from browser.on_stage import download
+from browser.test_upscale import choose, estimate, toast
 from editing.clips.read import probe_clip
 
 pytestmark = pytest.mark.filterwarnings("default:unclosed:ResourceWarning")  # gradio_client's event loops

@@ -13,7 +13,7 @@ from gradio_client.exceptions import AppError
 from playwright.sync_api import Locator, Page, expect
 
 from browser.conftest import PATIENCE, App, OpenPage
-from browser.on_stage import part
+from browser.on_stage import download, part
 from editing.options import GenerateOptions
 from editing.pictures.read import read_picture
 from editing.pipelines import generate
@@ -41,15 +41,6 @@ def press(page: Page, slider: str, share: float) -> None:
     box = track.bounding_box()
     assert box is not None
     track.click(position={"x": box["width"] * share, "y": box["height"] / 2})
-
-
-def download(page: Page, button: str, folder: Path) -> Path:
-    expect(page.locator(button)).to_be_enabled()
-    with page.expect_download() as waiting:
-        page.locator(button).click()
-    target = folder / waiting.value.suggested_filename
-    waiting.value.save_as(target)
-    return target
 
 
 def test_faces_from_seeds_to_a_file_and_on_to_upscale(page: Page, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from gradio_client import Client, handle_file
 from playwright.sync_api import Page, expect
 
 from browser.conftest import PATIENCE, App, OpenPage, launched
-from browser.on_stage import do, give, look, part, stroke
+from browser.on_stage import do, download, give, look, part, stroke
 from editing.pictures.picture import Picture
 from editing.pictures.read import read_picture
 from editing.pictures.write import write_picture
@@ -45,10 +45,7 @@ def open_tab(page: Page, photo: Path, name: str = "Repair") -> None:
 
 
 def result(page: Page, folder: Path) -> Picture:
-    with page.expect_download() as waiting:
-        page.locator("#repair-download").click()
-    waiting.value.save_as(folder / "result.png")
-    return read_picture(folder / "result.png")
+    return read_picture(download(page, "#repair-download", folder))
 
 
 def repaired(page: Page, photo: Path, folder: Path) -> list[int]:

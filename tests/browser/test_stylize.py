@@ -16,6 +16,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from browser import on_stage
 from browser.conftest import PATIENCE, STYLES, STYLIZER, App, OpenPage
+from browser.on_stage import download
 from editing.pictures.read import read_picture
 
 pytestmark = pytest.mark.filterwarnings("default:unclosed:ResourceWarning")  # gradio_client's event loops
@@ -51,15 +52,6 @@ def choose(page: Page, dropdown: str, style: str) -> None:
     page.get_by_role("option", name=style.title()).click()
 
 
-def download(page: Page, folder: Path) -> Path:
-    expect(page.locator("#stylize-download")).to_be_enabled()
-    with page.expect_download() as waiting:
-        page.locator("#stylize-download").click()
-    target = folder / waiting.value.suggested_filename
-    waiting.value.save_as(target)
-    return target
-
-
 def draw(page: Page, name: str, at: float = 0.5) -> str:
     """Dab at the height ``at`` of a stage; gives what the stage then says is masked."""
     state = masked(page, name)
@@ -86,7 +78,7 @@ def test_a_photo_painted_mixed_and_masked(page: Page, tmp_path: Path) -> None:
     page.locator("#stylize-run").click()
     info = page.locator("#stylize-info")
     expect(info).to_contain_text("96 × 64 in")
-    saved = download(page, tmp_path)
+    saved = download(page, "#stylize-download", tmp_path)
     assert saved.name == "photo-waves-night.png"
     found, before = read_picture(saved), read_picture(given).pixels
     assert (found.recipe or {})["options"]["second"] == "night"
@@ -103,7 +95,7 @@ def test_a_photo_painted_mixed_and_masked(page: Page, tmp_path: Path) -> None:
     page.get_by_text("Recipe", exact=True).click()
     recipe = page.locator("#stylize-recipe")
     expect(recipe).to_contain_text("masked")
-    part = read_picture(download(page, tmp_path)).pixels
+    part = read_picture(download(page, "#stylize-download", tmp_path)).pixels
     np.testing.assert_array_equal(part[:, :8], before[:, :8])
     np.testing.assert_array_equal(part[32, 48], found.pixels[32, 48])
 
@@ -111,7 +103,7 @@ def test_a_photo_painted_mixed_and_masked(page: Page, tmp_path: Path) -> None:
     strength.focus()
     strength.press("Home")
     expect(recipe).to_contain_text(re.compile(r'"strength"\s*:\s*0\s*,'))
-    plain = download(page, tmp_path)
+    plain = download(page, "#stylize-download", tmp_path)
     assert plain.name == "photo-waves-night-s0.png"
     np.testing.assert_array_equal(read_picture(plain).pixels, before)
 
@@ -131,7 +123,7 @@ def test_an_own_style_and_all_styles_on_a_sheet(page: Page, tmp_path: Path) -> N
     expect(page.locator("#stylize-style input")).to_have_value("")
     page.locator("#stylize-run").click()
     expect(page.locator("#stylize-info")).to_contain_text("96 × 64 in")
-    assert download(page, tmp_path).name == "photo-mine.png"
+    assert download(page, "#stylize-download", tmp_path).name == "photo-mine.png"
 
     page.locator("#stylize-sheet-run").click()
     sheet = on_stage.part(page, "stylize", ".tile")
@@ -141,7 +133,7 @@ def test_an_own_style_and_all_styles_on_a_sheet(page: Page, tmp_path: Path) -> N
     page.locator("#stylize-run").click()
     page.get_by_text("Recipe", exact=True).click()
     expect(page.locator("#stylize-recipe")).to_contain_text("night")
-    assert download(page, tmp_path).name == "photo-night.png"
+    assert download(page, "#stylize-download", tmp_path).name == "photo-night.png"
 
 
 def test_what_is_wrong_is_said_in_chinese_on_a_phone(open_page: OpenPage, tmp_path: Path) -> None:
@@ -173,7 +165,7 @@ def test_fine_paints_towards_a_picture_of_ones_own(page: Page, tmp_path: Path) -
     expect(page.locator("#stylize-fine-estimate")).to_contain_text(re.compile("96 × 64 · about .* steps: 10"))
     page.locator("#stylize-optimise").click()
     expect(page.locator("#stylize-info")).to_contain_text("Steps: 10 of 10")
-    assert download(page, tmp_path).name == "photo-mine-fine.png"
+    assert download(page, "#stylize-download", tmp_path).name == "photo-mine-fine.png"
 
 
 def test_a_clip_is_painted(page: Page, tmp_path: Path) -> None:

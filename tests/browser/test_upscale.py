@@ -21,6 +21,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from browser import on_stage
 from browser.conftest import LEAVES, PATIENCE, App, OpenPage, Watched
+from browser.on_stage import download
 from editing.pictures.picture import Picture, to_float
 from editing.pictures.read import read_picture
 from editing.pictures.write import write_picture
@@ -86,14 +87,6 @@ def shown(page: Page) -> list[str]:
     found = on_stage.addresses(page, "upscale")
     assert len(found) == 2
     return found
-
-
-def download(page: Page, button: str, folder: Path) -> Path:
-    with page.expect_download() as waiting:
-        page.locator(button).click()
-    target = folder / waiting.value.suggested_filename
-    waiting.value.save_as(target)
-    return target
 
 
 def toast(page: Page) -> Locator:

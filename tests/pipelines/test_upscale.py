@@ -15,7 +15,8 @@ import torch
 from torch.nn.functional import interpolate
 
 import editing
-from editing import runtime
+from editing import messages, runtime
+from editing.costs import Cost, NotMeasuredError
 from editing.errors import EditingError, ImageError, OptionError, Stopped, WeightError
 from editing.networks import rrdb
 from editing.options import UpscaleOptions, read
@@ -551,6 +552,37 @@ def test_int8_is_for_the_weights_that_have_scales_where_the_cpu_can(monkeypatch:
 
 
 # ---- before and after ------------------------------------------------------------------------------------------------
+
+
+def test_auto_is_the_better_model_where_that_is_quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runtime, "choose_backend", lambda precision="auto": Backend("cpu", "fp32"))
+    monkeypatch.setattr(Upscaler, "cost", lambda self, **_: Cost(seconds=1e-3, bytes=1))
+
+    def chosen(picture: Picture | None, model: str = "auto") -> str:
+        return upscale.settle(UpscaleOptions(model=model), picture).model
+
+    assert chosen(photo(60, 80)) == "photo-mid"
+    assert chosen(photo(100, 120)) == "photo-fast"  # the other would take twelve seconds
+    assert chosen(dataclasses.replace(photo(60, 100), alpha=np.eye(60, 100, dtype=np.uint8))) == "photo-fast"
+    assert chosen(None) == "photo-fast"  # whatever comes, as for a clip
+    assert chosen(photo(60, 80), "photo") == "photo"
+    better = upscale.estimate(80, 60, UpscaleOptions(model="photo-mid"))
+    assert upscale.estimate(80, 60).seconds == better.seconds
+
+    def taken(self: Upscaler, **_: Any) -> Cost:
+        raise NotMeasuredError(messages.NOT_MEASURED)
+
+    monkeypatch.setattr(Upscaler, "cost", taken)
+    assert chosen(photo(60, 80)) == "photo-fast"
+
+
+def test_the_recipe_names_the_model_that_auto_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Upscaler, "cost", lambda self, **_: Cost(seconds=1e-3, bytes=1))
+    settled = upscale.settle(UpscaleOptions(), photo(8, 10))
+    made = upscale.recipe(settled)
+    assert made["options"]["model"] == settled.model
+    again = upscale.upscale(photo(8, 10), read(UpscaleOptions, made["options"]))
+    assert np.array_equal(upscale.upscale(photo(8, 10)).pixels, again.pixels)
 
 
 def test_the_estimate_is_what_the_run_does() -> None:

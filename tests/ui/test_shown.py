@@ -9,7 +9,7 @@ from PIL import Image
 
 from editing import options
 from editing.options import GenerateOptions, RepairOptions, StylizeOptions, UpscaleOptions
-from editing.pipelines import generate, stylize
+from editing.pipelines import generate, stylize, upscale
 from editing.ui import shown
 from editing.ui.shown import Example, FirstLook
 from editing.weights.catalogue import CATALOGUE
@@ -48,7 +48,8 @@ def test_there_is_a_first_look_for_every_tab() -> None:
 def test_an_example_s_settings_are_options_and_its_mask_fits(tab: str, example: Example) -> None:
     assert set(example.settings) <= set(options.specs(KINDS[tab]))
     read = options.read(KINDS[tab], {"style": "kiss", **example.settings} if tab == "stylize" else example.settings)
-    assert find_weight(read.model, tab if tab == "stylize" else "restore" if tab == "repair" else "upscale", "clean")
+    model = upscale.named(read.model) if tab == "upscale" else read.model
+    assert find_weight(model, tab if tab == "stylize" else "restore" if tab == "repair" else "upscale", "clean")
     if tab == "stylize":
         assert example.settings["style"] in {style.name for style in stylize.styles(read.model)}
     assert max(size_of(example.file)) <= 480

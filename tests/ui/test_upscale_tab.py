@@ -388,6 +388,8 @@ def test_a_card_says_how_long_it_takes_without_measuring(monkeypatch: pytest.Mon
     assert photo is not None
     assert photo > 2
     assert upscale.likely_seconds("denoise", 100, 100) is None
+    assert upscale.likely_seconds("auto", 100, 100) == upscale.likely_seconds("photo-mid", 100, 100)
+    assert upscale.likely_seconds("auto", 1000, 1000) == upscale.likely_seconds("photo-fast", 1000, 1000)
 
 
 # ---- the stage -------------------------------------------------------------------------------------------------------

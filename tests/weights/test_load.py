@@ -75,8 +75,8 @@ def test_every_shipped_network_of_ours_says_what_it_is(weight: Weight) -> None:
     assert isinstance(weight.source, Shipped)
     texts = metadata(SHIPPED / weight.source.file)
     config = read_config(texts)
-    if weight.name in ("detector", "recogniser", "landmarks", "noise", "vgg16-front", "int8"):
-        assert config is None  # others', converted; two layers that NumPy computes; scales
+    if weight.name in ("detector", "recogniser", "landmarks", "noise", "vgg16-front", "int8", "photo-mid"):
+        assert config is None  # others', converted; two layers that NumPy computes; scales; RRDBNet's own names
         return
     assert config is not None
     assert texts["network"] == config.network
