@@ -135,17 +135,23 @@ class Job:
         return JobReport(self, prefix, counting)
 
 
+PACE = 0.5  # seconds between two reports: Gradio's page takes up to 0.3 s of a core for each, and falls behind
+
+
 class JobReport:
     """A pipeline's ``report``: shows steps and time left on the page, and raises Stopped once Stop was pressed."""
 
     def __init__(self, work: Job, prefix: str, counting: Counted) -> None:
         self.work, self.prefix, self.counting = work, prefix, counting
         self.started, self.first, self.note = time.monotonic(), -1, ""
+        self.told = 0.0  # when the page last heard of it
 
     def __call__(self, done: int, total: int, note: str = "") -> None:
         self.work.check()
         if note != self.note:  # another kind of step, at another pace
-            self.note, self.first, self.started = note, -1, time.monotonic()
+            self.note, self.first, self.started, self.told = note, -1, time.monotonic(), 0.0
+        if 0 < done < total and self.first >= 0 and time.monotonic() < self.told + PACE:
+            return
         key = _PROGRESS.get(note) or _PROGRESS[self.counting]
         text = say(key, self.work.language, done=done, total=total)
         if self.first < 0:
@@ -154,6 +160,7 @@ class JobReport:
             left = (time.monotonic() - self.started) / (done - self.first) * (total - done)
             text += say("progress_left", self.work.language, left=duration(left))
         self.work.progress((done, total), desc=self.prefix + text)
+        self.told = time.monotonic()
 
 
 # What a pipeline counts, by its note, else by what the handler says.

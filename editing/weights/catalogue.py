@@ -144,7 +144,7 @@ CATALOGUE: tuple[Weight, ...] = (
     Weight(
         name="photo-mid",
         task="upscale",
-        title="Between fast and best, for damaged photographs, trained here",
+        title="Between both, for damaged photographs, trained here",
         about=Text("Photo, good", "照片，良好"),
         architecture="RRDBNet x4, 5 blocks",
         licence="CC BY-SA 4.0",

@@ -72,8 +72,8 @@ def test_a_phone_has_four_equal_tabs_the_stage_and_the_button_in_sight(open_page
 
 
 def give_long_work(page: Page, folder: Path) -> None:
-    """Seven hundred and fifty short tiles: more than ten seconds on any machine."""
-    down, across = np.mgrid[0:800, 0:960]
+    """Some two thousand short tiles: half a minute on a fast machine."""
+    down, across = np.mgrid[0:1500, 0:1600]
     pixels = np.dstack([across % 256, down % 256, (across + down) % 256]).astype(np.uint8)
     write_picture(Picture(pixels=pixels), folder / "large.png")
     page.get_by_text("More", exact=True).click()
@@ -81,7 +81,7 @@ def give_long_work(page: Page, folder: Path) -> None:
     tile.fill("32")
     tile.blur()
     on_stage.give(page, "upscale", folder / "large.png")
-    expect(page.locator("#upscale-estimate")).to_contain_text(re.compile(r"tiles: \d{3}"), timeout=4 * PATIENCE)
+    expect(page.locator("#upscale-estimate")).to_contain_text(re.compile(r"tiles: \d{4}"), timeout=4 * PATIENCE)
 
 
 def test_one_button_runs_and_stops_and_who_waits_knows_the_place(open_page: OpenPage, tmp_path: Path) -> None:
@@ -94,7 +94,7 @@ def test_one_button_runs_and_stops_and_who_waits_knows_the_place(open_page: Open
     expect(stop).to_be_hidden()
     run.focus()
     run.press("Enter")
-    expect(line).to_contain_text(re.compile(r"Tiles: [1-9]\d* of \d{3} · .* left"))
+    expect(line).to_contain_text(re.compile(r"Tiles: [1-9]\d* of \d{4} · .* left"))
     expect(run).to_be_hidden()
     expect(stop).to_be_focused()
 

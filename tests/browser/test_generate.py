@@ -110,6 +110,7 @@ def test_marked_faces_are_mixed_and_walked_along(page: Page) -> None:
 
 def test_a_mix_and_a_walk(page: Page, tmp_path: Path) -> None:
     opened(opened(page), "Mix")
+    page.wait_for_timeout(1000)  # nobody presses Run before the server has heard of the tab
     page.locator("#generate-run").click()
     expect(tiles(page)).to_have_count(3)
     expect(info(page)).to_contain_text("Seed 1 with 50 % of seed 2")
