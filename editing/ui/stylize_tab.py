@@ -545,6 +545,7 @@ def show_estimate(
 
 
 @guarded
+@newest
 def show_fine_estimate(
     *, asked: bool, source: Source | None, settings: Mapping[str, Any], fine: Mapping[str, Any], request: gr.Request
 ) -> dict[str, Any]:

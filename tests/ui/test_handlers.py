@@ -105,6 +105,16 @@ def test_time_left_counts_from_where_this_run_began(monkeypatch: pytest.MonkeyPa
     assert told.texts == ["Frames: 90 of 100", "Frames: 91 of 100 · 90 s left"]
 
 
+def test_of_many_short_steps_the_page_is_told_some(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(handlers, "PACE", 60.0)
+    seen: list[tuple[int, int]] = []
+    report = handlers.Job(Visitor(), lambda step, desc: seen.append(step)).report()  # type: ignore[arg-type]
+    for done in range(5):
+        report(done, 4)
+    report(1, 9, "faces")  # another kind of step
+    assert seen == [(0, 4), (4, 4), (1, 9)]
+
+
 def test_a_note_says_what_is_counted() -> None:
     told = Told()
     report = handlers.Job(Visitor(), told).report("1: ")  # type: ignore[arg-type]
