@@ -41,7 +41,6 @@ if TYPE_CHECKING:
     from spandrel import ModelDescriptor  # type: ignore[import-untyped]
 
 TASKS = ("upscale", "clean")  # of the weights that are used here
-_SMALL = 2e6  # numbers of a network which is so fast that with 128 pixels a side calling it would count as work
 _CELL = 16  # input pixels; the colour lock works on means of cells this large, so that it can't touch detail
 # Colour lock, mixing and PNG encoding, measured on one core; small beside any network.
 _SECONDS_PER_OUTPUT_PIXEL = 1.0e-7
@@ -112,7 +111,6 @@ class Upscaler:
     whole: bool = False  # seen as a whole where memory allows: in tiles it would lose what it looks at
     denoiser: DenoiserConfig | None = None  # then run takes float32 and, as a second tensor (N,), the noise's deviation
     sigma: float = 0.0  # what a denoiser is told, of 255
-    measured_at: int = 128  # side of the picture that its cost is measured with
 
     def __call__(self, region: Pixels) -> Floats:
         """(h, w, 1 or 3) integers to float32 (h * scale, w * scale, the same) in [0, 1]."""
@@ -137,8 +135,8 @@ class Upscaler:
         ``wait`` and ``ask`` are those of :func:`measured_cost`.
         """
         return measured_cost(
-            self.sha256, self.backend, lambda side: void(self(np.full((side, side, 3), 128, np.uint8))),
-            side=self.measured_at, wait=wait, ask=ask,
+            self.sha256, self.backend, lambda side: void(self(np.full((side, side, 3), 128, np.uint8))), wait=wait,
+            ask=ask,
         )  # fmt: skip
 
 
@@ -167,7 +165,6 @@ def load(model: str, precision: str = "auto") -> Upscaler:
         placed = plain if descriptor.supports_bfloat16 else replace(plain, precision="fp32")
         align = _alignment(descriptor)
         overlap, ramp = _overlap(descriptor.model, align)
-        size = sum(parameter.numel() for parameter in descriptor.model.parameters())
         if numbers is not None and int8.quantise(descriptor.model, numbers):
             placed = backend
         if placed.device == "cpu" and placed.precision == "bf16" and runtime.cpu_has_bf16():
@@ -183,7 +180,7 @@ def load(model: str, precision: str = "auto") -> Upscaler:
         return Upscaler(
             name=weight.name, sha256=sha256, backend=placed, scale=descriptor.scale, run=descriptor,
             overlap=overlap, ramp=ramp, channels=descriptor.input_channels, align=align,
-            whole=descriptor.tiling.name != "SUPPORTED", measured_at=256 if size < _SMALL else 128,
+            whole=descriptor.tiling.name != "SUPPORTED",
         )  # fmt: skip
 
     return runtime.cached_network(f"{weight.name} {sha256}", backend, build)
