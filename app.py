@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from editing.ui import measuring, page
+from editing.ui import measuring, page, zero_gpu
 
+zero_gpu.begin()
 demo = page.build()
 
 if __name__ == "__main__":

@@ -79,6 +79,11 @@ def _gpu_has_bf16() -> bool:
     return torch.cuda.get_device_capability() >= (8, 0)
 
 
+def has_gpu() -> bool:
+    """Whether this process computes on a CUDA GPU."""
+    return _gpu_here and torch.cuda.is_available()
+
+
 def choose_backend(precision: str = "auto") -> Backend:
     """The best device here with the precision asked for.
 
@@ -89,7 +94,7 @@ def choose_backend(precision: str = "auto") -> Backend:
     if precision not in PRECISIONS:
         raise OptionError(messages.UNKNOWN_PRECISION, precision=precision, choices=", ".join(PRECISIONS))
     device = "cpu"
-    if torch.cuda.is_available():
+    if has_gpu():
         device = "cuda"
     elif torch.backends.mps.is_available():
         device = "mps"
@@ -172,7 +177,7 @@ def is_out_of_memory(error: BaseException) -> bool:
 def release_memory(*, thorough: bool = True) -> None:
     """Give back what Python and the GPU allocator keep; ``thorough`` takes 0.2 s, else of what is young."""
     gc.collect(2 if thorough else 1)
-    if torch.cuda.is_available():
+    if has_gpu():
         torch.cuda.empty_cache()
 
 
@@ -186,12 +191,16 @@ _here = threading.local()  # .depth: how many jobs within each other this thread
 # On a cluster other machines compute: what is given a function that is `heavy`, its arguments and keywords.
 Send = Callable[[Callable[..., Any], tuple[Any, ...], dict[str, Any]], Any]
 _send: Send | None = None
+_gpu_here = True
 
 
-def send_elsewhere(send: Send | None) -> None:
-    """From now on have ``send`` do what jobs of this process compute; None: compute here again."""
-    global _send
-    _send = send
+def send_elsewhere(send: Send | None, *, gpu_here: bool = True) -> None:
+    """From now on have ``send`` do what jobs of this process compute; None: compute here again.
+
+    Without ``gpu_here`` this process uses no GPU, whatever PyTorch says of it.
+    """
+    global _send, _gpu_here
+    _send, _gpu_here = send, gpu_here
 
 
 def heavy(function: Callable[Given, Made]) -> Callable[Given, Made]:

@@ -9,21 +9,18 @@ replica runs, so ``GRADIO_TEMP_DIR`` has to be a folder that all machines share.
 from __future__ import annotations
 
 import asyncio
-import inspect
-import threading
-from collections.abc import AsyncIterator, Callable, Generator, Iterator
+from collections.abc import AsyncIterator, Callable, Generator
 from typing import Any
 
 from editing import messages, runtime
 from editing.cluster.join import places
-from editing.errors import EditingError, Stopped
+from editing.elsewhere import ENDS, Event, LostError, Running, answered, followed
+from editing.errors import EditingError
 from editing.report import silent
 
 NAME = "atelier"
 TRIES = 3  # a job whose replica has gone is begun anew so often
 _WAITING = 10_000  # connections of browsers that the page holds
-
-Event = tuple[str, Any]  # "report", "part" of a generator, "made", "failed", and what it was
 
 
 class Pipelines:
@@ -33,38 +30,15 @@ class Pipelines:
         self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> AsyncIterator[Event]:
         """Run a pipeline's function; the last event is "made" or "failed". Cancelled, it ends at its next report."""
-        loop, events, stop = asyncio.get_running_loop(), asyncio.Queue[Event](), threading.Event()
-
-        def tell(kind: str, what: object) -> None:
-            loop.call_soon_threadsafe(events.put_nowait, (kind, what))
-
-        def report(done: int, total: int, note: str = "") -> None:
-            if stop.is_set():
-                raise Stopped(messages.STOPPED)
-            tell("report", (done, total, note))
-
-        def work() -> None:
-            try:
-                with runtime.job():
-                    made = function(*args, report=report, **kwargs)
-                    if isinstance(made, Generator):
-                        for part in made:
-                            tell("part", part)
-                        made = None
-                tell("made", made)
-            except Exception as error:
-                tell("failed", error)
-
-        running = loop.run_in_executor(None, work)
+        loop, running = asyncio.get_running_loop(), Running(function, args, kwargs)
         try:
             while True:
-                event = await events.get()
+                event = await loop.run_in_executor(None, running.events.get)
                 yield event
-                if event[0] in ("made", "failed"):
+                if event[0] in ENDS:
                     return
         finally:
-            stop.set()
-            await asyncio.shield(running)  # or the next job would run beside it
+            await asyncio.shield(loop.run_in_executor(None, running.stop))  # or the next job would run beside it
 
 
 class Elsewhere:
@@ -75,14 +49,7 @@ class Elsewhere:
 
     def __call__(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """As ``function(*args, **kwargs)``, whose ``report`` is called, and may raise, here."""
-        done = self._run(function, args, kwargs)
-        if inspect.isgeneratorfunction(inspect.unwrap(function)):
-            return done
-        while True:
-            try:
-                next(done)
-            except StopIteration as end:
-                return end.value
+        return answered(function, self._run(function, args, kwargs))
 
     def _run(
         self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -93,37 +60,22 @@ class Elsewhere:
         given = 0  # parts; a job that is begun anew gives the same again
         for _ in range(TRIES):
             response = self.handle.remote(function, args, kwargs)
-            parts = 0
+            parts, done = 0, followed(response, report)
             try:
-                for kind, what in _events(response):
-                    if kind == "report":
-                        report(*what)
-                    elif kind == "part":
-                        parts += 1
-                        if parts > given:
-                            given = parts
-                            yield what
-                    elif kind == "failed":
-                        raise what
-                    else:
-                        return what
-            except RayActorError:
+                while True:
+                    part = next(done)
+                    parts += 1
+                    if parts > given:
+                        given = parts
+                        yield part
+            except StopIteration as end:
+                return end.value
+            except (RayActorError, LostError):
                 continue
             except BaseException:
                 response.cancel()
                 raise
         raise EditingError(messages.REPLICA_LOST, times=TRIES)
-
-
-def _events(response: Iterator[Event]) -> Iterator[Event]:
-    """A replica's events; raises RayActorError where it has gone without the last of them."""
-    from ray.exceptions import ActorDiedError
-
-    for event in response:
-        yield event
-        if event[0] in ("made", "failed"):
-            return
-    raise ActorDiedError
 
 
 def application(most: int | None = None, least: int = 1) -> Any:

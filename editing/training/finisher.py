@@ -9,7 +9,13 @@ the repairer gives: from pictures of faces of 512 pixels, aligned to the FFHQ te
 
 and is to give the face of 512 pixels. It learns by the mean absolute difference, by the difference of frozen features
 (perceptual loss, Johnson et al. 2016) and by the discriminator. Most steps are of crops; every some steps whole faces
-are learned from. OUT/finisher.safetensors holds the averaged weights in fp16.
+are learned from.
+
+With ``--generator`` it also sees faces that this one draws, repaired. There is no finished face for them: reduced, the
+result has to be the drawn face again, and the discriminator, and one of frozen features of most of the face at half
+the size (Projected GANs, Sauer et al. 2021), have to take it for a photograph's. The latter alone leaves a hatching
+that those features don't see: what repeats in step with the network's strides counts against it.
+OUT/finisher.safetensors holds the averaged weights in fp16.
 """
 
 from __future__ import annotations
@@ -18,7 +24,7 @@ import contextlib
 import random as host
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -28,7 +34,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from editing.errors import TrainingError
+from editing.networks.discriminator import ProjectedDiscriminator
 from editing.networks.finisher import SCALE, Finisher, FinisherConfig
+from editing.networks.generator import Generator, GeneratorConfig
 from editing.networks.repairer import Repairer, RepairerConfig, blend
 from editing.networks.unet_discriminator import UNetDiscriminator
 from editing.training import losses
@@ -42,10 +50,12 @@ from editing.training.options import TrainOptionError, at_least, one_of, shares,
 from editing.training.photos import PhotoTrainOptions, learn_from, to_tensor
 from editing.training.repairer import FeatureRuler
 from editing.training.scans import Draw
-from editing.training.task import PictureTask, placed
+from editing.training.task import PictureTask, adam, placed
 
 DRAWN = 128  # side of the faces that the generator draws
 KINDS = ("clean", "poor", "drawn")
+LATTICE = 16  # pixels of the result in which the grid of the smallest maps repeats
+BLOCK = 128  # side of the squares in which that is looked for
 LONGEST = 10.0  # slopes are shortened to this
 MARGIN = 16  # features are compared at that many places of their grid of strides, or they leave a pattern in it
 
@@ -68,13 +78,19 @@ class FinisherTrainOptions(PhotoTrainOptions):
     gan: float = 0.05  # weight of the discriminator; 0 is without
     gan_after: float = 0.1  # share of the training before there is a discriminator
     d_lr: float = 2e-4  # learning rate of the discriminator (Adam)
+    generator: str = ""  # faces.safetensors, whose faces are finished, too
+    imagined: int = 8  # drawn faces a step, with --generator
+    projected: float = 0.1  # weight of the discriminator of frozen features, on drawn faces; needs its wheel
+    lattice: float = 3000.0  # weight of what repeats every 16 pixels in what is added to faces
+    again: float = 5.0  # weight of the mean absolute difference of drawn faces, finished and reduced again
     start: str = ""  # last.pt or .safetensors of another training to begin with
 
     def __post_init__(self) -> None:
         super().__post_init__()
         one_of(self, "size", tuple(side for side in (32, 64, 128, 256, 512) if side <= SIDE))
-        for name in ("perceptual", "gan", "d_lr", "whole_every"):
+        for name in ("perceptual", "gan", "d_lr", "whole_every", "projected", "again", "lattice"):
             at_least(self, name, 0)
+        at_least(self, "imagined", 1)
         shares(self, "poor", "drawn", "gan_after")
         if self.poor + self.drawn > 1:
             raise TrainOptionError(f"--poor {self.poor} and --drawn {self.drawn} are more than 1 together")
@@ -100,6 +116,16 @@ class Pairs:
     step: int  # counted from 0
     given: Tensor  # (N, 3, side / 2, side / 2)
     truth: Tensor  # (N, 3, side, side)
+    imagined: Imagined | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Imagined:
+    """Faces that a generator drew, as a finisher is given them, and as many faces that are like what it should give."""
+
+    drawn: Tensor  # (N, 3, s, s), as they were drawn
+    given: Tensor  # (N, 3, size / 2, size / 2), repaired
+    real: Tensor  # (N, 3, size, size), other faces
 
 
 Before = Repairer | None  # what faces go through first
@@ -110,12 +136,34 @@ def load_before(path: str, device: torch.device) -> Before:
     if not path:
         return None
     try:
-        with safe_open(path, "pt") as file:
-            network = Repairer(RepairerConfig.from_json((file.metadata() or {}).get("config", "")))
-            network.load_state_dict({name: file.get_tensor(name).float() for name in file.keys()})  # noqa: SIM118
+        config, state = _read(path)
+        network = Repairer(RepairerConfig.from_json(config))
+        network.load_state_dict(state)
     except (OSError, SafetensorError, ValueError, RuntimeError) as error:
         raise TrainingError(f"--repairer is {path}, which is no repairer's .safetensors: {error}") from error
     return placed(network.eval().requires_grad_(False), device)
+
+
+def load_generator(path: str, device: torch.device) -> Generator | None:
+    """The generator whose faces are finished, too; raises TrainingError when the file holds none."""
+    if not path:
+        return None
+    try:
+        config, state = _read(path)
+        network = Generator(GeneratorConfig.from_json(config), len(state.get("directions", ())))
+        network.load_state_dict({name: value for name, value in state.items() if name != "descriptors"})
+    except (OSError, SafetensorError, ValueError, RuntimeError) as error:
+        raise TrainingError(f"--generator is {path}, which is no generator's .safetensors: {error}") from error
+    if network.config.channels != 3:
+        raise TrainingError(f"--generator is {path}, which draws in gray")
+    return placed(network.eval().requires_grad_(False), device)
+
+
+def _read(path: str) -> tuple[str, dict[str, Tensor]]:
+    """The configuration and the tensors of a weight."""
+    with safe_open(path, "pt") as file:
+        tensors = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118 - not a dict
+        return (file.metadata() or {}).get("config", ""), tensors
 
 
 @torch.no_grad()
@@ -160,6 +208,25 @@ def make_pairs(
     if not whole:
         given, truth = cropped(given, truth, options.crop // SCALE, draw.host)
     return Pairs(step=step, given=given.contiguous(), truth=truth.contiguous())
+
+
+@torch.no_grad()
+def imagine(
+    generator: Generator, portraits: Portraits, options: FinisherTrainOptions, before: Before,
+    amp: torch.autocast, step: int,
+) -> Imagined:  # fmt: skip
+    """The drawn faces of one step: a function of the options' seed and the step alone, on one kind of device."""
+    random = np.random.default_rng([options.seed, step, 1])
+    count = options.imagined
+    draw = Draw(count, int(random.integers(2**62)), portraits.array.device)
+    z = torch.randn(count, generator.config.latent, generator=draw.generator, device=draw.device)
+    with amp:
+        drawn = generator(z).float().add(1).div(2).clamp(0, 1)
+    enlarged = resized(drawn, options.size // SCALE, "bicubic")
+    given = mended(enlarged, before, torch.zeros(count, device=draw.device), amp)
+    real = portraits.drawn(draw)
+    real = reduced(torch.where(draw.chance(0.5), real.flip(3), real), options.size)
+    return Imagined(drawn=drawn, given=given.contiguous(), real=real.contiguous())
 
 
 def cropped(given: Tensor, truth: Tensor, side: int, random: host.Random) -> tuple[Tensor, Tensor]:
@@ -223,6 +290,14 @@ def finished(network: Finisher, given: Tensor) -> Tensor:
     return torch.cat([network(part.to(device)).clamp(0, 1).cpu() for part in torch.split(given, 2)])
 
 
+def lattice(made: Tensor, given: Tensor) -> Tensor:
+    """What repeats in step with the network's strides in what it adds to faces, in squares of :data:`BLOCK` pixels."""
+    detail = made - enlarged(given)
+    block = min(BLOCK, detail.shape[-1] // LATTICE * LATTICE)
+    rows = detail.unfold(2, block, block).unfold(3, block, block)  # (N, 3, rows, columns, block, block)
+    return losses.repeated(rows.permute(0, 2, 3, 1, 4, 5).reshape(-1, 3, block, block), LATTICE).mean()
+
+
 def quarters(faces: Tensor) -> NDArray[np.uint8]:
     """The four quarters of faces, (4 N, side / 2, side / 2, 3) uint8: networks of 224 pixels see their detail."""
     parts = [part for half in faces.chunk(2, 2) for part in half.chunk(2, 3)]
@@ -234,7 +309,8 @@ class FinisherTask(PictureTask[Finisher, FinisherTrainOptions]):
 
     name = "finisher"
     columns: tuple[str, ...] = (
-        "rate", "l1", "perceptual", "loss_g", "loss_d", "real", "fake",
+        "rate", "l1", "lattice", "perceptual", "loss_g", "loss_d", "real", "fake", "again", "projected_g",
+        "projected_d",
         *(f"{what}_{kind}" for kind in KINDS for what in ("psnr", "gain", "distance")),
     )  # fmt: skip
 
@@ -247,7 +323,13 @@ class FinisherTask(PictureTask[Finisher, FinisherTrainOptions]):
         if options.gan:
             self.judge, self.optimizers["discriminator"] = new_judge(device, options.d_lr)
             self.networks["discriminator"] = self.judge
-        self.backbone: Lite0 | None = load_lite0().to(device) if options.perceptual else None
+        whole = bool(options.generator and options.projected)
+        self.backbone: Lite0 | None = load_lite0().to(device) if options.perceptual or whole else None
+        self.features: ProjectedDiscriminator | None = None
+        if whole:
+            self.features = placed(ProjectedDiscriminator(Lite0.WIDTHS), device)
+            self.networks["features"] = self.features
+            self.optimizers["features"] = adam(self.features, options.d_lr, (0.0, 0.99))
         self.exam = make_exam(held_out, options.size, before) if held_out.names else {}
         self.shown_exam = self.exam or make_exam(shown, options.size, before)
         self._ruler: FeatureRuler | None = None
@@ -259,9 +341,9 @@ class FinisherTask(PictureTask[Finisher, FinisherTrainOptions]):
         truth = batch.truth.to(self.device)
         with self.amp():
             made = self.network(batch.given.to(self.device))
-        values = {"l1": losses.l1(made, truth)}
+        values = {"l1": losses.l1(made, truth), "lattice": lattice(made, batch.given.to(self.device))}
         loss = values["l1"]
-        if self.backbone is not None:
+        if self.backbone is not None and options.perceptual:
             down, right = (batch.step * 7 % MARGIN, batch.step * 5 % MARGIN)
             side = truth.shape[-1] - MARGIN
             own, true = (x[..., down : down + side, right : right + side] for x in (made, truth))
@@ -270,11 +352,47 @@ class FinisherTask(PictureTask[Finisher, FinisherTrainOptions]):
                 wanted = frozen_maps(self.backbone, true, self.amp())
             values["perceptual"] = losses.feature_distance(maps, wanted)
             loss = loss + options.perceptual * values["perceptual"]
+        if batch.imagined is not None:
+            finished_ones, asked = self._imagined(batch.imagined, batch.step)
+            values |= asked
+            values["lattice"] = values["lattice"] + lattice(finished_ones, batch.imagined.given.to(self.device))
+            loss = loss + options.again * values["again"] + options.projected * values.get("projected_g", 0)
+            place = batch.step * 37 % (options.size - options.crop + 1)
+            part = slice(place, place + options.crop)
+            if made.shape[-1] == options.crop:
+                made = torch.cat([made, finished_ones[..., part, part]])
+                truth = torch.cat([truth, batch.imagined.real[..., part, part].to(self.device)])
         if self.judge is not None and self.progress >= options.gan_after:
             values |= judged(self.judge, self.optimizers["discriminator"], made, truth, options.d_lr, self.amp())
             loss = loss + options.gan * values["loss_g"]
         learn(self.optimizers[self.name], loss, rate, LONGEST)
         return {"rate": rate, **{name: value.detach() for name, value in values.items()}}
+
+    def _framed(self, faces: Tensor, step: int) -> Tensor:
+        """A step's part of the faces, most of them, at about half the size: strides see a pattern nowhere twice."""
+        random = np.random.default_rng([self.options.seed, step, 2])
+        whole = faces.shape[-1]
+        side = int(random.integers(whole * 3 // 4, whole + 1))
+        top, left = random.integers(whole - side + 1, size=2)
+        return resized(faces[..., top : top + side, left : left + side], whole // SCALE, "bilinear")
+
+    def _imagined(self, faces: Imagined, step: int) -> tuple[Tensor, dict[str, Tensor]]:
+        """Drawn faces finished, and how far they are from what was drawn, and from photographs in frozen features."""
+        with self.amp():
+            made = self.network(faces.given.to(self.device))
+        values = {"again": losses.l1(reduced(made, faces.drawn.shape[-1]), faces.drawn.to(self.device))}
+        if self.features is not None and self.backbone is not None:
+            own = frozen_maps(self.backbone, self._framed(made, step), self.amp())
+            with torch.no_grad():
+                wanted = frozen_maps(self.backbone, self._framed(faces.real.to(self.device), step), self.amp())
+            with self.amp():
+                logits = self.features([torch.cat([a, b.detach()]) for a, b in zip(wanted, own, strict=True)])
+            loss_d = losses.discriminator_loss("hinge", *logits.chunk(2))
+            learn(self.optimizers["features"], loss_d, self.options.d_lr)
+            with self.amp():
+                word = self.features(own)
+            values |= {"projected_g": losses.generator_loss("hinge", word), "projected_d": loss_d}
+        return made, values
 
     def _finished(self, given: Tensor) -> Tensor:
         with self.amp():
@@ -326,5 +444,13 @@ def run(options: FinisherTrainOptions) -> None:
     before = load_before(options.repairer, device)
     portraits, held_out = load_faces(options, device)
     start_folder(options)
+    generator = load_generator(options.generator, device)
     task = FinisherTask(options, few(portraits, 8), held_out, before, device)
-    learn_from(lambda step: make_pairs(portraits, options, before, task.amp(), step), task, options)
+
+    def make(step: int) -> Pairs:
+        pairs = make_pairs(portraits, options, before, task.amp(), step)
+        if generator is None:
+            return pairs
+        return replace(pairs, imagined=imagine(generator, portraits, options, before, task.amp(), step))
+
+    learn_from(make, task, options)

@@ -76,3 +76,14 @@ def feature_distance(output: Sequence[Tensor], target: Sequence[Tensor]) -> Tens
         for o, t in zip(output, target, strict=True)
     ]
     return torch.stack(parts).mean()
+
+
+def repeated(pictures: Tensor, period: int) -> Tensor:
+    """(N,): what repeats every ``period`` pixels in pictures (N, C, H, W), as the variance of one such tile of means.
+
+    All spectral lines together at that period and its parts, where strides and enlarging leave their grid. H and W are
+    multiples of ``period``.
+    """
+    count, channels, height, width = pictures.shape
+    tiles = pictures.reshape(count, channels, height // period, period, width // period, period)
+    return tiles.mean((2, 4)).flatten(2).var(2, correction=0).mean(1)

@@ -33,6 +33,7 @@ from editing.errors import TrainingError
 from editing.networks.stylizer import Encoder, Stylizer, StylizerConfig, Vgg, logarithms, moments
 from editing.pipelines import gatys
 from editing.pipelines.gatys import CONTENT, Style
+from editing.training import losses
 from editing.training.backbones import load_vgg
 from editing.training.data import hold_out
 from editing.training.loop import averaged_copy, begun, learn, pick_device, start_folder, write_weights
@@ -208,16 +209,6 @@ def ground(side: int, random: np.random.Generator, device: torch.device) -> Tens
     return (picture + grain * torch.randn_like(picture)).clamp(0, 1)
 
 
-def weave(pictures: Tensor) -> Tensor:
-    """(N,): what repeats every ``PERIOD`` pixels in pictures (N, 3, H, W), as the variance of one such tile of means.
-
-    All spectral lines together at periods of 4 and 2 pixels, where enlarging leaves its grid.
-    """
-    count, channels, height, width = pictures.shape
-    tiles = pictures.reshape(count, channels, height // PERIOD, PERIOD, width // PERIOD, PERIOD)
-    return tiles.mean((2, 4)).flatten(2).var(2, correction=0).mean(1)
-
-
 def variant_of(picture: Bytes, variant: int, size: int, random: np.random.Generator, *, recolour: bool) -> Bytes:
     """A style picture's variant: 0 is all of it, others are parts, smaller or larger, mirrored, perhaps recoloured."""
     if variant == 0:
@@ -360,7 +351,7 @@ class StylizerTask(PictureTask[Stylizer, StylizerTrainOptions]):
         apart = gatys.style_loss(gatys.style_of(maps), gatys.stacked([style for style, _ in wanted]))
         # Relative to a nearly even picture anything is far: one such must not push all away.
         loss_s = apart.log1p().mean()
-        loss_v, loss_w = gatys.total_variation(made).mean(), weave(made).mean()
+        loss_v, loss_w = gatys.total_variation(made).mean(), losses.repeated(made, PERIOD).mean()
         parts: list[Key] = [
             ("gallery", int(i), int(random.integers(2 * options.variants)))
             for i in random.permutation(len(self.styles.gallery))[:4]

@@ -352,7 +352,7 @@ CATALOGUE: tuple[Weight, ...] = (
         title="Finder of damage, trained here",
         architecture="damage finding U-Net, 32-64-128-192 channels",
         licence="CC BY-SA 4.0",
-        sha256="c22986bf0e03e4b7bec71581d63d2c8409944ca52cc872f0e0f5e6a9fd4beebe",
+        sha256="700e1dfb7eaf7f6fb9f6b91509e4f959f40f1a6f7def3cf6c269016a1f73be51",
         source=Shipped("damage.safetensors"),
     ),
     Weight(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +13,16 @@ from safetensors import safe_open
 
 from editing.errors import OptionError, TrainingError
 from editing.networks.finisher import Finisher, FinisherConfig
+from editing.networks.generator import Generator, GeneratorConfig
 from editing.networks.repairer import Repairer, RepairerConfig
 from editing.training import finisher
+from editing.training.backbones import LITE0
 from editing.training.faces import few, load_faces
 from editing.training.finisher import FinisherTask, FinisherTrainOptions, enlarged, make_exam, make_pairs, mended
-from editing.training.loop import load_checkpoint, write_weights
+from editing.training.loop import load_checkpoint, read_log, write_weights
 
 CPU = torch.device("cpu")
+needs_lite0 = pytest.mark.skipif(importlib.util.find_spec(LITE0[0]) is None, reason="a training extra is not installed")
 FP32 = torch.autocast("cpu", enabled=False)
 
 
@@ -87,6 +91,64 @@ def test_poor_faces_go_through_the_repairer_first(folder: Path, tmp_path: Path) 
     assert torch.allclose(made[0], torch.tensor(0.7), atol=1e-2)
     with pytest.raises(TrainingError, match="no repairer"):
         finisher.load_before(str(folder), CPU)
+
+
+def drawing(path: Path, channels: int = 3) -> Path:
+    """A small generator's file, as a training writes it."""
+    network = Generator(GeneratorConfig(size=32, channels=channels, latent=8, capacity=256, max_channels=16), 8)
+    extra = {"descriptors": torch.zeros(4, 192, dtype=torch.int8)}
+    write_weights(path, {**network.state_dict(), **extra}, **network.config.metadata())
+    return path
+
+
+@pytest.mark.parametrize("projected", [0.0, pytest.param(0.1, marks=needs_lite0)])
+def test_drawn_faces_are_learned_from_too(folder: Path, tmp_path: Path, projected: float) -> None:
+    given = str(drawing(tmp_path / "faces.safetensors"))
+    changes = {
+        "generator": given,
+        "imagined": 2,
+        "projected": 0.0,
+        "gan": 0.1,
+        "gan_after": 0.0,
+        "lr": 5e-3,
+        "warmup": 0,
+    }
+    asked = options(folder, tmp_path / "whole", **changes)
+    portraits, _ = load_faces(asked, CPU)
+    generator = finisher.load_generator(given, CPU)
+    assert generator is not None
+    made, again = (finisher.imagine(generator, portraits, asked, None, FP32, 3) for _ in range(2))
+    assert made.drawn.shape == made.given.shape == (2, 3, 32, 32)
+    assert made.real.shape == (2, 3, 64, 64)
+    assert torch.equal(made.drawn, again.drawn)
+    assert torch.equal(made.given, made.drawn)
+    finisher.run(asked)
+    finisher.run(options(folder, tmp_path / "parts", **changes, steps=1))
+    finisher.run(options(folder, tmp_path / "parts", **changes, resume=True))
+    whole, parts = (load_checkpoint(tmp_path / name / "last.pt") for name in ("whole", "parts"))
+    for key, value in whole["networks"]["finisher"].items():
+        assert torch.equal(value, parts["networks"]["finisher"][key]), key
+    seen = read_log(tmp_path / "whole" / "log.csv")
+    assert len(seen["again"]) == 3
+    assert ("projected_g" in seen) == bool(projected)
+
+
+def test_no_generator_is_said(folder: Path, tmp_path: Path) -> None:
+    assert finisher.load_generator("", CPU) is None
+    with pytest.raises(TrainingError, match="no generator's"):
+        finisher.load_generator(str(folder), CPU)
+    with pytest.raises(TrainingError, match="draws in gray"):
+        finisher.load_generator(str(drawing(tmp_path / "gray.safetensors", channels=1)), CPU)
+
+
+def test_a_pattern_in_step_with_the_strides_counts_and_grain_does_not() -> None:
+    given = torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    plain = enlarged(given)
+    grain = 0.02 * torch.randn(plain.shape, generator=torch.Generator().manual_seed(1))
+    dotted = torch.zeros_like(plain)
+    dotted[..., ::16, ::16] = 0.16  # of the grain's energy less than half
+    assert float(finisher.lattice(plain, given)) == 0
+    assert float(finisher.lattice(plain + dotted, given)) > 10 * float(finisher.lattice(plain + grain, given))
 
 
 def test_the_exam_is_always_the_same_and_measured_against_bicubic(

@@ -68,3 +68,13 @@ def test_l1_is_the_mean_difference() -> None:
     counted = torch.ones(2, 1, 4, 4)
     counted[1] = 5
     assert losses.l1(torch.zeros(2, 3, 4, 4), torch.full((2, 3, 4, 4), -0.25), counted).item() == pytest.approx(0.75)
+
+
+@pytest.mark.parametrize("period", [2, 4])
+def test_what_repeats_is_seen_and_grain_is_not(period: int) -> None:
+    flat = torch.full((1, 3, 96, 96), 0.5)
+    woven = flat.clone()
+    woven[..., ::period] += 0.02
+    noisy = flat + 0.02 * torch.randn(flat.shape, generator=torch.Generator().manual_seed(0))
+    assert float(losses.repeated(flat, 4)) == 0
+    assert float(losses.repeated(woven, 4)) > 20 * float(losses.repeated(noisy, 4))
