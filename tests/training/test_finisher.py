@@ -107,7 +107,7 @@ def test_drawn_faces_are_learned_from_too(folder: Path, tmp_path: Path, projecte
     changes = {
         "generator": given,
         "imagined": 2,
-        "projected": 0.0,
+        "projected": projected,
         "gan": 0.1,
         "gan_after": 0.0,
         "lr": 5e-3,
