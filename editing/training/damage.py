@@ -40,6 +40,7 @@ THIN = 15  # damage that fills less than THINNEST of a square of this side count
 THINNEST = 0.25
 EXAM = 64  # scans measured with
 DRAWN = 200  # squares of letters and frames
+FRAMED = 0.2  # share of these with a frame: a line of one in a small square looks like a scratch
 LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.,:;!?-+/()&    "
 
 
@@ -202,7 +203,7 @@ def drawings() -> NDArray[np.uint8]:
                 (random.uniform(-0.2, 0.4) * SQUARE, top), letters, 255, font, stroke_width=int(random.random() < 0.2)
             )
             top += random.uniform(1.1, 2.0) * size
-        for _ in range(int(random.integers(0, 3))):  # frames, some of them with bars across
+        for _ in range(int(random.random() < FRAMED)):  # frames, some of them with bars across
             left, right, upper, lower = np.sort(random.uniform(-0.1, 1.1, (2, 2)), axis=1).flatten() * SQUARE
             width = int(random.integers(1, 7))
             ink.rectangle((left, upper, right, lower), outline=255, width=width)

@@ -28,6 +28,7 @@ IN_GRAIN = 2.0  # in grain or noise, that many times its deviation
 IN_TEXTURE = 0.5  # in the picture's own texture, that many times the deviation within 7 x 7 pixels
 LAYERS = (0.85, 0.6, 0.4, 0.25)  # share of the damaged pictures with a first matte, a second ...
 LINES = (0.35, 0.25)  # the same for lines
+CLEAN_CUT = 0.4  # share of these that are the same from end to end
 FOLDS = 0.25
 BLOTS = 0.06
 SHARP = 0.5  # share of the photographs that keep their own pixels: what resampling softens looks less like damage
@@ -248,7 +249,7 @@ def mattes(x: Tensor, squares: Squares, draw: Draw) -> Tensor:
 
 
 def lines(x: Tensor, draw: Draw) -> Tensor:
-    """The cover of a scratch each: thin, long, nearly straight, here and there broken or faint; some are two."""
+    """The cover of a scratch each: thin, long, nearly straight, most of them broken or faint in places; some are two."""
     side = x.shape[-1]
     across, along = _axes(side, draw, straight=0.4, spread=0.5)
     across = across + draw.chance(0.6) * draw.uniform(-1, 1) * along**2 / (4 * side)
@@ -258,8 +259,10 @@ def lines(x: Tensor, draw: Draw) -> Tensor:
     beside = (across - width - draw.uniform(2, 14)).abs() + torch.where(draw.chance(0.25), 0, 2 * side)
     cover = (width / 2 + 0.5 - torch.minimum(across.abs(), beside)).clamp(0, 1) * width.clamp(max=1)
     half, middle = draw.scale(0.08, 2.0) * side, draw.uniform(-0.5, 0.5) * side
-    ends = ((half - (along - middle).abs()) / draw.uniform(2, 30)).clamp(0, 1)
-    return cover * ends * (draw.uniform(0.3, 6.0) + draw.clouds(side, 16)).clamp(0, 1)
+    clean = draw.chance(CLEAN_CUT)
+    ends = ((half - (along - middle).abs()) / torch.where(clean, 1.0, draw.uniform(2, 30))).clamp(0, 1)
+    gaps = torch.where(clean, 1.0, (draw.uniform(0.3, 6.0) + draw.clouds(side, 16)).clamp(0, 1))
+    return cover * ends * gaps
 
 
 def folded(x: Tensor, draw: Draw) -> Tensor:

@@ -310,7 +310,7 @@ CATALOGUE: tuple[Weight, ...] = (
         title="Finishes repaired and drawn faces, trained here",
         architecture="finishing U-Net, 256 to 512 px",
         licence="CC BY-NC-SA 4.0",
-        sha256="7df46d5384922c8eb6e5887ac30e42b090cd36c062400eb39fa1ae83b3cc05dd",
+        sha256="077efc76a7b827d825e15b14cd23332f2841d4a3027cd5774423439e5ac39c08",
         source=Shipped("finisher.safetensors"),
     ),
     Weight(
@@ -352,7 +352,7 @@ CATALOGUE: tuple[Weight, ...] = (
         title="Finder of damage, trained here",
         architecture="damage finding U-Net, 32-64-128-192 channels",
         licence="CC BY-SA 4.0",
-        sha256="700e1dfb7eaf7f6fb9f6b91509e4f959f40f1a6f7def3cf6c269016a1f73be51",
+        sha256="c22986bf0e03e4b7bec71581d63d2c8409944ca52cc872f0e0f5e6a9fd4beebe",
         source=Shipped("damage.safetensors"),
     ),
     Weight(
