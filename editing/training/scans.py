@@ -249,7 +249,7 @@ def mattes(x: Tensor, squares: Squares, draw: Draw) -> Tensor:
 
 
 def lines(x: Tensor, draw: Draw) -> Tensor:
-    """The cover of a scratch each: thin, long, nearly straight, most of them broken or faint in places; some are two."""
+    """The cover of a scratch each: thin, long, nearly straight, most of them broken or faint; some are two."""
     side = x.shape[-1]
     across, along = _axes(side, draw, straight=0.4, spread=0.5)
     across = across + draw.chance(0.6) * draw.uniform(-1, 1) * along**2 / (4 * side)

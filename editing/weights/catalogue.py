@@ -352,7 +352,7 @@ CATALOGUE: tuple[Weight, ...] = (
         title="Finder of damage, trained here",
         architecture="damage finding U-Net, 32-64-128-192 channels",
         licence="CC BY-SA 4.0",
-        sha256="c22986bf0e03e4b7bec71581d63d2c8409944ca52cc872f0e0f5e6a9fd4beebe",
+        sha256="ec03b36f34418e5f9b485e89e7bf16d65ba454692f2fc2aa26f5d335851019d0",
         source=Shipped("damage.safetensors"),
     ),
     Weight(

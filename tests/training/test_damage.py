@@ -104,11 +104,11 @@ def squares(mattes: Path) -> damage.Squares:
 
 
 def test_it_learns(folder: Path, mattes: Path, tmp_path: Path) -> None:
-    asked = options(folder, mattes, tmp_path, steps=120, batch=8, size=48, lr=4e-3, warmup=5, ema=0.9)
+    asked = options(folder, mattes, tmp_path, steps=240, batch=8, size=48, lr=4e-3, warmup=5, ema=0.9)
     made = squares(mattes)
     task = DamageTask(asked, made, CPU)
     before = task.measure()
-    for step in range(120):
+    for step in range(240):
         seed_step(0, step, 0)
         task.step(make_step(made, asked, step))
     task.averaged = {}
