@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from editing.ui import measuring, page, zero_gpu
+from editing.ui import measuring, page
 
-zero_gpu.begin()
 demo = page.build()
 
 if __name__ == "__main__":

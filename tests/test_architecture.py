@@ -24,6 +24,7 @@ RANKS = {
     "editing.settings": 2,
     "editing.weights": 3,
     "editing.runtime": 4,
+    "editing.elsewhere": 5,
     "editing.costs": 5,
     "editing.pictures": 5,
     "editing.clips": 6,

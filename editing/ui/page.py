@@ -25,6 +25,7 @@ from editing.ui import (
     stylize_tab,
     upscale_tab,
     visit,
+    zero_gpu,
 )  # fmt: skip
 from editing.ui.gradio_hacks import know_own_links, use_own_folder
 from editing.ui.handlers import COMPUTE, forget
@@ -38,8 +39,9 @@ from editing.ui.translations import T, language_of, say
 def build(at_once: int = 1) -> gr.Blocks:
     """The page, not yet launched; loads no network and reads no weight. ``at_once`` jobs run beside each other.
 
-    What a killed server left is deleted.
+    What a killed server left is deleted. Where GPUs are lent to jobs, these go there from now on.
     """
+    zero_gpu.begin()
     use_own_folder()
     sweep_parts(cache_folder())
     COMPUTE["concurrency_limit"] = at_once
