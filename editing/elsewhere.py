@@ -73,12 +73,21 @@ def followed(events: Iterable[Event], report: Report) -> Generator[Any, None, An
     raise LostError
 
 
-def answered(function: Callable[..., Any], done: Generator[Any, None, Any]) -> Any:
-    """What ``function`` gives: ``done`` itself where it is a generator, else what ``done`` returns."""
-    if inspect.isgeneratorfunction(inspect.unwrap(function)):
-        return done
-    while True:
-        try:
-            next(done)
-        except StopIteration as end:
-            return end.value
+class Sender:
+    """Base of what :func:`runtime.send_elsewhere` takes: does a call by ``_run``, which gives its parts and returns."""
+
+    def __call__(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """As ``function(*args, **kwargs)``, whose ``report`` is called, and may raise, here."""
+        done = self._run(function, args, kwargs)
+        if inspect.isgeneratorfunction(inspect.unwrap(function)):
+            return done
+        while True:
+            try:
+                next(done)
+            except StopIteration as end:
+                return end.value
+
+    def _run(
+        self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Generator[Any, None, Any]:
+        raise NotImplementedError

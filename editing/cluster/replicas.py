@@ -14,7 +14,7 @@ from typing import Any
 
 from editing import messages, runtime
 from editing.cluster.join import places
-from editing.elsewhere import ENDS, Event, LostError, Running, answered, followed
+from editing.elsewhere import ENDS, Event, LostError, Running, Sender, followed
 from editing.errors import EditingError
 from editing.report import silent
 
@@ -41,15 +41,11 @@ class Pipelines:
             await asyncio.shield(loop.run_in_executor(None, running.stop))  # or the next job would run beside it
 
 
-class Elsewhere:
+class Elsewhere(Sender):
     """What :func:`runtime.send_elsewhere` takes: does a call on whichever replica is free. ``handle`` is Serve's."""
 
     def __init__(self, handle: Any) -> None:
         self.handle = handle.options(stream=True)
-
-    def __call__(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """As ``function(*args, **kwargs)``, whose ``report`` is called, and may raise, here."""
-        return answered(function, self._run(function, args, kwargs))
 
     def _run(
         self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]

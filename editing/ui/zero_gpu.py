@@ -22,7 +22,7 @@ import cv2
 import torch
 
 from editing import runtime
-from editing.elsewhere import ENDS, Event, Running, answered, followed
+from editing.elsewhere import ENDS, Event, Running, Sender, followed
 from editing.pictures import read
 from editing.pipelines import fill
 from editing.report import silent
@@ -68,15 +68,11 @@ class Times:
         self._seen.setdefault(function.__qualname__, deque(maxlen=20)).append(seconds)
 
 
-class Lent:
+class Lent(Sender):
     """What :func:`runtime.send_elsewhere` takes: does a call where a GPU is lent. ``run`` is :func:`compute` there."""
 
     def __init__(self, run: Callable[..., Iterator[Event]], times: Times) -> None:
         self.run, self.times = run, times
-
-    def __call__(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """As ``function(*args, **kwargs)``, whose ``report`` is called, and may raise, here."""
-        return answered(function, self._run(function, args, kwargs))
 
     def _run(
         self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
