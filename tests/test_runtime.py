@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import ctypes
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 import torch
@@ -15,6 +19,7 @@ from editing.errors import OptionError
 from editing.runtime import Backend
 
 CPU = Backend("cpu", "fp32")
+ROOT = Path(__file__).parent.parent
 
 
 @pytest.fixture
@@ -191,6 +196,28 @@ def test_memory_goes_back_to_the_system_once_there_is_no_job(monkeypatch: pytest
             pass
         assert not returned.wait(0.1)  # not within a job
     assert returned.wait(20)
+
+
+HEAPS = """
+import ctypes, os, threading
+from editing import runtime
+runtime.share_heaps()
+libc = ctypes.CDLL(None)
+libc.malloc.restype = libc.fdopen.restype = ctypes.c_void_p
+threads = [threading.Thread(target=libc.malloc, args=(100_000,)) for _ in range(24)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+libc.malloc_info(0, ctypes.c_void_p(libc.fdopen(1, b"w")))
+libc.fflush(None)
+"""
+
+
+@pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "malloc_info"), reason="another C library than Linux's")
+def test_a_servers_threads_share_two_heaps() -> None:
+    told = subprocess.run([sys.executable, "-c", HEAPS], capture_output=True, text=True, check=True, cwd=ROOT).stdout
+    assert 1 <= told.count("<heap nr=") <= 2
 
 
 def test_a_job_that_fails_lets_the_next_one_in() -> None:

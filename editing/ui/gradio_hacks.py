@@ -26,8 +26,10 @@ from urllib.parse import unquote
 import gradio as gr
 from anyio import from_thread
 from filelock import FileLock, Timeout
+from gradio import state_holder
 from gradio.context import LocalContext
 from gradio.server_messages import ProcessCompletedMessage
+from gradio.state_holder import SessionState
 from gradio.utils import get_upload_folder
 
 from editing import messages
@@ -281,6 +283,34 @@ def know_own_links(is_good: Callable[[Path], bool]) -> None:
         return theirs(own if mine and own else given)
 
     vars(mcp)["handle_file"] = handle_file
+
+
+class _Unkept(dict[int, Any]):
+    """Seems to hold everything, and keeps nothing."""
+
+    def __contains__(self, key: object) -> bool:
+        return True
+
+    def __missing__(self, key: int) -> Any:
+        return {}
+
+    def __setitem__(self, key: int, value: Any) -> None:
+        pass
+
+
+class _SmallState(SessionState):
+    def __init__(self, blocks: gr.Blocks) -> None:
+        super().__init__(blocks)
+        self.config_values = _Unkept()
+
+
+def keep_visitors_small() -> None:
+    """Have Gradio keep of a visitor what may differ from the page.
+
+    It keeps the whole page's configuration of each, 0.8 MB, for ``DeepLinkButton``, which this page doesn't have, and
+    lets nobody go before the 10,000th after him has come.
+    """
+    vars(state_holder)["SessionState"] = _SmallState
 
 
 # ---- the page --------------------------------------------------------------------------------------------------------

@@ -27,7 +27,7 @@ from editing.ui import (
     visit,
     zero_gpu,
 )  # fmt: skip
-from editing.ui.gradio_hacks import know_own_links, use_own_folder
+from editing.ui.gradio_hacks import keep_visitors_small, know_own_links, use_own_folder
 from editing.ui.handlers import COMPUTE, forget
 from editing.ui.health import Health
 from editing.ui.jobs import JobsAnswered
@@ -43,6 +43,8 @@ def build(at_once: int = 1) -> gr.Blocks:
     """
     zero_gpu.begin()
     use_own_folder()
+    keep_visitors_small()
+    runtime.share_heaps()
     sweep_parts(cache_folder())
     COMPUTE["concurrency_limit"] = at_once
     page = gr.Blocks(title="Atelier", analytics_enabled=False, delete_cache=(600, 3600))

@@ -46,6 +46,28 @@ def test_the_requirement_pins_what_was_tested() -> None:
     assert found[2] == re.sub(r"\d+$", lambda minor: str(int(minor[0]) + 1), found[1])
 
 
+VISITORS = """
+import gradio as gr
+from gradio.state_holder import StateHolder
+from editing.ui.gradio_hacks import keep_visitors_small
+keep_visitors_small()
+with gr.Blocks() as page:
+    number, own = gr.Number(1), gr.State(2)
+visitors = StateHolder()
+visitors.set_blocks(page)
+visitor = visitors["somebody"]
+visitor[number._id], visitor[own._id] = gr.Number(5), 6  # as an event's outputs
+visitor._update_config(number._id)
+visitor._update_value_in_config(number._id, 5)
+print(visitor[number._id].value, visitor[own._id], visitors["another"][number._id].value, list(visitor.components))
+"""
+
+
+def test_of_a_visitor_only_what_may_differ_is_kept() -> None:
+    told = subprocess.run([sys.executable, "-c", VISITORS], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert told.stdout == "5 6 1 []\n"
+
+
 # ---- components ------------------------------------------------------------------------------------------------------
 
 
