@@ -974,6 +974,10 @@ MASK_NOT_HELD = Text(
     "A mask was used, which the file does not hold: give it again, or all of the picture is looked at.",
     "当时使用了蒙版，结果文件中不含它：请重新提供，否则将处理整张图片。",
 )
+STOPPED_EARLY = Text(
+    "Fine was stopped after step {done}: done again, it goes through all of its steps.",
+    "“精细绘制”当时在第 {done} 步停止：再次运行会走完全部步骤。",
+)
 SETTING_NOT_KNOWN = Text("The setting {name} is not known here, and is left out.", "这里没有设置 {name}，已忽略。")
 FACES_OF_THAT_PICTURE = Text(
     "The numbers of faces and the boxes are those of the picture that was repaired.",

@@ -90,6 +90,8 @@ def differences(recipe: Mapping[str, Any], *, paths: bool = False) -> tuple[Mess
             found.append(error.message)
     if task == "stylize":
         found += _missing_styles(recipe, given, paths=paths)
+        if recipe.get("stopped") is not None:
+            found.append(tell(messages.STOPPED_EARLY, done=str(recipe["stopped"])[:20]))
     if task == "repair":
         found += _of_the_picture(recipe, given)
     if recipe.get("masked"):

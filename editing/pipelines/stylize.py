@@ -619,11 +619,12 @@ def estimate(width: int, height: int, options: StylizeOptions) -> Estimate:
     )
 
 
-def recipe(options: StylizeOptions, *, masked: bool = False) -> dict[str, Any]:
+def recipe(options: StylizeOptions, *, masked: bool = False, done: int | None = None) -> dict[str, Any]:
     """What it takes to make the result again: task, options, weight names and sha256, version.
 
     Of a style that is a file its name alone is kept, since paths tell about the machine, and beside it the sha256 of
-    the file. ``masked`` says that a mask was used; the mask itself is not kept.
+    the file. ``masked`` says that a mask was used; the mask itself is not kept. ``done`` is how many of Fine's steps
+    there were, which may have been stopped.
     """
     weight = find_weight(options.model, "stylize")
     used = [weight, find_weight(options.vgg, "optimise")] if options.optimise else [weight]
@@ -636,4 +637,6 @@ def recipe(options: StylizeOptions, *, masked: bool = False) -> dict[str, Any]:
             made.setdefault("styles", []).append({"name": Path(given).name, "sha256": sha256_of(Path(given))})
     if masked:
         made["masked"] = True
+    if done is not None and done < options.optimise:
+        made["stopped"] = done
     return made

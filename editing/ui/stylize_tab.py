@@ -666,8 +666,8 @@ def run_fine(
                 outputs: dict[str, Any] = {}
                 if made.whole:
                     kept = results.keep_result(
-                        source, picture, asked, time.monotonic() - started, folder, asked=_options(settings),
-                        painted=made.picture.pixels,
+                        source, picture, asked, time.monotonic() - started, folder, made.done,
+                        asked=_options(settings), painted=made.picture.pixels,
                     )  # fmt: skip
                     outputs = _show(kept, picture, made.picture, live, ways, request)
                     outputs["recipe_box"] = gr.update(visible=True)
@@ -702,8 +702,9 @@ def _show(
     )
     mask, language = results.drawn_on(kept.source, live["drawn"], request), language_of(request)
     return results.show(
-        kept, stylize.mix(picture, painted, asked, mask=mask), stylize.recipe(asked, masked=mask is not None), saving,
-        language, ending=_ending(asked), line=lambda facts: say("stylize_done", language, **facts),
+        kept, stylize.mix(picture, painted, asked, mask=mask),
+        stylize.recipe(asked, masked=mask is not None, done=kept.facts), saving, language, ending=_ending(asked),
+        line=lambda facts: say("stylize_done", language, **facts),
     )  # fmt: skip
 
 

@@ -95,6 +95,13 @@ def test_styles_that_are_not_here(tmp_path: Path) -> None:
     assert (other.text, other.values["name"]) == (messages.STYLE_NOT_HERE, "cubes")
 
 
+def test_fine_that_was_stopped() -> None:
+    options = StylizeOptions(style="kiss", optimise=40)
+    assert rerun.differences(stylize.recipe(options, done=40)) == ()
+    (told,) = rerun.differences(stylize.recipe(options, done=7))
+    assert (told.text, told.values["done"]) == (messages.STOPPED_EARLY, "7")
+
+
 def test_what_was_true_of_the_repaired_picture_alone() -> None:
     recipe = recipe_of("repair", RepairOptions(faces=(2,), filler="patches"), [])
     recipe |= {"choices": {"2": {"fidelity": 0.1}}, "then": {"weights": []}}

@@ -303,6 +303,7 @@ def test_fine_shows_what_there_is_and_frees_the_machine(source: Source, tmp_path
     assert [weight["name"] for weight in last["recipe"]["weights"]] == [MODEL, "vgg16-front"]
     assert Path(last["download"]["value"]).name == "photo-mine-fine.png"
     assert remixed(last["kept"], strength=0.5)["recipe"]["options"]["optimise"] == 20
+    assert "stopped" not in last["recipe"]
 
 
 @pytest.mark.usefixtures("quick")
@@ -315,6 +316,8 @@ def test_stop_keeps_what_fine_has(source: Source, tmp_path: Path) -> None:
     kept = [one for one in shown if "download" in one]
     assert len(kept) == 1
     assert re.match(r"Steps: 5 of 20<br>\*\*80 × 60\*\*", kept[0]["info"])
+    assert kept[0]["recipe"]["stopped"] == 5
+    assert remixed(kept[0]["kept"], strength=0.5)["recipe"]["stopped"] == 5
 
 
 @pytest.mark.usefixtures("quick")
