@@ -24,7 +24,8 @@ Mask = npt.NDArray[np.float32]
 _STRIP = 256  # rows blended at once, so that a picture of 48 megapixels is never held in floats
 SMALLEST_SHARE = 1e-3  # of a mask, below which nothing can be seen: less counts as 0
 
-_NOISE = np.float32(16 / 255)  # how far JPEG leaves black and white, even beside an edge
+_NOISE = np.float32(16 / 255)  # how far compression leaves black and white where nothing is drawn
+_RINGS = np.float32(70 / 255)  # ... and JPEG beside an edge: 0.26 at quality 30
 _ALL_OPAQUE = 0.98  # of an alpha, beyond which it masks nothing out: a few soft corners don't make it a mask
 
 
@@ -33,10 +34,13 @@ def read(path: Path | str, height: int, width: int, *, inverted: bool = False) -
 
     A file with transparency counts by its alpha (opaque: change), any other, and one whose alpha is opaque nearly
     everywhere, by its brightness (white: change). What is nearly black counts as 0 and what is nearly white as 1, so
-    that JPEG's noise is no hole. Raises ImageError when the file can't be read or is of another shape than the picture.
+    that JPEG's noise is no hole; of a JPEG file that is more than of others.
+
+    Raises ImageError when the file can't be read or is of another shape than the picture.
     """
+    noise = _RINGS if Path(path).suffix.lower() in (".jpg", ".jpeg") else _NOISE
     mask = of_picture(read_picture(path), height, width)
-    mask = np.clip((mask - _NOISE) / (1 - 2 * _NOISE), 0, 1, dtype=np.float32)
+    mask = np.clip((mask - noise) / (1 - 2 * noise), 0, 1, dtype=np.float32)
     return invert(mask) if inverted else mask
 
 

@@ -97,6 +97,7 @@ class Repaired:
     found: int  # faces in the picture, repaired or not
     options: RepairOptions  # with the seed of the persons that were drawn
     filled_by: str | None  # the filler's name, if anything was filled
+    masked: bool = False  # whether a mask was given
     weights: tuple[Weight, ...] = ()  # what took part, for :func:`recipe`
     notices: tuple[Message, ...] = ()
 
@@ -134,9 +135,11 @@ def repair(
     """
     weights: list[Weight] = []
     empty = mask is not None and not (mask > masks.SMALLEST_SHARE).any()
-    mask = with_damage(picture, options, mask, weights, report=report)
+    masked = mask is not None and not empty
     wanted = options.faces != "none" or bool(options.boxes)
-    everyone = list(found) if found is not None else find(picture, options, report=report) if wanted else []
+    everyone = list(found) if found is not None else find(picture, options, report=report) if wanted else None
+    mask = with_damage(picture, options, mask, weights, found=everyone, report=report)
+    everyone = everyone or []
     numbers = _chosen(options, everyone)
     if not numbers and mask is None:
         if empty:
@@ -179,22 +182,26 @@ def repair(
         report(index + 1, len(plans), "repair")
     return Repaired(
         original=picture, base=base, mask=mask, faces=tuple(done), found=len(everyone), options=options,
-        filled_by=filled_by, weights=tuple(weights), notices=(tell(messages.MASK_EMPTY),) if empty else (),
+        filled_by=filled_by, masked=masked, weights=tuple(weights),
+        notices=(tell(messages.MASK_EMPTY),) if empty else (),
     )  # fmt: skip
 
 
 def with_damage(
     picture: Picture, options: RepairOptions | RestoreOptions, mask: Mask | None, weights: list[Weight], *,
-    finder: Finder | None = None, report: Report = silent,
+    found: Sequence[Face] | None = None, finder: Finder | None = None, report: Report = silent,
 ) -> Mask | None:  # fmt: skip
     """``mask`` with the damage found in ``picture`` where the options ask for that; None where nothing is marked.
 
-    The weight that looked is added to ``weights``. Raises ImageError where everything is marked, and what
+    The weight that looked is added to ``weights``. ``found`` are all faces, None: they are looked for where there is
+    damage, to spare their eyes and mouths. Raises ImageError where everything is marked, and what
     :func:`editing.pipelines.damage.find_damage` does.
     """
     if options.find_damage is not None:
         looking = DamageOptions(sensitivity=options.find_damage, precision=options.precision)
         damaged = damage.find_damage(picture, looking, finder=finder, report=report)
+        if damaged.any():
+            damaged = _spared(damaged, picture, find(picture, options, report=report) if found is None else found)
         mask = damaged if mask is None else np.maximum(mask, damaged)
         weights.append(find_weight(looking.model, "damage"))
     if mask is None or not (marked := mask > masks.SMALLEST_SHARE).any():
@@ -202,6 +209,23 @@ def with_damage(
     if marked.all():
         raise ImageError(messages.MASK_COVERS_ALL)
     return mask
+
+
+def _spared(damaged: Mask, picture: Picture, faces: Sequence[Face]) -> Mask:
+    """``damaged`` without what lies wholly within an eye or a mouth: closed lips look like a scratch.
+
+    What goes beyond stays, such as a scratch across a face.
+    """
+    features = np.zeros(damaged.shape, np.uint8)
+    for face in faces:
+        if face.sure:
+            transform = align.transform_of(face)
+            for points in likeness.features_of(align.aligned(picture.pixels, transform)):
+                corners = cv2.transform(points[None], align.inverse_of(transform))[0]
+                cv2.fillConvexPoly(features, cv2.convexHull(np.rint(corners).astype(np.int32)), 1)
+    count, labels = cv2.connectedComponents((damaged > 0).astype(np.uint8), connectivity=8)
+    beyond = np.bincount(labels[features == 0], minlength=count) > 0
+    return np.where(beyond[labels], damaged, np.float32(0))
 
 
 @runtime.heavy
@@ -228,11 +252,14 @@ def find(
 
 
 def _chosen(options: RepairOptions, faces: Sequence[Face]) -> list[int]:
-    """Their numbers; "all" are those that are surely faces, the others are repaired when they are asked for."""
+    """Their numbers; "all" are those that are surely faces, the others are repaired when they are asked for.
+
+    Where they are to be hidden, "all" are all: a badge made unknown harms nobody, a person left out does.
+    """
     if options.faces == "none":
         return []
     if options.faces == "all":
-        return [number for number, face in enumerate(faces, 1) if face.sure]
+        return [number for number, face in enumerate(faces, 1) if face.sure or options.anonymise != "no"]
     numbers = sorted(set(options.faces))
     if numbers[-1] > len(faces):
         raise OptionError(messages.NO_SUCH_FACE, number=numbers[-1], found=len(faces))
@@ -453,7 +480,8 @@ def recipe(repaired: Repaired) -> dict[str, Any]:
     """What it takes to do it again, but for the mask: every weight that took part, and what "auto" came to."""
     model = next((weight.name for weight in repaired.weights if weight.task == "restore"), repaired.options.model)
     filler = repaired.filled_by or repaired.options.filler
-    return recipe_of("repair", repaired.options, repaired.weights, model=model, filler=filler)
+    made = recipe_of("repair", repaired.options, repaired.weights, model=model, filler=filler)
+    return made | {"masked": True} if repaired.masked else made
 
 
 def unfilled(result: Repaired) -> Mask | None:

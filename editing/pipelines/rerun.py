@@ -169,6 +169,4 @@ def _of_the_picture(recipe: Mapping[str, Any], given: Mapping[str, Any]) -> list
         found.append(tell(messages.FACES_ONE_BY_ONE))
     if recipe.get("then"):
         found.append(tell(messages.ENLARGED_AS_WELL))
-    if given.get("filler") in ("patches", "lama") and given.get("find_damage") is None:
-        found.append(tell(messages.MASK_NOT_HELD))
     return found

@@ -15,6 +15,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import cv2
+import numpy as np
+
 from editing import messages, runtime
 from editing.costs import Estimate
 from editing.faces import detect
@@ -38,6 +41,7 @@ from editing.weights.find import find_weight
 CLEANER = "denoise-camera"  # grain and noise that went through a lens, a scanner and JPEG
 _WEAKEST = 2.5  # noise, of 255, below which cleaning takes more than it gives
 _BLOCKS = 2.4  # times JPEG's steps at its blocks' borders: what the cleaner is told (best from quality 15 to 75)
+_GRAY = 5.0  # of 255: how far apart a gray picture's channels lie where colour JPEG rounded them
 _DAMAGED = 0.01  # of an old photograph's pixels, for estimates
 _FILLED = Filler(name="filled", sha256=None, run=lambda picture, hole: picture)  # was filled before the rest was done
 
@@ -50,6 +54,7 @@ class Restored:
     repaired: Repaired  # the restored picture without and with its faces, at its final size
     mask: Mask | None  # (H, W) of the original: what was filled
     filled_by: str | None
+    masked: bool  # whether a mask was given
     sigma: float | None  # the noise that was cleaned, of 255; None: none was
     options: RestoreOptions
     weights: tuple[Weight, ...]
@@ -72,10 +77,11 @@ def restore(
 ) -> Restored:
     """Restore ``picture``; ``mask`` (H, W), 1 = fill, is damage beside that which is found.
 
-    Its alpha, depth, profile and metadata come through; a gray picture stays gray. ``finder`` to ``network`` are the
-    networks, None: those that ``options`` name, loaded when they are needed. ``found`` are all faces, where they are
-    known; None: they are looked for in the cleaned picture. ``report`` counts the steps of one part after another and
-    names it: "damage", "fill", "clean", "faces", "repair", "enlarge".
+    Its alpha, depth, profile and metadata come through; a gray picture stays gray, also one saved in colour. ``finder``
+    to ``network`` are the networks, None: those that ``options`` name, loaded when they are needed. ``found`` are all
+    faces, where they are known; None: they are looked for in the cleaned picture, and for damage's sake before that.
+    ``report`` counts the steps of one part after another and names it: "damage", "fill", "clean", "faces", "repair",
+    "enlarge".
 
     Raises ImageError where the mask covers all, or the result would be too large; OptionError, WeightError,
     OutOfMemoryError, and whatever ``report`` raises.
@@ -88,12 +94,14 @@ def restore(
     if mask is not None and not (mask > masks.SMALLEST_SHARE).any():
         notices.append(tell(messages.MASK_EMPTY))
         mask = None
-    mask = repair.with_damage(picture, options, mask, weights, finder=finder, report=report)
-    whole, filled_by = picture, None
+    masked = mask is not None
+    mask = repair.with_damage(picture, options, mask, weights, found=found, finder=finder, report=report)
+    changed = options.clean > 0 or options.colors > 0 or options.size > 1
+    whole, filled_by = _untinted(picture) if changed else picture, None
     if mask is not None:
         filler = filler or fill.load(options.filler)
-        pixels = fill.fill(picture.pixels, mask, filler=filler, seed=options.seed or 0, report=report)
-        whole, filled_by = replace(picture, pixels=pixels), filler.name
+        pixels = fill.fill(whole.pixels, mask, filler=filler, seed=options.seed or 0, report=report)
+        whole, filled_by = replace(whole, pixels=pixels), filler.name
         if filler.sha256:
             weights.append(find_weight(filler.name, "inpaint"))
 
@@ -131,7 +139,7 @@ def restore(
         result = repair.at_size(result, _at_depth(enlarged, picture.depth))
         weights.append(find_weight(enlarging.model, *upscale.TASKS))
     return Restored(
-        original=picture, repaired=result, mask=mask, filled_by=filled_by, sigma=sigma,
+        original=picture, repaired=result, mask=mask, filled_by=filled_by, masked=masked, sigma=sigma,
         options=replace(options, seed=result.options.seed), weights=tuple(weights), notices=tuple(notices),
     )  # fmt: skip
 
@@ -139,6 +147,19 @@ def restore(
 def compose(restored: Restored, choices: Sequence[Choice] | None = None) -> Picture:
     """The restored picture, each face as its choice says: :func:`editing.pipelines.repair.compose`."""
     return repair.compose(restored.repaired, choices)
+
+
+def _untinted(picture: Picture) -> Picture:
+    """A gray photograph saved in colour, gray again where it nearly is: every step would make more of its tints."""
+    if picture.gray:
+        return picture
+    share = min(1.0, 256 / max(picture.width, picture.height))
+    size = (max(1, round(picture.width * share)), max(1, round(picture.height * share)))
+    small = cv2.resize(picture.pixels, size, interpolation=cv2.INTER_AREA).astype(np.float32)
+    if float(np.ptp(small, axis=2).max()) * 255 > _GRAY * np.iinfo(picture.pixels.dtype).max:
+        return picture
+    gray = np.asarray(cv2.cvtColor(picture.pixels, cv2.COLOR_RGB2GRAY), picture.pixels.dtype)
+    return replace(picture, pixels=np.repeat(gray[..., None], 3, axis=2))
 
 
 def grain(picture: Picture) -> float:
@@ -207,4 +228,5 @@ def recipe(restored: Restored) -> dict[str, Any]:
         "find_damage": "none" if options.find_damage is None else options.find_damage,  # null: not said, so looked for
     }
     made = recipe_of("repair", options, restored.weights, **changed)
-    return made | {"restore": True, "sigma": restored.sigma}
+    made |= {"restore": True, "sigma": restored.sigma}
+    return made | {"masked": True} if restored.masked else made

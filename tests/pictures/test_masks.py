@@ -48,7 +48,7 @@ def test_an_opaque_alpha_says_nothing(tmp_path: Path) -> None:
     np.testing.assert_array_equal(masks.read(path, 40, 60), square())
 
 
-@pytest.mark.parametrize("quality", [40, 75, 95])
+@pytest.mark.parametrize("quality", [30, 50, 75, 95])
 def test_the_noise_of_a_jpeg_is_no_mask(tmp_path: Path, quality: int) -> None:
     drawn = np.zeros((120, 160, 3), np.uint8)
     cv2.circle(drawn, (70, 60), 30, (255, 255, 255), -1, cv2.LINE_AA)
@@ -57,7 +57,7 @@ def test_the_noise_of_a_jpeg_is_no_mask(tmp_path: Path, quality: int) -> None:
     mask = masks.read(tmp_path / "m.jpg", 120, 160)
     y, x = np.mgrid[0:120, 0:160]
     far = np.hypot(y - 60, x - 70)
-    assert not mask[far > 42].any()
+    assert not mask[far > 34].any()
     assert (mask[far < 18] == 1).all()
     assert not masks.read(save(tmp_path / "dark.png", np.full((9, 9, 1), 3, np.uint8)), 9, 9).any()
 

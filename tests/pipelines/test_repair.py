@@ -21,7 +21,7 @@ from editing.faces import align, likeness, restore, strangers
 from editing.faces.align import SIDE, TEMPLATE, Face
 from editing.faces.restore import Restorer
 from editing.networks.repairer import Repairer, RepairerConfig
-from editing.options import Choice, DamageOptions, GenerateOptions, RepairOptions, read
+from editing.options import Choice, DamageOptions, GenerateOptions, RepairOptions, RestoreOptions, read
 from editing.pictures.picture import Picture, from_float, to_float
 from editing.pipelines import damage, fill, generate, recipe, repair
 from editing.pipelines.fill import Filler
@@ -182,8 +182,27 @@ def test_damage_is_found_when_asked_for_and_filled_with_the_mask(monkeypatch: py
     assert (names(made), made["options"]["find_damage"]) == (["damage"], 0.4)
     with pytest.raises(ImageError, match=r"no damage was found at 0\.1, and no face"):
         repair.repair(photo(), RepairOptions(**given, find_damage=0.1))
+    assert made["masked"]
+    found_alone = repair.recipe(repair.repair(photo(), RepairOptions(**given, find_damage=0.4)))
+    assert "masked" not in found_alone
     repair.repair(photo(), RepairOptions(**given), spot(100, 100))
-    assert len(asked) == 2
+    assert len(asked) == 3
+
+
+def test_closed_lips_are_no_scratch(astronaut: Array, monkeypatch: pytest.MonkeyPatch) -> None:
+    picture = Picture(pixels=astronaut)
+    (face,) = (face for face in repair.find(picture) if face.sure)
+    transform = align.transform_of(face)
+    _, _, mouth = likeness.features_of(align.aligned(astronaut, transform))
+    x, y = cv2.transform(mouth.mean(0)[None, None], align.inverse_of(transform))[0, 0].astype(int)
+    lips, across = np.zeros((2, picture.height, picture.width), np.float32)
+    lips[y - 1 : y + 1, x - 8 : x + 8] = 1
+    across[y - 1 : y + 1, x - 90 : x + 90] = 1
+    beside = np.zeros_like(lips)
+    beside[10:20, 10:20] = 1
+    for found, wanted in ((lips + beside, beside), (across + beside, across + beside)):
+        monkeypatch.setattr(damage, "find_damage", lambda *_, found=found, **__: found)
+        np.testing.assert_array_equal(repair.with_damage(picture, RestoreOptions(), None, []), wanted)
 
 
 def test_a_mask_alone_needs_no_network() -> None:
@@ -410,6 +429,9 @@ def test_of_who_is_masked_nothing_is_said(astronaut: Array) -> None:
     face, hole = portrait(astronaut), np.zeros((SIDE, SIDE), np.float32)
     hole[200:280, 150:260] = 1  # an eye
     assert likeness.verdict(face, face, hole) == "invented"
+    masked = np.zeros((SIDE, SIDE), np.float32)
+    cv2.ellipse(masked, (193, 240), (43, 31), 0, 0, 360, (1.0,), -1)  # no more of it than an eye
+    assert likeness.verdict(face, face, masked) == "invented"
     scratch = np.zeros((SIDE, SIDE), np.float32)
     scratch[:, 300:304] = 1
     assert likeness.verdict(face * (1 - scratch[..., None]), face, scratch) == "same"
@@ -431,6 +453,8 @@ def test_what_only_the_detector_takes_for_a_face_is_repaired_when_asked_for(astr
     for faces, repaired in (("all", [2]), ((1,), [1])):
         made = repair.repair(photo(), RepairOptions(faces=faces), found=people, network=fake())  # type: ignore[arg-type]
         assert [face.number for face in made.faces] == repaired
+    hidden = repair.repair(photo(), RepairOptions(anonymise="blur"), found=people, network=fake())
+    assert [face.number for face in hidden.faces] == [1, 2]  # somebody left out is worse than a badge that is blurred
 
 
 def test_the_whole_head_is_put_back_and_nothing_else_than_the_oval_where_there_is_none(astronaut: Array) -> None:

@@ -97,6 +97,17 @@ def test_each_step_alone_does_its_part_and_no_other(channels: int, dtype: type) 
         assert (pixels.shape, pixels.dtype) == (picture.pixels.shape, dtype)
 
 
+def test_a_gray_photograph_saved_in_colour_stays_gray() -> None:
+    gray = old(1).pixels
+    rounded = gray.astype(int) + np.random.default_rng(1).integers(-2, 3, (160, 200, 3))  # as colour JPEG leaves it
+    picture = Picture(pixels=np.clip(rounded, 0, 255).astype(np.uint8))
+    for more in ({"clean": 1}, {"colors": 1}, {"size": 2}):
+        assert not np.ptp(made(picture, **more), axis=2).any()
+    np.testing.assert_array_equal(made(picture), picture.pixels)  # nothing is done to it
+    tinted = Picture(pixels=np.concatenate([gray, gray, gray // 2], 2))
+    assert np.ptp(made(tinted, colors=0.1), axis=2).any()
+
+
 def test_damage_is_found_beside_what_is_masked(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[float] = []
 
