@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -17,6 +18,8 @@ from editing.ui import budget, health, login, page
 from editing.weights.files import path_of
 from editing.weights.find import find_weight
 from ui.visitor import Visitor
+
+HOSTING = (Path(__file__).parent.parent.parent / "docs/hosting.md").read_text(encoding="utf-8")
 
 # ---- logins ----------------------------------------------------------------------------------------------------------
 
@@ -113,6 +116,21 @@ def test_visitors_are_names_else_addresses(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setenv("ATELIER_BUDGET_S", "600")
     assert budget.visitor_of(None) == ""
     assert [budget.visitor_of(who) for who in (Named(), Anybody())] == ["anna", "10.0.0.7"]
+
+
+def test_the_proxy_shown_says_itself_from_where_visitors_come() -> None:
+    (place, block), *others = re.findall(r"^location (\S+) \{\n(.*?)^\}$", HOSTING, re.MULTILINE | re.DOTALL)
+    assert not others
+    said = {tuple(line.split("#")[0].strip().rstrip(";").split()) for line in block.splitlines()}
+    assert {name for order, name, *_ in (words for words in said if len(words) == 3) if order == "proxy_set_header"} == {
+        "Host", "X-Forwarded-Proto", "X-Forwarded-Host", "X-Forwarded-For",
+    }  # fmt: skip
+    # $proxy_add_x_forwarded_for would leave in front what the visitor wrote.
+    assert ("proxy_set_header", "X-Forwarded-For", "$remote_addr") in said
+    # The path is taken off by the last slash of proxy_pass, and told to Gradio.
+    assert ("proxy_pass", "http://127.0.0.1:7860/") in said
+    assert f"GRADIO_ROOT_PATH={place.rstrip('/')} python app.py" in HOSTING
+    assert ("client_max_body_size", page.launch_options()["max_file_size"].removesuffix("b")) in said
 
 
 # ---- who watches -----------------------------------------------------------------------------------------------------
