@@ -11,10 +11,12 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from editing import messages
 from editing.errors import EditingError, OptionError
 from editing.ui import budget, health, login, page
+from editing.ui.security import SecurityHeaders
 from editing.weights.files import path_of
 from editing.weights.find import find_weight
 from ui.visitor import Visitor
@@ -131,6 +133,47 @@ def test_the_proxy_shown_says_itself_from_where_visitors_come() -> None:
     assert ("proxy_pass", "http://127.0.0.1:7860/") in said
     assert f"GRADIO_ROOT_PATH={place.rstrip('/')} python app.py" in HOSTING
     assert ("client_max_body_size", page.launch_options()["max_file_size"].removesuffix("b")) in said
+
+
+def received(scope: Any) -> Any:
+    """What Gradio gets of a request, after uvicorn's look at the proxy's headers and our own middleware."""
+    found: list[Any] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        found.append(scope)
+
+    asyncio.run(ProxyHeadersMiddleware(SecurityHeaders(app))({"type": "http", **scope}, None, None))  # type: ignore
+    return found[0]
+
+
+@pytest.mark.parametrize("path", ["/gradio_api/mcp", "/gradio_api/mcp/", "/atelier/gradio_api/mcp/http"])
+@pytest.mark.parametrize(
+    ("client", "said", "true"),
+    [
+        ("10.0.0.7", [], "10.0.0.7"),
+        ("10.0.0.7", ["8.8.8.1"], "10.0.0.7"),
+        ("2001:db8::7", ["8.8.8.1", "127.0.0.1"], "2001:db8::7"),
+        ("127.0.0.1", ["10.0.0.7"], "10.0.0.7"),  # by the proxy
+        ("127.0.0.1", ["8.8.8.1, 10.0.0.7"], "10.0.0.7"),  # by a proxy that appends
+        ("127.0.0.1", [], "127.0.0.1"),
+    ],
+)
+def test_who_uses_a_tool_has_their_own_budget(path: str, client: str, said: list[str], true: str) -> None:
+    headers = [(b"x-forwarded-for", value.encode()) for value in said]
+    asked = received({"path": path, "client": (client, 5000), "headers": [(b"accept", b"*/*"), *headers]})
+    kept = dict(asked["headers"])
+    assert kept[b"accept"] == b"*/*"
+    # As Gradio calls itself.
+    again = {"path": "/gradio_api/queue/join", "client": ("127.0.0.1", 6000), "headers": [*kept.items()]}
+    assert received(again)["client"][0] == true
+
+
+def test_an_unknown_caller_of_a_tool_names_nobody() -> None:
+    headers = [(b"x-forwarded-for", b"8.8.8.1")]
+    kept = received({"path": "/gradio_api/mcp/", "client": None, "headers": headers})["headers"]
+    assert b"x-forwarded-for" not in dict(kept)
+    other = received({"path": "/config", "client": ("10.0.0.7", 5000), "headers": headers})["headers"]
+    assert dict(other)[b"x-forwarded-for"] == b"8.8.8.1"
 
 
 # ---- who watches -----------------------------------------------------------------------------------------------------
