@@ -212,3 +212,12 @@ def test_alive_and_ready(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_tools_for_mcp(value: str, on: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ATELIER_MCP", value)
     assert page.launch_options()["mcp_server"] is on
+
+
+def test_tools_and_logins_do_not_go_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ATELIER_AUTH", login.pair("anna", "correct horse"))
+    monkeypatch.setenv("ATELIER_MCP", "0")
+    assert page.launch_options()["auth"] is not None
+    monkeypatch.setenv("ATELIER_MCP", "1")
+    with pytest.raises(OptionError, match=r"ATELIER_MCP and ATELIER_AUTH .* Set one"):
+        page.launch_options()
