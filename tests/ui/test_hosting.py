@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import re
 import subprocess
 import sys
@@ -62,6 +63,21 @@ def test_whoever_guesses_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(login.time, "monotonic", lambda: now[0] + 3)
     assert let_in(gate, "anna", "correct horse")  # and its guesses are forgotten
     assert let_in(gate, "anna", "correct horse")
+
+
+def test_names_that_nobody_can_have_are_not_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ATELIER_AUTH", " ".join(login.pair(name, "correct horse") for name in ("anna", "b" * 150)))
+    looked: list[str] = []
+    hashed = login._hashed
+    monkeypatch.setattr(login, "_hashed", lambda password, salt: looked.append(password) or hashed(password, salt))
+    gate = login.gate()
+    wrong = inspect.getclosurevars(gate).nonlocals["wrong"]
+    for name in ("e" * 1_000_000, "e" * 151):
+        assert not let_in(gate, name, "correct horse")
+    assert (wrong, looked) == ({}, [])
+    assert let_in(gate, "b" * 150, "correct horse")  # whoever is named may have a long name
+    assert not let_in(gate, "e" * 100, "correct horse")
+    assert [*wrong] == ["e" * 100]
 
 
 @pytest.mark.parametrize("value", ["anna", "anna:secret", "anna:aa:bb", ":aa:" + "0" * 64, "/no/such/file"])
