@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import os
 import re
 import subprocess
 import sys
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -22,7 +25,8 @@ from editing.weights.files import path_of
 from editing.weights.find import find_weight
 from ui.visitor import Visitor
 
-HOSTING = (Path(__file__).parent.parent.parent / "docs/hosting.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).parent.parent.parent
+HOSTING = (ROOT / "docs/hosting.md").read_text(encoding="utf-8")
 
 # ---- logins ----------------------------------------------------------------------------------------------------------
 
@@ -220,6 +224,37 @@ def test_alive_and_ready(monkeypatch: pytest.MonkeyPatch) -> None:
     assert asked("/healthz")[0] == 200
     assert asked("/readyz") == (503, b"not whole: repairer")
     assert path_of(find_weight("repairer")) is not None
+
+
+def test_the_container_looks_at_the_port_that_it_serves() -> None:
+    text = (ROOT / "Dockerfile").read_text(encoding="utf-8")
+    (line,) = re.findall(r"^HEALTHCHECK .*\\\n +CMD (.+)$", text, re.MULTILINE)
+    assert "127.0.0.1:7860/" in line.replace("${GRADIO_SERVER_PORT:-7860}", "7860")
+    asked: list[str] = []
+
+    class Answers(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            self.send_response(200 if len(asked) == 1 else 503)
+            self.end_headers()
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Answers) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        known = {**os.environ, "GRADIO_SERVER_PORT": str(server.server_port), "PATH": path}
+        ended = [subprocess.run(["/bin/sh", "-c", line], env=known, capture_output=True).returncode for _ in range(2)]
+        server.shutdown()
+    assert asked == ["/healthz", "/healthz"]
+    assert ended == [0, 1]
+
+
+def test_the_container_has_what_encrypted_weights_need() -> None:
+    wanted = (ROOT / "tests/requirements.txt").read_text(encoding="utf-8")
+    (needed,) = re.findall(r"^cryptography\S*", wanted, re.MULTILINE)
+    assert f'"{needed}"' in (ROOT / "Dockerfile").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(("value", "on"), [("", False), ("0", False), ("1", True)])
