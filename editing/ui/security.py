@@ -14,8 +14,8 @@ from editing.ui.gradio_hacks import Message, Receive, Scope, Send, is_upload, st
 
 log = logging.getLogger(__name__)
 
-# No other host is ever asked for anything; default-src does not cover bases, forms and who frames the page. Gradio's page
-# needs inline scripts and styles; Spaces show it in a frame.
+# No other host is ever asked for anything; default-src does not cover bases, forms and who frames the page. Gradio's
+# page needs inline scripts and styles; Spaces show it in a frame.
 POLICY = (
     "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; "
     "img-src 'self' data: blob:; connect-src 'self' blob: data:; font-src 'self' data:; worker-src 'self' blob:; "
