@@ -3,13 +3,13 @@ FROM python:3.12-slim-bookworm
 
 WORKDIR /atelier
 COPY packages.txt requirements.txt ./
-# PyTorch's own index has a build without CUDA, which is 4 GB smaller.
+# PyTorch's own index has a build without CUDA, which is 4 GB smaller. cryptography opens weights with ATELIER_WEIGHTS_KEY.
 # hadolint ignore=DL3008,DL3013,SC2046
 RUN apt-get update \
     && apt-get install -y --no-install-recommends $(cat packages.txt) \
     && rm -rf /var/lib/apt/lists/* \
     && pip install --no-cache-dir torch torchvision --index-url https://download.pytorch.org/whl/cpu \
-    && pip install --no-cache-dir -r requirements.txt \
+    && pip install --no-cache-dir -r requirements.txt "cryptography>=44" \
     && useradd --uid 1000 atelier
 COPY app.py ./
 COPY editing editing
@@ -22,5 +22,5 @@ ENV GRADIO_SERVER_NAME=0.0.0.0 GRADIO_TEMP_DIR=/tmp/gradio ATELIER_CACHE=/tmp/at
     PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
 EXPOSE 7860
 HEALTHCHECK --interval=30s --timeout=5s --start-period=120s \
-    CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:7860/healthz', timeout=4)"]
+    CMD python -c "import urllib.request as web; web.urlopen('http://127.0.0.1:${GRADIO_SERVER_PORT:-7860}/healthz', timeout=4)"
 CMD ["python", "app.py"]

@@ -1050,6 +1050,12 @@ NO_AUTH_FILE = Text(
     "ATELIER_AUTH is {path!r}: there is no such file, and it is no name with a hashed password either.",
     "ATELIER_AUTH 为 {path!r}：没有这个文件，它也不是名称加密码哈希。",
 )
+TOOLS_WITH_LOGIN = Text(
+    "ATELIER_MCP and ATELIER_AUTH are both set, but tools for language models can't log in: their list would be open "
+    "to everybody and each use would fail. Set one of the two.",
+    "ATELIER_MCP 和 ATELIER_AUTH 同时设置了，但语言模型的工具无法登录：工具列表会对所有人公开，而每次调用都会失败。"
+    "请只设置其中一个。",
+)
 
 
 # ---- the command -----------------------------------------------------------------------------------------------------

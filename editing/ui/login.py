@@ -27,7 +27,7 @@ from editing.errors import EditingError, OptionError
 
 _FREE, _LONGEST = 3, 60.0  # wrong passwords without a pause; seconds of the longest one
 _COST = {"n": 1 << 15, "r": 8, "p": 1, "maxmem": 1 << 26, "dklen": 32}  # OWASP's least, 2023; 32 MB and some 0.1 s
-_MOST_NAMES = 1000  # of which wrong passwords are remembered
+_MOST_NAMES, _LONGEST_NAME = 1000, 100  # of which wrong passwords are remembered; in letters, of names nobody has
 
 
 def pair(name: str, password: str) -> str:
@@ -62,9 +62,11 @@ def gate() -> Callable[[str, str], Awaitable[bool]] | None:
     if not known:
         return None
     wrong: dict[str, tuple[int, float]] = {}  # name -> how often in a row, and until when it is closed
-    lock = threading.Lock()
+    lock, longest = threading.Lock(), max(_LONGEST_NAME, *map(len, known))
 
     async def allowed(name: str, password: str) -> bool:
+        if len(name) > longest:  # nobody's, and a megabyte each if remembered
+            return False
         now = time.monotonic()
         with lock:
             count, closed = wrong.get(name, (0, 0.0))

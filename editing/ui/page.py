@@ -9,7 +9,8 @@ from typing import Any
 import gradio as gr
 from starlette.middleware import Middleware
 
-from editing import __version__, runtime
+from editing import __version__, messages, runtime
+from editing.errors import OptionError
 from editing.settings import cache_folder, sweep_parts, whole_number
 from editing.ui import (
     compare_api,
@@ -94,9 +95,14 @@ def show_machine(request: gr.Request) -> str:
 
 
 def launch_options() -> dict[str, Any]:
-    """Everything that ``Blocks.launch`` needs besides host and port, which Gradio takes from its own variables."""
+    """Everything that ``Blocks.launch`` needs besides host and port, which Gradio takes from its own variables.
+
+    Raises OptionError where a variable holds what it can't, or two don't go together.
+    """
     # Tools for programs that speak MCP; needs `pip install "gradio[mcp]"`.
-    tools = os.environ.get("ATELIER_MCP", "").strip() not in ("", "0")
+    tools, gate = os.environ.get("ATELIER_MCP", "").strip() not in ("", "0"), login.gate()
+    if tools and gate is not None:
+        raise OptionError(messages.TOOLS_WITH_LOGIN)
     if tools and importlib.util.find_spec("mcp") is not None:  # without it Gradio says what to install
         know_own_links(may_be_had)
     return {
@@ -109,7 +115,7 @@ def launch_options() -> dict[str, Any]:
         "footer_links": ["api"],
         "max_file_size": f"{whole_number('ATELIER_MAX_FILE_MB', 200)}mb",
         "allowed_paths": [str(shown.FOLDER)],
-        "auth": login.gate(),
+        "auth": gate,
         "mcp_server": tools,
         "app_kwargs": {
             "middleware": [Middleware(kind) for kind in (Health, SecurityHeaders, SignedLinks, JobsAnswered)]

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from editing.__main__ import main, parser
-from editing.weights.catalogue import CATALOGUE
+from editing.weights.catalogue import CATALOGUE, Shipped
 
 ROOT = Path(__file__).parent.parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -81,9 +81,12 @@ def test_no_command_is_listed_that_is_not_there() -> None:
 
 def test_what_is_linked_is_there() -> None:
     for text, folder in ((README, ROOT), ((ROOT / "weights/README.md").read_text(encoding="utf-8"), ROOT / "weights")):
-        links = re.findall(r"\]\(([^)#:]+)\)", text)
+        links = re.findall(r"\]\(([^)#:]+)(?:#([^)]+))?\)", text)
         assert links
-        assert [link for link in links if not (folder / link).is_file()] == []
+        assert [link for link, _ in links if not (folder / link).is_file()] == []
+        for link, place in ((link, place) for link, place in links if place):
+            heads = re.findall(r"^#+ (.+)$", (folder / link).read_text(encoding="utf-8"), re.MULTILINE)
+            assert place in [head.lower().replace(" ", "-") for head in heads]
 
 
 def test_every_model_is_in_the_list_of_models_with_its_licence() -> None:
@@ -92,6 +95,16 @@ def test_every_model_is_in_the_list_of_models_with_its_licence() -> None:
         (row,) = (row for row in rows if row.startswith(f"| `{weight.name}` | ") and row.count("|") == 7)
         assert weight.licence in row
     assert len([row for row in rows if row.startswith("| `") and row.count("|") == 7]) == len(CATALOGUE)
+
+
+def test_of_every_shipped_weight_it_is_said_what_it_learned_from() -> None:
+    text = (ROOT / "weights/README.md").read_text(encoding="utf-8")
+    rows = re.findall(
+        r"^\| (`.*?) \| .+ \|$", text.split("## What they learned from")[1].split("\n## ")[0], re.MULTILINE
+    )
+    said = [name for row in rows for name in re.findall(r"`([^`]+)`", row)]
+    assert sorted(said) == sorted(weight.name for weight in CATALOGUE if isinstance(weight.source, Shipped))
+    assert sorted(said) == sorted(path.stem for path in (ROOT / "weights").glob("*.safetensors"))
 
 
 @pytest.fixture
