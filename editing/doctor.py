@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import importlib.util
+import itertools
 import math
 import os
 import platform
@@ -22,7 +23,10 @@ from editing.messages import Message, Text, tell
 from editing.options import PRECISIONS, UpscaleOptions
 from editing.pictures.likeness import luma, ssim
 from editing.pictures.picture import Picture, input_limit, output_limit, to_float
-from editing.pipelines import upscale
+from editing.pipelines import damage, stylize, upscale
+from editing.pipelines.damage import Finder
+from editing.pipelines.stylize import LoadedStylizer
+from editing.pipelines.upscale import Upscaler
 from editing.report import Report, silent
 from editing.settings import cache_folder
 from editing.weights.catalogue import Download
@@ -103,7 +107,7 @@ def checks() -> Iterator[Check]:
 
 @dataclass(frozen=True)
 class Speed:
-    """What a model of Upscale takes on this machine in one precision, for each megapixel that goes in."""
+    """What a model takes on this machine in one precision, for each megapixel that it is given."""
 
     model: str
     precision: str
@@ -112,15 +116,19 @@ class Speed:
 
 
 def speeds(ask: Callable[[], None] | None = None) -> Iterator[Speed]:
-    """Measure every model that is here, in each precision that this machine has for it, or recall what was measured.
+    """Measure the models that are here, in each precision that this machine has for them, or recall what was measured.
 
-    ``ask`` is called again and again meanwhile, and may raise to end it.
+    Those that take pixels: of Upscale, of Stylize but for Fine, and what finds damage. What sees faces one by one, or
+    draws from numbers, has no megapixels. ``ask`` is called again and again meanwhile, and may raise to end it.
     """
-    for weight in weights_for(*upscale.TASKS):
-        if path_of(weight) is None:
-            continue
-        for precision in PRECISIONS[1:]:
-            network = upscale.load(weight.name, precision)
+    loads: list[tuple[tuple[str, ...], Callable[[str, str], Upscaler | LoadedStylizer | Finder]]] = [
+        (upscale.TASKS, upscale.load), (("stylize",), stylize.load), (("damage",), damage.load),
+    ]  # fmt: skip
+    for tasks, load in loads:
+        for weight, precision in itertools.product(weights_for(*tasks), PRECISIONS[1:]):
+            if path_of(weight) is None:
+                continue
+            network = load(weight.name, precision)
             if network.backend.precision == precision:  # else it isn't to be had in this one
                 cost = network.cost(ask=ask)
                 yield Speed(weight.name, precision, cost.seconds * 1e6, cost.bytes * 1e6)

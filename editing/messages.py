@@ -1003,6 +1003,10 @@ NOT_A_FILE = Text(
     "A file is wanted there, as gradio_client's handle_file gives it.",
     "此处需要文件，如 gradio_client 的 handle_file 所给。",
 )
+TOO_FEW_VALUES = Text(
+    "This call takes {wanted} values, and {given} came: /gradio_api/info lists them.",
+    "此调用需要 {wanted} 个值，只收到 {given} 个：完整列表见 /gradio_api/info。",
+)
 NO_CLIP_SENT = Text("No clip was sent: give a file.", "没有收到动图或视频：请提供文件。")
 NO_RECIPE = Text("There are no settings in this picture.", "此图片中没有保存的设置。")
 CLIP_CUT_SHORT = Text(

@@ -7,11 +7,15 @@ import argparse
 import asyncio
 import errno
 import os
+import signal
+import subprocess
+import sys
 import time
 import uuid
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
@@ -21,11 +25,16 @@ from ui.visitor import Visitor
 from editing.cli.targets import batch
 from editing.errors import WeightError
 from editing.options import BatchOptions
+from editing.pictures.picture import Picture
+from editing.pictures.read import read_picture
+from editing.pictures.write import write_picture
 from editing.settings import sweep_parts, written
 from editing.ui import handlers
 from editing.ui.security import SecurityHeaders
 from editing.weights.find import find_weight
 from editing.weights.load import load_network
+
+ROOT = Path(__file__).parent.parent
 
 # ---- files -----------------------------------------------------------------------------------------------------------
 
@@ -83,6 +92,64 @@ def test_a_weight_that_goes_or_breaks_while_running_is_told_and_comes_back(
     path.write_bytes(whole)
     loaded = load_network(find_weight("net.safetensors"))
     assert torch.equal(loaded.model.state_dict()["body.0.weight"], state["body.0.weight"])
+
+
+# ---- killed in the middle, and a cache that can't be written ---------------------------------------------------------
+
+
+ATELIER = [sys.executable, "-m", "editing"]
+# The same command, which never gets past the first rows of a file.
+HALFWAY = """
+import sys, time
+from editing.__main__ import main
+from editing.pictures import write
+def rows(picture):
+    yield picture.pixels[:4]
+    time.sleep(600)
+write._bands = rows
+main(sys.argv[1:])
+"""
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no such signal here")
+def test_a_run_that_is_killed_leaves_nothing_that_looks_whole_and_the_next_is_clean(tmp_path: Path) -> None:
+    """Killed while it writes: the file has its own name only once it is whole."""
+    source, target = tmp_path / "a.png", tmp_path / "out" / "b.png"
+    target.parent.mkdir()
+    write_picture(Picture(pixels=np.full((16, 16, 3), 90, np.uint8)), source)
+    asked = ("upscale", source, "-o", target, "--model", "anime-fast", "--scale", "2")
+    run = subprocess.Popen([sys.executable, "-c", HALFWAY, *asked], cwd=ROOT, stderr=subprocess.PIPE)
+    try:
+        until = time.monotonic() + 120
+        while not (parts := list(target.parent.glob("*.part"))):  # it has begun to write
+            assert run.poll() is None, run.communicate()
+            assert time.monotonic() < until
+            time.sleep(0.05)
+    finally:
+        run.kill()
+        run.communicate()
+    assert run.returncode == -signal.SIGKILL
+    assert not target.exists()
+    assert list(target.parent.iterdir()) == parts
+    os.utime(parts[0], (time.time() - 4000,) * 2)  # else it may be another's that is still at work
+    again = subprocess.run([*ATELIER, *asked], cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert again.returncode == 0, again.stderr
+    assert "Traceback" not in again.stderr
+    assert list(target.parent.iterdir()) == [target]
+    assert read_picture(target).width == 32
+
+
+def test_where_no_cache_can_be_made_the_work_is_done(tmp_path: Path) -> None:
+    """Below a file, where not even root may make a folder."""
+    (tmp_path / "file").touch()
+    write_picture(Picture(pixels=np.full((16, 16, 3), 90, np.uint8)), tmp_path / "a.png")
+    asked = (*ATELIER, "upscale", tmp_path / "a.png", "-o", tmp_path / "b.png", "--model", "anime-fast", "--scale", "2")
+    places = os.environ | {"ATELIER_CACHE": str(tmp_path / "file" / "cache")}
+    run = subprocess.run(asked, cwd=ROOT, env=places, capture_output=True, text=True, timeout=120)
+    assert run.returncode == 0, run.stderr
+    assert "Traceback" not in run.stderr
+    assert read_picture(tmp_path / "b.png").width == 32
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.png", "b.png", "file"]
 
 
 # ---- time ------------------------------------------------------------------------------------------------------------

@@ -16,7 +16,9 @@ WIDE = 30  # letters of the longest bar
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Its two flags."""
-    note = "measure how long each model of upscale takes here, in every precision; some minutes at the first time"
+    note = (
+        "measure how long each model that takes pixels needs here, in every precision; some minutes at the first time"
+    )
     parser.add_argument("--bench", action="store_true", help=note)
     note = (
         "make the middle of a picture four times smaller, enlarge it by each model of upscale and by bicubic, and say "

@@ -16,7 +16,9 @@ suffix   how                                              what it does not keep
 Parts of a video are in its own codec and joined as they are; sound, subtitles and chapters come with them (see
 ``tracks``). Parts of an animated picture are lossless (FFV1), and encoded
 when they are joined: a GIF's palette needs to see all frames first. The recipe lies in EXIF in a WebP, where
-``read_picture`` finds it, and as {"atelier": ...} in the comment of an MP4 or WebM.
+``read_picture`` finds it, and as {"atelier": ...} in the comment of an MP4 or WebM. A WebP says in its XMP, too, that a
+network made it (IPTC's DigitalSourceType). An MP4 or WebM says so by its recipe alone, since these containers have no
+field for it that programs agree on; a GIF or APNG, which holds no recipe either, doesn't say it.
 """
 
 from __future__ import annotations
@@ -43,7 +45,7 @@ from editing.messages import Message, tell
 from editing.options import CLIP_FORMATS, FASTEST
 from editing.pictures.picture import Pixels
 from editing.pictures.read import probe_picture
-from editing.pictures.tags import IMAGE_HISTORY
+from editing.pictures.tags import IMAGE_HISTORY, xmp_of_made
 from editing.settings import written
 
 if TYPE_CHECKING:
@@ -247,7 +249,7 @@ def join_parts(
             return notices
         animation = _Animation(parts, end)
         if suffix == ".webp":
-            animation.write_webp(file, plays, text)
+            animation.write_webp(file, plays, text, None if recipe is None else xmp_of_made(None, recipe))
         elif suffix == ".gif":
             left_out = animation.write_gif(file, plays)
             if left_out:
@@ -337,14 +339,14 @@ class _Animation:
                 for frame in container.decode(video=0):
                     yield frame.to_ndarray(format="rgba")
 
-    def write_webp(self, path: Path, plays: int, recipe: str | None) -> None:
+    def write_webp(self, path: Path, plays: int, recipe: str | None, xmp: bytes | None) -> None:
         exif = Image.Exif()
         if recipe is not None:
             exif[IMAGE_HISTORY] = recipe
         durations = [max(1, stop - start) for start, stop in pairwise(self.times)]
         _Sequence(self.frames(), len(durations)).save(
             path, "WEBP", save_all=True, duration=durations, loop=plays, quality=90, method=2,
-            exif=exif.tobytes() if recipe is not None else b"",
+            exif=exif.tobytes() if recipe is not None else b"", xmp=xmp or b"",
         )  # fmt: skip
 
     def write_apng(self, path: Path, plays: int) -> None:

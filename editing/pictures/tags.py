@@ -246,16 +246,20 @@ _SOURCE_TYPES = {
     "generate": "trainedAlgorithmicMedia", "walk": "trainedAlgorithmicMedia",
     "upscale": "algorithmicallyEnhanced",
     "repair": "compositeWithTrainedAlgorithmicMedia", "stylize": "compositeWithTrainedAlgorithmicMedia",
+    "compare": "compositeWithTrainedAlgorithmicMedia",
 }  # fmt: skip
 
 
-def xmp_of_made(xmp: bytes | None, task: object) -> bytes | None:
+def xmp_of_made(xmp: bytes | None, recipe: Mapping[str, Any]) -> bytes | None:
     """XMP that says that a picture was made by a network, by the task of its recipe; for an unknown task as it was.
+
+    A sheet of earlier files alone stays as it was, too: no weight took part, and who knows what made them.
 
     IPTC Photo Metadata Standard 2023.2, DigitalSourceType: what agencies, search engines and archives look for.
     """
-    kind = _SOURCE_TYPES.get(str(task))
-    if kind is None:
+    task = str(recipe.get("task"))
+    kind = _SOURCE_TYPES.get(task)
+    if kind is None or (task == "compare" and not recipe.get("weights")):
         return xmp
     before = _without_xmp(xmp, "Iptc4xmpExt:DigitalSourceType") if xmp is not None else None
     said = f"http://cv.iptc.org/newscodes/digitalsourcetype/{kind}"

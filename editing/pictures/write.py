@@ -110,7 +110,7 @@ def write_picture(
         job.dpi = picture.dpi
         if recipe is not None:
             job.recipe = json.dumps(recipe, ensure_ascii=kind != "PNG", separators=(",", ":"), allow_nan=False)
-            job.xmp = xmp_of_made(job.xmp, recipe.get("task"))
+            job.xmp = xmp_of_made(job.xmp, recipe)
     encode = {"PNG": _write_png, "JPEG": _write_jpeg, "WebP": _write_webp, "TIFF": _write_tiff}[kind]
     try:
         with written(path) as part, part.open("xb+") as file:

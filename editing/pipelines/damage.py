@@ -75,16 +75,16 @@ class Finder:
             raise EditingError(messages.MODEL_NOT_NUMBERS, model=self.name)
         return np.asarray(made[0].permute(1, 2, 0).float().cpu().numpy())
 
-    def cost(self, *, wait: bool = True) -> Cost:
+    def cost(self, *, wait: bool = True, ask: Callable[[], None] | None = None) -> Cost:
         """What one pixel costs on this machine; measured at the first call, which takes seconds.
 
-        ``wait`` is that of :func:`measured_cost`.
+        ``wait`` and ``ask`` are those of :func:`measured_cost`.
         """
 
         def run(side: int) -> None:
             self(np.full((side, side, 3), 128, np.uint8))
 
-        return measured_cost(self.sha256, self.backend, run, side=256, wait=wait)
+        return measured_cost(self.sha256, self.backend, run, side=256, wait=wait, ask=ask)
 
 
 def load(model: str = "damage", precision: str = "auto") -> Finder:

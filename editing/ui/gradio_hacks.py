@@ -33,6 +33,7 @@ from gradio.state_holder import SessionState
 from gradio.utils import get_upload_folder
 
 from editing import messages
+from editing.messages import tell
 
 Kind = TypeVar("Kind", bound=gr.components.Component)
 Scope = MutableMapping[str, Any]
@@ -88,29 +89,32 @@ def _paths(self: gr.File | gr.UploadButton, payload: Any) -> Any:
     return paths if self.file_count != "single" else next(iter(paths), None)
 
 
-class _Told:
-    """What Gradio checks files by before our own code is asked, in words: it says nothing but "Error"."""
+# Of each file that Gradio's give, they leave an empty one behind, which nobody deletes.
+AnyFile = _another(gr.File, _paths)
+AnyUploadButton = _another(gr.UploadButton, _paths)
 
-    def __init__(self, model: Any) -> None:
-        self.model = model
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.model, name)
+def say_what_is_wrong_with_values(page: gr.Blocks) -> None:
+    """Have the page say in words what Gradio refuses of an event's values before our own code is asked.
 
-    def model_validate(self, given: Any, **how: Any) -> Any:
+    Gradio looks after files then, and stumbles over some: it says nothing but "Error", or null, and writes what was
+    sent into the log. All other values our components pass on as they are.
+    """
+    theirs = page.preprocess_data
+
+    async def preprocess_data(block_fn: Any, inputs: list[Any], *more: Any, **named: Any) -> Any:
+        wanted, given = len(block_fn.inputs), len(inputs)
+        if given < wanted:
+            said = tell(messages.TOO_FEW_VALUES, wanted=wanted, given=given)
+            raise gr.Error(str(said), print_exception=False)
         try:
-            return self.model.model_validate(given, **how)
-        except Exception as error:  # Gradio's check itself stumbles over some
+            return await theirs(block_fn, inputs, *more, **named)
+        except gr.Error:
+            raise
+        except Exception as error:
             raise gr.Error(messages.NOT_A_FILE.en, print_exception=False) from error
 
-
-_TOLD = property(
-    lambda self: _Told(self.__dict__["data_model"]), lambda self, model: self.__dict__.update(data_model=model)
-)
-
-# Of each file that Gradio's give, they leave an empty one behind, which nobody deletes.
-AnyFile = _another(gr.File, _paths, data_model=_TOLD)
-AnyUploadButton = _another(gr.UploadButton, _paths, data_model=_TOLD)
+    vars(page)["preprocess_data"] = preprocess_data
 
 
 # ---- handlers that take and return by name ---------------------------------------------------------------------------

@@ -28,7 +28,7 @@ from editing.ui import (
     visit,
     zero_gpu,
 )  # fmt: skip
-from editing.ui.gradio_hacks import keep_visitors_small, know_own_links, use_own_folder
+from editing.ui.gradio_hacks import keep_visitors_small, know_own_links, say_what_is_wrong_with_values, use_own_folder
 from editing.ui.handlers import COMPUTE, forget
 from editing.ui.health import Health
 from editing.ui.jobs import JobsAnswered
@@ -49,6 +49,7 @@ def build(at_once: int = 1) -> gr.Blocks:
     sweep_parts(cache_folder())
     COMPUTE["concurrency_limit"] = at_once
     page = gr.Blocks(title="Atelier", analytics_enabled=False, delete_cache=(600, 3600))
+    say_what_is_wrong_with_values(page)
     with page:
         with gr.Row(elem_id="header"):
             gr.Markdown("# Atelier", elem_id="wordmark")

@@ -434,8 +434,8 @@ TEXTS: dict[str, tuple[str, str]] = {
     "doctor": ("About this machine", "关于本机"),
     "doctor_measure": ("Measure this machine", "测量本机速度"),
     "doctor_columns": (
-        "| model of Upscale | precision | seconds a megapixel | GB a megapixel, in a tile | time, logarithmic |",
-        "| 放大模型 | 精度 | 每百万像素秒数 | 每百万像素 GB（单个分块内） | 用时（对数） |",
+        "| model | precision | seconds a megapixel | GB a megapixel, in a tile | time, logarithmic |",
+        "| 模型 | 精度 | 每百万像素秒数 | 每百万像素 GB（单个分块内） | 用时（对数） |",
     ),
     "progress_networks": ("Networks measured: {done}", "已测量 {done} 个网络"),
     "progress_steps": ("Steps: {done} of {total}", "第 {done} / {total} 步"),

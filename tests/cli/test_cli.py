@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import re
@@ -20,6 +21,8 @@ from editing.pictures.picture import Picture
 from editing.pictures.read import read_picture
 from editing.pictures.write import write_picture
 from editing.pipelines import upscale
+from editing.pipelines.damage import Finder
+from editing.pipelines.stylize import LoadedStylizer
 from editing.pipelines.upscale import Upscaler
 from editing.weights.catalogue import CATALOGUE
 from editing.weights.find import find_weight
@@ -275,12 +278,17 @@ def test_doctor_measures_each_model_in_each_precision(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(doctor, "checks", lambda: iter(()))
-    monkeypatch.setattr(doctor, "weights_for", lambda *_: [find_weight("anime-fast"), find_weight("general")])
+    there = [find_weight(name) for name in ("anime-fast", "general", "stylizer", "damage")]
+    monkeypatch.setattr(doctor, "weights_for", lambda *tasks: [weight for weight in there if weight.task in tasks])
     taken = {"fp32": 4e-6, "bf16": 2e-6, "int8": 1e-6}
-    monkeypatch.setattr(Upscaler, "cost", lambda self, ask: Cost(seconds=taken[self.backend.precision], bytes=500.0))
+    for kind, times in ((Upscaler, 1), (LoadedStylizer, 0.1), (Finder, 0.3)):
+        measured = functools.partialmethod(
+            lambda self, times, ask: Cost(seconds=taken[self.backend.precision] * times, bytes=500.0), times
+        )
+        monkeypatch.setattr(kind, "cost", measured)
     assert main(["doctor", "--bench"]) == 0
     rows = [line.split() for line in capsys.readouterr().out.splitlines()]
-    assert {row[0] for row in rows} == {"anime-fast"}  # the other isn't here
+    assert {row[0] for row in rows} == {"anime-fast", "stylizer", "damage"}  # the other isn't here
     assert rows[-1][1:6] == ["fp32", "4.00", "s/MP", "0.50", "GB/MP"]
     assert [float(row[2]) for row in rows] == sorted(float(row[2]) for row in rows)
     assert all(len(row[6]) <= len(rows[-1][6]) for row in rows)

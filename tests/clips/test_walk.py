@@ -66,10 +66,13 @@ def test_webp_keeps_frames_times_loop_and_recipe(tmp_path: Path) -> None:
     assert loop == 0
     for frame, read in zip(frames, back, strict=True):
         assert np.abs(frame.astype(int) - read).mean() < 3
-    assert read_picture(tmp_path / "a.webp").recipe == RECIPE
+    whole = read_picture(tmp_path / "a.webp")
+    assert whole.recipe == RECIPE
+    assert b"newscodes/digitalsourcetype/trainedAlgorithmicMedia<" in (whole.xmp or b"")
     write_walk(frames, tmp_path / "once.webp", loop=False)
     assert read_webp(tmp_path / "once.webp")[2] == 1
-    assert read_picture(tmp_path / "once.webp").recipe is None
+    plain = read_picture(tmp_path / "once.webp")
+    assert (plain.recipe, plain.xmp) == (None, None)
 
 
 def test_mp4_keeps_frames_speed_and_recipe(tmp_path: Path) -> None:

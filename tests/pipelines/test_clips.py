@@ -476,7 +476,11 @@ def test_metadata_recipe_and_place(tmp_path: Path) -> None:
     stripped = made("d.mp4", strip=True)
     assert not {"title", "comment", "location"} & set(stripped)
     enlarge(path, tmp_path / "e.webp")
-    assert read_picture(tmp_path / "e.webp").recipe == recipe
+    enlarged = read_picture(tmp_path / "e.webp")
+    assert enlarged.recipe == recipe
+    assert b"newscodes/digitalsourcetype/algorithmicallyEnhanced<" in (enlarged.xmp or b"")
+    upscale_clips.upscale_clip(path, tmp_path / "f.webp", *options(), network=network(), strip=True)
+    assert read_picture(tmp_path / "f.webp").xmp is None
 
 
 # ---- frames ----------------------------------------------------------------------------------------------------------

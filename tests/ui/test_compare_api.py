@@ -49,6 +49,9 @@ def test_a_sheet_the_single_results_and_the_facts(photo: Path, tmp_path: Path) -
     sheet = read_picture(given["sheet"])
     assert (sheet.width, sheet.height) == (facts["width"], facts["height"])
     assert sheet.recipe == facts["recipe"]
+    assert b"newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia<" in (sheet.xmp or b"")
+    files_alone = sent(photo, items="earlier.png", files=[str(earlier)])["sheet"]
+    assert read_picture(files_alone).xmp is None  # who knows what made them
 
 
 @pytest.mark.parametrize(
