@@ -35,6 +35,7 @@ FORMAT_SYNONYMS = {"jpeg": "jpg", "tiff": "tif"}
 FACELESS = ("fail", "copy", "leave")  # what becomes of a picture in which no face is found
 RESTORED_SIZES = (1, 2, 4)  # times that a whole photograph is enlarged
 DAMAGE_SURE = 0.5  # the dial's middle
+DAMAGE_IN_OLD = 0.6  # more of it where somebody says that a photograph is old
 STRONGEST_NOISE = 75.0  # of 255: what the denoisers are trained to
 LARGEST_TILE = 4096  # pixels a side
 SMALLEST_TILE = 32  # below this the overlap costs more memory than halving the tile saves
@@ -478,7 +479,7 @@ class RestoreOptions(RepairOptions):
     Damage is looked for unless ``find_damage`` is None, and faces restored unless ``faces`` is "none".
     """
 
-    find_damage: float | None = _find_damage(DAMAGE_SURE)
+    find_damage: float | None = _find_damage(DAMAGE_IN_OLD)
     clean: float = number(
         0.8, 0, 1, Text("Clean", "去噪"),
         Text("how much of the noise and of JPEG's blocks is taken away; 0 leaves them",
