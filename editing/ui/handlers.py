@@ -405,9 +405,18 @@ def keep(*paths: str | Path) -> None:
 
 
 def _expired() -> Iterator[Path]:
-    for folder in links.root().glob("*/*"):
-        try:
-            if _age(folder.stat().st_mtime) > KEPT_SECONDS:
-                yield folder
-        except OSError:  # gone meanwhile
-            continue
+    for visitor in _inside(links.root()):
+        for folder in _inside(visitor):
+            try:
+                if _age(folder.stat().st_mtime) > KEPT_SECONDS:
+                    yield folder
+            except OSError:  # gone meanwhile
+                continue
+
+
+def _inside(folder: Path) -> list[Path]:
+    """What lies in a folder; nothing once it is gone, which glob() makes an error of up to Python 3.12."""
+    try:
+        return list(folder.iterdir())
+    except OSError:
+        return []

@@ -128,6 +128,28 @@ def test_a_note_says_what_is_counted() -> None:
 # ---- files -----------------------------------------------------------------------------------------------------------
 
 
+def test_looking_after_old_files_minds_no_folder_that_goes_meanwhile() -> None:
+    root, over = handlers.links.root(), threading.Event()
+
+    def come_and_go() -> None:
+        while not over.is_set():
+            for number in range(40):
+                (root / f"{number}" / "job").mkdir(parents=True, exist_ok=True)
+            for number in range(40):
+                (root / f"{number}" / "job").rmdir()
+                (root / f"{number}").rmdir()
+
+    other = threading.Thread(target=come_and_go)
+    other.start()
+    try:
+        until = time.monotonic() + 1
+        while time.monotonic() < until:
+            assert list(handlers._expired()) == []
+    finally:
+        over.set()
+        other.join()
+
+
 def aged(path: Path, seconds: float = handlers.KEPT_SECONDS + 60) -> None:
     os.utime(path, (time.time() - seconds,) * 2)
 
