@@ -109,7 +109,8 @@ def say_what_is_wrong_with_values(page: gr.Blocks) -> None:
             raise gr.Error(str(said), print_exception=False)
         try:
             return await theirs(block_fn, inputs, *more, **named)
-        except gr.Error:
+        except gr.Error as error:
+            error.print_exception = False  # the visitor reads it, and it is no error of the program
             raise
         except Exception as error:
             raise gr.Error(messages.NOT_A_FILE.en, print_exception=False) from error

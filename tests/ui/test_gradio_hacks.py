@@ -240,7 +240,7 @@ _, url, _ = page.launch(
 client = Client(url, verbose=False, headers={"x-atelier-arrived": "1.0"})
 jobs = [client.submit("a", api_name="/slow") for _ in range(2)]
 assert [job.result() for job in jobs] == ["a", "a"]
-(first, first_began), (second, second_began) = sorted(began)
+(first, first_began), (second, second_began) = sorted(began, key=lambda times: times[1])
 assert 1.0 != first <= first_began, began  # nobody can say otherwise
 assert second < first_began + 1 <= second_began, began  # it came while the first ran, and knows so when its turn comes
 page.close()
@@ -316,13 +316,15 @@ with gr.Blocks() as page:
     one, many = AnyFile(type="filepath"), AnyFile(type="filepath", file_count="multiple")
     picture, out = AnyImage(type="filepath"), gr.Textbox()
     one.upload(**by_name(take, {"one": one, "many": many, "picture": picture}, {"out": out}), api_name="take")
+    kind = gr.Dropdown(["a", "b"])
+    kind.select(lambda kind: kind, kind, out, api_name="choose")
 page.queue(api_open=False)
 _, url, _ = page.launch(prevent_thread_lock=True, quiet=True, server_name="127.0.0.1")
 api = url.rstrip("/") + "/gradio_api"
 
-def said(*values):
-    event = httpx.post(f"{api}/call/take", json={"data": values}).json()["event_id"]
-    kind, data = httpx.get(f"{api}/call/take/{event}", timeout=30).text.splitlines()[:2]
+def said(*values, of="take"):
+    event = httpx.post(f"{api}/call/{of}", json={"data": values}).json()["event_id"]
+    kind, data = httpx.get(f"{api}/call/{of}/{event}", timeout=30).text.splitlines()[:2]
     return kind.removeprefix("event: "), json.loads(data.removeprefix("data: "))
 
 file = httpx.post(f"{api}/upload", files={"files": ("a.txt", b"words")}).json()[0]
@@ -339,6 +341,7 @@ print(json.dumps({
     "wrong": [said(*(value if place == n else None for n in range(3))) for value in wrong for place in (0, 2)]
              + [said(None, [value], None) for value in wrong],
     "few": [said(), said("a secret")],
+    "no choice": said("c", of="choose"),
     "right": said({"path": file, **of_type}, [{"path": file, **of_type}], None),
     "file": file,
 }))
@@ -358,6 +361,7 @@ def test_values_that_gradio_refuses_are_told_in_words() -> None:
         "This call takes 3 values, and 0 came",
         "This call takes 3 values, and 1 came",
     ]
+    assert "not in the list of choices" in found["no choice"][1]["error"]
     assert "Traceback" not in ran.stderr, ran.stderr
     assert "secret" not in ran.stderr
 
