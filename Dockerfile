@@ -22,5 +22,5 @@ ENV GRADIO_SERVER_NAME=0.0.0.0 GRADIO_TEMP_DIR=/tmp/gradio ATELIER_CACHE=/tmp/at
     PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
 EXPOSE 7860
 HEALTHCHECK --interval=30s --timeout=5s --start-period=120s \
-    CMD python -c "import urllib.request as web; web.urlopen('http://127.0.0.1:${GRADIO_SERVER_PORT:-7860}/healthz', timeout=4)"
+    CMD ["python", "-c", "import os, urllib.request as web; port = os.getenv('GRADIO_SERVER_PORT', '7860'); web.urlopen('http://127.0.0.1:' + port + '/healthz', timeout=4)"]
 CMD ["python", "app.py"]
