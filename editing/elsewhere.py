@@ -9,6 +9,7 @@ from __future__ import annotations
 import inspect
 import queue
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Iterable
 from typing import Any
 
@@ -73,7 +74,7 @@ def followed(events: Iterable[Event], report: Report) -> Generator[Any, None, An
     raise LostError
 
 
-class Sender:
+class Sender(ABC):
     """Base of what :func:`runtime.send_elsewhere` takes: does a call by ``_run``, which gives its parts and returns."""
 
     def __call__(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -87,7 +88,8 @@ class Sender:
             except StopIteration as end:
                 return end.value
 
+    @abstractmethod
     def _run(
         self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Generator[Any, None, Any]:
-        raise NotImplementedError
+        """The parts of the call; returns what it made."""

@@ -199,7 +199,7 @@ def test_memory_goes_back_to_the_system_once_there_is_no_job(monkeypatch: pytest
 
 
 HEAPS = """
-import ctypes, os, threading
+import ctypes, threading
 from editing import runtime
 runtime.share_heaps()
 libc = ctypes.CDLL(None)
