@@ -166,6 +166,13 @@ def to_depth(array: Pixels, depth: int) -> Pixels:
     return ((array.astype(np.uint32) + 128) // 257).astype(np.uint8)
 
 
+def reduced(array: Pixels | Floats, longest: int) -> npt.NDArray[Any]:
+    """(H, W) or (H, W, C) averaged down until its longer side is at most ``longest``; of one channel, (H, W)."""
+    share = min(1.0, longest / max(array.shape[:2]))
+    height, width = (max(1, round(side * share)) for side in array.shape[:2])
+    return np.asarray(cv2.resize(array, (width, height), interpolation=cv2.INTER_AREA))
+
+
 def premultiply(pixels: Floats, alpha: Floats) -> Floats:
     """(H, W, C) straight colours times (H, W) alpha, both float32 in [0, 1]."""
     return pixels * alpha[..., None]

@@ -12,12 +12,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
 from editing.pictures.masks import Mask
-from editing.pictures.picture import Floats, Picture, to_float
+from editing.pictures.picture import Floats, Picture, reduced, to_float
 
 _LOOKED_AT = 400  # pixels of the longer side at which the picture is looked at: single grains don't count
 _MARGIN = 0.04  # of each side that is not looked at: the paper's border, the scanner's bed
@@ -50,16 +49,14 @@ def corrected(picture: Picture, amount: float, hole: Mask | None = None) -> Pict
 
 def _seen(picture: Picture, hole: Mask | None) -> Floats:
     """(N, C) in [0, 1]: the picture's colours, a little averaged."""
-    height, width = picture.height, picture.width
-    share = min(1.0, _LOOKED_AT / max(height, width))
-    size = max(1, round(width * share)), max(1, round(height * share))
-    known = np.ones((height, width), np.float32) if picture.alpha is None else to_float(picture.alpha)
+    known = np.ones((picture.height, picture.width), np.float32) if picture.alpha is None else to_float(picture.alpha)
     if hole is not None:
         known = known * (hole <= 0)
-    small = cv2.resize(picture.pixels, size, interpolation=cv2.INTER_AREA).reshape(size[1], size[0], -1)
-    clear = cv2.resize(known, size, interpolation=cv2.INTER_AREA) > 0.99
-    down, across = (round(_MARGIN * side) for side in (size[1], size[0]))
-    inner = slice(down, size[1] - down), slice(across, size[0] - across)
+    clear = reduced(known, _LOOKED_AT) > 0.99
+    height, width = clear.shape
+    small = reduced(picture.pixels, _LOOKED_AT).reshape(height, width, -1)
+    down, across = (round(_MARGIN * side) for side in (height, width))
+    inner = slice(down, height - down), slice(across, width - across)
     return to_float(small[inner][clear[inner]])
 
 

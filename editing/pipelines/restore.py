@@ -27,7 +27,7 @@ from editing.messages import Message, tell
 from editing.options import STRONGEST_NOISE, Choice, RestoreOptions, UpscaleOptions
 from editing.pictures import masks
 from editing.pictures.masks import Mask
-from editing.pictures.picture import Picture, check_output_size, to_depth
+from editing.pictures.picture import Picture, check_output_size, reduced, to_depth
 from editing.pipelines import fading, fill, noise, repair, upscale
 from editing.pipelines.damage import Finder
 from editing.pipelines.fill import Filler
@@ -153,9 +153,7 @@ def _untinted(picture: Picture) -> Picture:
     """A gray photograph saved in colour, gray again where it nearly is: every step would make more of its tints."""
     if picture.gray:
         return picture
-    share = min(1.0, 256 / max(picture.width, picture.height))
-    size = (max(1, round(picture.width * share)), max(1, round(picture.height * share)))
-    small = cv2.resize(picture.pixels, size, interpolation=cv2.INTER_AREA).astype(np.float32)
+    small = reduced(picture.pixels, 256).astype(np.float32)
     if float(np.ptp(small, axis=2).max()) * 255 > _GRAY * np.iinfo(picture.pixels.dtype).max:
         return picture
     gray = np.asarray(cv2.cvtColor(picture.pixels, cv2.COLOR_RGB2GRAY), picture.pixels.dtype)
