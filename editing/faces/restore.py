@@ -16,8 +16,9 @@ from editing import messages, runtime
 from editing.costs import measured_cost
 from editing.errors import EditingError, WeightError
 from editing.faces.align import SIDE, outline
+from editing.faces.loans import Loan
 from editing.networks.finisher import Finisher, FinisherConfig
-from editing.networks.repairer import Repairer, RepairerConfig, mirrored
+from editing.networks.repairer import Repairer, RepairerConfig, lent, mirrored
 from editing.pictures.masks import Mask
 from editing.pictures.picture import Floats
 from editing.runtime import Backend
@@ -38,7 +39,8 @@ class Restorer:
     """A loaded network for aligned faces.
 
     ``run`` takes (1, 3, side, side) RGB and (1, 1, side, side), 1 = fill, both float32 in [0, 1], and returns the clean
-    and the faithful result, float32 of the first shape. ``fills`` is whether it minds the second.
+    and the faithful result, float32 of the first shape. ``fills`` is whether it minds the second; then what the other
+    side of the face shows is filled before it.
     """
 
     name: str
@@ -51,15 +53,22 @@ class Restorer:
     finish: Callable[[Tensor], Tensor] | None = None  # makes (1, 3, 512, 512) of a clean result of a smaller side
     weights: tuple[Weight, ...] = ()  # that take part
 
-    def __call__(self, aligned: Floats, hole: Mask, *, fine: bool = True) -> tuple[Floats, Floats]:
+    def __call__(
+        self, aligned: Floats, hole: Mask, *, loan: Loan | None = None, fine: bool = True
+    ) -> tuple[Floats, Floats]:
         """(512, 512, 3) and (512, 512) in [0, 1] -> the clean and the faithful face, (512, 512, 3) in [0, 1].
 
-        Not ``fine``: without the detail that only 512 pixels can hold, which takes most of the time.
+        ``loan`` fills a part of the hole beforehand. Not ``fine``: without the detail that only 512 pixels can hold,
+        which takes most of the time.
         """
         small = resized(aligned, self.side)
-        picture = torch.from_numpy(small).permute(2, 0, 1)[None].to(self.backend.device)
-        mask = torch.from_numpy(resized(hole[..., None], self.side)).permute(2, 0, 1)[None].to(self.backend.device)
+        picture, mask = self._tensor(small), self._tensor(resized(hole[..., None], self.side))
         with torch.inference_mode():
+            if self.fills:
+                picture, mask = mirrored(picture, mask)
+            if self.fills and loan is not None:
+                part = self._tensor(resized(loan.part[..., None], self.side))
+                picture, mask = lent(picture, mask, self._tensor(resized(loan.face, self.side)), part)
             results = self.run(picture, mask)
         if not all(bool(torch.isfinite(result).all()) for result in results):
             raise EditingError(messages.MODEL_NOT_NUMBERS, model=self.name)
@@ -74,6 +83,10 @@ class Restorer:
             plain, clean = clean, _array(finished, SIDE)
             detail = detail + hole[..., None] * (clean - plain)
         return clean, np.clip(faithful + detail, 0, 1)
+
+    def _tensor(self, array: Floats) -> Tensor:
+        """(side, side, C) -> (1, C, side, side)."""
+        return torch.from_numpy(array).permute(2, 0, 1)[None].to(self.backend.device)
 
     def seconds(self, *, wait: bool = True) -> float:
         """What a face takes on this machine; measured at the first call. ``wait`` is that of :func:`measured_cost`."""
@@ -134,7 +147,7 @@ def _ours(weight: Weight, sha256: str, backend: Backend, config: RepairerConfig)
     backend.place(network)
 
     def run(picture: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        faithful, clean = network.both(*mirrored(picture, mask))
+        faithful, clean = network.both(picture, mask)
         return clean, faithful
 
     finish: Callable[[Tensor], Tensor] | None = None

@@ -19,7 +19,9 @@ from editing.faces.likeness import Numbers
 from editing.pictures.masks import Mask
 from editing.pictures.picture import Floats
 
-POOL = 32  # drawn faces among which one is chosen
+Points = npt.NDArray[np.float32]  # (68, 2): landmarks, in pixels of 512
+
+POOL = 96  # drawn faces among which one is chosen
 # What counts as one unit of unlikeness: landmarks that lie so far off (pixels of 512), cheeks of such another colour
 # (CIELAB), and people who are so much further apart than two who just are no longer taken for one.
 _OFF, _SKIN, _APART = 8.0, 8.0, 0.15
@@ -33,7 +35,7 @@ _FOREHEAD = 0.55  # how far above the brows a face is exchanged, in parts of the
 class Look:
     """What is measured of an aligned face."""
 
-    landmarks: npt.NDArray[np.float32]  # (68, 2), pixels of 512
+    landmarks: Points
     skin: npt.NDArray[np.float32]  # (3,) CIELAB of the cheeks
     numbers: Numbers
 
@@ -53,7 +55,8 @@ def unlike(face: Look, other: Look) -> float:
     apart = float(np.linalg.norm(face.numbers - other.numbers))
     if apart < _NEAR:
         return float("inf")
-    off = float(np.linalg.norm(face.landmarks - _moved(other.landmarks, _fitting(other, face)), axis=1).mean())
+    moved = _moved(other.landmarks, _fitting(other.landmarks, face.landmarks))
+    off = float(np.linalg.norm(face.landmarks - moved, axis=1).mean())
     skin = float(np.linalg.norm(face.skin - other.skin))
     return off / _OFF + skin / _SKIN + (apart - _NEAR) / _APART
 
@@ -64,22 +67,22 @@ def choose(face: Look, pool: Sequence[Look], taken: Collection[int] = ()) -> int
     return min(free, key=lambda number: unlike(face, pool[number]))
 
 
-def fitted(stranger: Floats, own: Look, face: Look) -> Floats:
-    """A stranger (512, 512, 3) whose eyes, mouth and jaw lie where those of ``face`` do."""
+def fitted(stranger: Floats, own: Points, wanted: Points) -> Floats:
+    """A stranger (512, 512, 3) with the landmarks ``own`` whose eyes, mouth and jaw are moved to those ``wanted``."""
     moved = cv2.warpAffine(
-        stranger, _fitting(own, face), (SIDE, SIDE), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101
+        stranger, _fitting(own, wanted), (SIDE, SIDE), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101
     )
     return np.clip(np.asarray(moved, np.float32), 0, 1)
 
 
-def _fitting(own: Look, face: Look) -> npt.NDArray[np.float64]:
+def _fitting(own: Points, wanted: Points) -> npt.NDArray[np.float64]:
     """(2, 3): the affine map that takes one's landmarks nearest to the other's."""
-    points = np.hstack([own.landmarks, np.ones((len(own.landmarks), 1))]).astype(np.float64)
-    solved, *_ = np.linalg.lstsq(points, face.landmarks.astype(np.float64), rcond=None)
+    points = np.hstack([own, np.ones((len(own), 1))]).astype(np.float64)
+    solved, *_ = np.linalg.lstsq(points, wanted.astype(np.float64), rcond=None)
     return np.asarray(solved.T)
 
 
-def _moved(points: npt.NDArray[np.float32], by: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:
+def _moved(points: Points, by: npt.NDArray[np.float64]) -> Points:
     return np.asarray(points @ by[:, :2].T + by[:, 2], np.float32)
 
 

@@ -12,7 +12,8 @@ Gortler et al. 1996), to which the network's result is added: there is no step a
 undo, which would leave a dashed line when pixels are taken two by two.
 
 A face is nearly the same on both sides, and an aligned one has its middle in the frame's: what is masked on one side
-alone is filled from the other first (:func:`mirrored`), and the network makes it fit.
+alone is filled from the other first (:func:`mirrored`), and the network makes it fit. What no side shows, such as the
+mouth, may be lent by another face (:func:`lent`).
 
 The network gives two results at once: a faithful one, learned by the mean absolute difference alone, and a clean one,
 learned to look right as well. The fidelity dial blends the two. For the squared difference, just these straight lines
@@ -37,6 +38,8 @@ SMALLEST = 8  # side of the smallest level's maps
 # What a head gives is multiplied by this. Adam moves each weight by about the learning rate, and a head sums hundreds
 # of them: at a rate of 1e-3 the unscaled picture jumped at every step and less was learned, at 2e-3 nothing.
 DETAIL = 0.1
+# Brightness, blue and red of RGB (JPEG's YCbCr).
+_OPPONENTS = ((0.299, 0.587, 0.114), (-0.1687, -0.3313, 0.5), (0.5, -0.4187, -0.0813))
 _FACE = (0.5, 0.57, 0.26, 0.33)  # an oval about an aligned face: its middle (x, y) and its radii, in parts of the side
 
 
@@ -151,12 +154,52 @@ def mirrored(picture: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
     light is that of this side (the membrane of Pérez et al. 2003, by pull-push). Where both sides are masked, and
     outside the face, where hair and background have no sides, the mask stays.
     """
-    other, seen = picture.flip(3), 1 - mask
+    there = (1 - mask).flip(3) * _inside(picture)
+    return _filled(picture, mask, picture.flip(3), there, (1 - mask) * there)
+
+
+def lent(picture: Tensor, mask: Tensor, other: Tensor, part: Tensor) -> tuple[Tensor, Tensor]:
+    """An aligned face (N, 3, side, side) in [0, 1], filled from another that lies like it, and what is left to fill.
+
+    As :func:`mirrored` otherwise; ``part`` (N, 1, side, side) is how much of the mask is filled. The other face takes
+    on the tone of this one: no more contrast, no more colour than belongs to its brightness here, and so no red lips
+    in a faded, brown or gray photograph.
+    """
+    inside = _inside(picture)
+    seen = (1 - mask) * inside
+    opponents = picture.new_tensor(_OPPONENTS)
+
+    def mean(x: Tensor) -> Tensor:
+        return (x * seen).sum((2, 3), keepdim=True) / seen.sum((2, 3), keepdim=True).clamp(min=1)
+
+    def measured(rgb: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Brightness and two colours; what of the colours goes with brightness; the rest of it, and its deviations."""
+        x = torch.einsum("ij,njhw->nihw", opponents, rgb)
+        centred = x - mean(x)
+        light = centred[:, :1]
+        slopes = mean(centred * light) / mean(light**2).clamp(min=1e-6)
+        slopes[:, 0] = 0
+        rest = centred - slopes * light
+        return mean(x), slopes, rest, mean(rest**2).sqrt()
+
+    middle, slopes, _, spread = measured(picture)
+    _, _, theirs, their_spread = measured(other)
+    toned = theirs * (spread / their_spread.clamp(min=1e-6)).clamp(max=1)
+    rgb = torch.einsum("ij,njhw->nihw", opponents.inverse(), middle + toned + slopes * toned[:, :1])
+    return _filled(picture, mask, rgb, inside * part, seen)
+
+
+def _filled(picture: Tensor, mask: Tensor, other: Tensor, there: Tensor, seen: Tensor) -> tuple[Tensor, Tensor]:
+    """What is masked filled from ``other`` where that is ``there``; ``seen`` is where both are, and are compared."""
+    fitting = other + continued(picture - other, seen)
+    return (picture + mask * there * (fitting - picture)).clamp(0, 1), mask * (1 - there)
+
+
+def _inside(picture: Tensor) -> Tensor:
+    """(side, side): 1 within the face of an aligned one, 0 where hair and background are."""
     places = (torch.arange(picture.shape[-1], device=picture.device) + 0.5) / picture.shape[-1]
-    inside = ((places - _FACE[0]) / _FACE[2]) ** 2 + ((places[:, None] - _FACE[1]) / _FACE[3]) ** 2 < 1
-    there = seen.flip(3) * inside
-    filled = other + continued(picture - other, seen * there)
-    return (picture + mask * there * (filled - picture)).clamp(0, 1), mask * (1 - there)
+    across, down = (places - _FACE[0]) / _FACE[2], (places[:, None] - _FACE[1]) / _FACE[3]
+    return (across**2 + down**2 < 1).to(picture)
 
 
 def continued(picture: Tensor, keep: Tensor) -> Tensor:

@@ -23,10 +23,11 @@ import numpy.typing as npt
 from editing import messages, runtime
 from editing.costs import Estimate
 from editing.errors import ImageError, OptionError
-from editing.faces import align, detect, likeness, restore, strangers
+from editing.faces import align, detect, likeness, loans, restore, strangers
 from editing.faces.align import SIDE, Face, Transform
 from editing.faces.detect import Detector
 from editing.faces.likeness import Verdict
+from editing.faces.loans import Loan
 from editing.faces.restore import Restorer
 from editing.faces.strangers import Look
 from editing.messages import Message, tell
@@ -150,8 +151,9 @@ def repair(
     plans = [(number, everyone[number - 1], align.transform_of(everyone[number - 1])) for number in numbers]
     weights += [detect.best_detector()] if options.faces != "none" else []
     if options.anonymise == "person" and plans and not persons:
-        options, persons = _drawn(options, len(plans), report)
-        weights.append(find_weight(GenerateOptions.model, "generate"))
+        seed = int(np.random.default_rng().integers(10**6)) if options.seed is None else options.seed
+        options = replace(options, seed=seed)  # the same again for the same options
+        persons = _drawn(seed, strangers.POOL + len(plans), weights, report)
     if any(_needs_network(transform, options, persons) for _, _, transform in plans):
         network = network or restore.load_restorer(options.model, options.precision)
         weights += network.weights or (find_weight(options.model, "restore"),)
@@ -160,11 +162,11 @@ def repair(
         weights.append(find_weight("parsenet", "parse"))
     fills = network is not None and network.fills and options.anonymise == "no"
     base, filled_by = picture.pixels, None
+    seed = 0 if options.seed is None else options.seed
     if mask is not None:
         rest = _beyond(mask, [transform for _, _, transform in plans] if fills else [])
         if (rest > 0).any():
             filler = filler or fill.load(options.filler)
-            seed = 0 if options.seed is None else options.seed
             base = fill.fill(picture.pixels, rest, filler=filler, seed=seed, report=report)
             filled_by = filler.name
             if filler.sha256:
@@ -172,12 +174,15 @@ def repair(
     pool = [strangers.look_of(restore.resized(to_float(person), SIDE)) for person in persons]
     taken: list[int] = []  # of the pool, so that no two faces become one person
     done: list[RepairedFace] = []
+    # A network that does not fill sees what the filler made of the holes.
+    source = picture.pixels if fills else base
+    holes = [_hole(mask, transform) if fills else None for _, _, transform in plans]
+    lenders: Sequence[Pixels] = ()
+    if any(hole is not None and loans.wanted(_unseen(hole)) is not None for hole in holes):
+        lenders = _drawn(seed, strangers.POOL, weights, report)
     report(0, len(plans), "repair")
-    for index, (number, face, transform) in enumerate(plans):
-        # A network that does not fill sees what the filler made of the holes.
-        source = picture.pixels if fills else base
-        hole = mask if fills else None
-        made = _one(source, number, face, transform, hole, options, network, parser, persons, pool, taken)
+    for index, ((number, face, transform), hole) in enumerate(zip(plans, holes, strict=True)):
+        made = _one(source, number, face, transform, hole, options, network, parser, lenders, persons, pool, taken)
         done.append(made)
         report(index + 1, len(plans), "repair")
     return Repaired(
@@ -274,12 +279,24 @@ def _beyond(mask: Mask, transforms: Sequence[Transform]) -> Mask:
     return np.where(covered < 0.999, mask, np.float32(0))
 
 
-def _drawn(options: RepairOptions, count: int, report: Report) -> tuple[RepairOptions, list[Pixels]]:
-    """Faces of people who do not exist, and the options with their first seed: the same again for the same options."""
-    seed = int(np.random.default_rng().integers(10**6)) if options.seed is None else options.seed
-    many = min(strangers.POOL + count, MOST_PICTURES)
-    samples = generate.generate(GenerateOptions(seed=seed, count=many), report=report)
-    return replace(options, seed=seed), [sample.picture.pixels for sample in samples]
+def _drawn(seed: int, count: int, weights: list[Weight], report: Report) -> list[Pixels]:
+    """Faces of people who do not exist; the weight that drew them is added to ``weights``."""
+    weights.append(find_weight(GenerateOptions.model, "generate"))
+    samples = generate.generate(GenerateOptions(seed=seed, count=min(count, MOST_PICTURES)), report=report)
+    return [sample.picture.pixels for sample in samples]
+
+
+def _hole(mask: Mask | None, transform: Transform) -> Mask | None:
+    """(512, 512): how much the mask covers of an aligned face; None where it covers nothing."""
+    if mask is None:
+        return None
+    hole = align.aligned(mask[..., None], transform, outside=0.0)[..., 0]
+    return hole if (hole > 0).any() else None
+
+
+def _unseen(hole: Mask | None) -> Mask:
+    """(512, 512): 1 where the mask covers anything of an aligned face, which is all that a network fills."""
+    return np.zeros((SIDE, SIDE), np.float32) if hole is None else (hole > 1e-3).astype(np.float32)
 
 
 def _one(
@@ -287,10 +304,11 @@ def _one(
     number: int,
     face: Face,
     transform: Transform,
-    mask: Mask | None,
+    hole: Mask | None,
     options: RepairOptions,
     network: Restorer | None,
     parser: Callable[[Floats], Mask] | None,
+    lenders: Sequence[Pixels],
     persons: Sequence[Pixels],
     pool: Sequence[Look],
     taken: list[int],
@@ -298,17 +316,17 @@ def _one(
     """Align one face, repair or replace it, and match its colours."""
     depth = 8 if source.dtype == np.uint8 else 16
     before = align.aligned(source, transform)
-    hole = None if mask is None else align.aligned(mask[..., None], transform, outside=0.0)[..., 0]
-    if hole is not None and not (hole > 0).any():
-        hole = None
-    unseen = np.zeros((SIDE, SIDE), np.float32) if hole is None else (hole > 1e-3).astype(np.float32)
+    unseen = _unseen(hole)
     channels = before.shape[2]
     neutral = channels == 1 or bool((before[..., :1] == before).all())
     aligned = np.repeat(before, 3, axis=2) if channels == 1 else before
     anonymised, inner = "", None
     if options.anonymise == "no":
         assert network is not None
-        clean, faithful = network(aligned, unseen, fine=_enlarged(transform, network.side) > _COARSE)
+        fine, part = _enlarged(transform, network.side) > _COARSE, loans.wanted(unseen) if lenders else None
+        clean, faithful = network(aligned, unseen, fine=fine and part is None)
+        if part is not None:
+            clean, faithful = network(aligned, unseen, loan=_loan(clean, part, lenders, network), fine=fine)
     elif options.anonymise == "person" and (side := _side_of_persons(transform, persons, network)):
         face_look = strangers.look_of(aligned)
         chosen = strangers.choose(face_look, pool, taken)
@@ -362,7 +380,15 @@ def _stranger(person: Pixels, side: int, network: Restorer | None, own: Look, fa
     if side > len(person):
         assert network is not None
         rgb = restore.finished(rgb, network, SIDE)
-    return strangers.fitted(restore.resized(rgb, SIDE), own, face)
+    return strangers.fitted(restore.resized(rgb, SIDE), own.landmarks, face.landmarks)
+
+
+def _loan(face: Floats, part: Mask, lenders: Sequence[Pixels], network: Restorer) -> Loan:
+    """Of the drawn ``lenders`` the one who fits ``face`` (512, 512, 3), which the network has filled alone."""
+    people = [_rgb(to_float(lender)) for lender in lenders]
+    chosen = restore.resized(people[loans.choose(face, part, people)], SIDE)
+    own, wanted = likeness.landmarks_of(chosen), likeness.landmarks_of(face)
+    return Loan(face=strangers.fitted(restore.finished(chosen, network, SIDE), own, wanted), part=part)
 
 
 def _coarse(aligned: Floats, how: str) -> Floats:

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from editing.networks.repairer import Repairer, RepairerConfig, blend, continued, mirrored
+from editing.networks.repairer import Repairer, RepairerConfig, blend, continued, lent, mirrored
 
 
 def small(widths: tuple[int, ...] = (16, 16)) -> Repairer:
@@ -137,3 +137,28 @@ def test_a_masked_eye_is_filled_from_the_other_in_the_light_of_its_own_side() ->
     same, left = mirrored(lit, hair)
     assert torch.equal(left, hair)
     assert torch.equal(same, lit)
+
+
+def test_what_is_lent_takes_on_the_tone_of_the_face() -> None:
+    torch.manual_seed(0)
+    light = F.interpolate(torch.rand(1, 1, 16, 16), size=64, mode="bilinear", align_corners=False) * 0.4 + 0.2
+    sepia = light * torch.tensor([0.9, 0.8, 0.6]).reshape(1, 3, 1, 1)
+    other = F.interpolate(torch.rand(1, 3, 16, 16), size=64, mode="bilinear", align_corners=False)
+    mask, part = torch.zeros(1, 1, 64, 64), torch.zeros(1, 1, 64, 64)
+    part[..., 42:50, 24:40] = 1  # where the mouth is
+    mask[..., 42:50, 24:40] = mask[..., 30, 20:40] = mask[..., 2:6, 20:28] = 1  # a scratch and hair beside
+    damaged = torch.where(mask > 0, torch.ones(1), sepia)
+    filled, left = lent(damaged, mask, other, part)
+    assert torch.equal(left, mask - part)
+    outside = part.expand_as(filled) == 0
+    assert torch.equal(filled[outside], damaged[outside])
+    whole, _ = lent(sepia, mask, other, part)
+    torch.testing.assert_close(whole[~outside], filled[~outside])  # what is masked is never looked at
+    mouth = filled[..., 42:50, 24:40]
+    assert float(mouth[0, 0].std()) > 0.02  # features, and not a smear
+    red, green, blue = mouth[0]
+    torch.testing.assert_close(red / green, torch.full_like(red, 0.9 / 0.8), atol=0.06, rtol=0)
+    torch.testing.assert_close(blue / green, torch.full_like(red, 0.6 / 0.8), atol=0.06, rtol=0)
+    same, left = lent(damaged, mask, sepia, part)  # from the face itself: what was there
+    torch.testing.assert_close(same[~outside], sepia[~outside], atol=0.01, rtol=0)
+    assert float(left[..., 42:50, 24:40].max()) == 0
