@@ -429,6 +429,10 @@ MASK_EMPTY = Text(
     "The mask is empty: nothing in it is white, or opaque, so nothing was filled.",
     "蒙版是空的：其中没有白色或不透明的部分，因此没有填补任何内容。",
 )
+INVERTS_NO_MASK = Text(
+    "--invert-mask says how a mask is to be read: give --mask, too.",
+    "--invert-mask 说明如何读取蒙版：请同时给出 --mask。",
+)
 MASK_COVERS_ALL = Text(
     "The mask covers the whole picture, so there is nothing to fill it from. Draw it over the damage only; if it is "
     "white where the picture is to stay, invert it.",

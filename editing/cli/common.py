@@ -80,6 +80,12 @@ def add_mask(parser: argparse.ArgumentParser, note: str) -> None:
     parser.add_argument("--invert-mask", action="store_true", default=argparse.SUPPRESS, help=inverted)
 
 
+def check_mask(arguments: argparse.Namespace) -> None:
+    """Raises OptionError for --invert-mask without --mask."""
+    if "invert_mask" in arguments and not arguments.mask:
+        raise OptionError(messages.INVERTS_NO_MASK)
+
+
 def read_mask(arguments: argparse.Namespace, source: Path, picture: Picture | ClipHeader) -> Mask | None:
     """The mask that was given for ``picture``, or for every frame of a clip, which is in the file ``source``.
 

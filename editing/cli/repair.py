@@ -41,6 +41,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Repair each picture; gives the exit code."""
+    common.check_mask(arguments)
     whole = "restore" in arguments
     options = options_of(RestoreOptions if whole else RepairOptions, arguments)
     for name in _OF_RESTORE:

@@ -31,6 +31,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Repaint each input; gives the exit code."""
+    common.check_mask(arguments)
     options, clip = options_of(StylizeOptions, arguments), options_of(ClipOptions, arguments)
     files = options_of(ClipBatchOptions, arguments)
 

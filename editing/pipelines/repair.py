@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import cv2
@@ -67,6 +67,7 @@ class RepairedFace:
     outline: npt.NDArray[np.uint8]  # (512, 512), 255: put back whole
     hole: npt.NDArray[np.uint8] | None  # (512, 512), 255: was masked
     anonymised: str = ""  # what took its place: "blur", "pixels" or "person"; "": it was repaired
+    drawn: int | None = None  # seed of who was drawn and took its place, or lent a part of it
 
     def after(self, fidelity: float) -> Pixels:
         """The repaired face: faithful at 1, clean at 0, a straight mix between."""
@@ -153,8 +154,10 @@ def repair(
     if options.anonymise == "person" and plans and not persons:
         seed = int(np.random.default_rng().integers(10**6)) if options.seed is None else options.seed
         options = replace(options, seed=seed)  # the same again for the same options
-        persons = _drawn(seed, strangers.POOL + len(plans), weights, report)
-    if any(_needs_network(transform, options, persons) for _, _, transform in plans):
+        drawn = _drawn(seed, strangers.POOL + len(plans), weights, report)
+    else:
+        drawn = _People(faces=persons, first=None)
+    if any(_needs_network(transform, options, drawn.faces) for _, _, transform in plans):
         network = network or restore.load_restorer(options.model, options.precision)
         weights += network.weights or (find_weight(options.model, "restore"),)
     parser = restore.load_parser() if plans else None
@@ -171,18 +174,15 @@ def repair(
             filled_by = filler.name
             if filler.sha256:
                 weights.append(find_weight(filler.name, "inpaint"))
-    pool = [strangers.look_of(restore.resized(to_float(person), SIDE)) for person in persons]
-    taken: list[int] = []  # of the pool, so that no two faces become one person
     done: list[RepairedFace] = []
     # A network that does not fill sees what the filler made of the holes.
     source = picture.pixels if fills else base
     holes = [_hole(mask, transform) if fills else None for _, _, transform in plans]
-    lenders: Sequence[Pixels] = ()
     if any(hole is not None and loans.wanted(_unseen(hole)) is not None for hole in holes):
-        lenders = _drawn(seed, strangers.POOL, weights, report)
+        drawn = _drawn(seed, strangers.POOL, weights, report)
     report(0, len(plans), "repair")
     for index, ((number, face, transform), hole) in enumerate(zip(plans, holes, strict=True)):
-        made = _one(source, number, face, transform, hole, options, network, parser, lenders, persons, pool, taken)
+        made = _one(source, number, face, transform, hole, options, network, parser, drawn)
         done.append(made)
         report(index + 1, len(plans), "repair")
     return Repaired(
@@ -279,11 +279,27 @@ def _beyond(mask: Mask, transforms: Sequence[Transform]) -> Mask:
     return np.where(covered < 0.999, mask, np.float32(0))
 
 
-def _drawn(seed: int, count: int, weights: list[Weight], report: Report) -> list[Pixels]:
-    """Faces of people who do not exist; the weight that drew them is added to ``weights``."""
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _People:
+    """People who do not exist, of whom each face gets one who takes its place or lends it a part."""
+
+    faces: Sequence[Pixels]
+    first: int | None  # seed of the first, if they were drawn here
+    taken: list[int] = field(default_factory=list)  # numbers, so that no two faces become one person
+
+    @functools.cached_property
+    def looks(self) -> list[Look]:
+        return [strangers.look_of(restore.resized(_rgb(to_float(face)), SIDE)) for face in self.faces]
+
+    def seed(self, number: int) -> int | None:
+        return None if self.first is None else self.first + number
+
+
+def _drawn(seed: int, count: int, weights: list[Weight], report: Report) -> _People:
+    """As many, drawn; the weight that drew them is added to ``weights``."""
     weights.append(find_weight(GenerateOptions.model, "generate"))
     samples = generate.generate(GenerateOptions(seed=seed, count=min(count, MOST_PICTURES)), report=report)
-    return [sample.picture.pixels for sample in samples]
+    return _People(faces=[sample.picture.pixels for sample in samples], first=seed)
 
 
 def _hole(mask: Mask | None, transform: Transform) -> Mask | None:
@@ -308,10 +324,7 @@ def _one(
     options: RepairOptions,
     network: Restorer | None,
     parser: Callable[[Floats], Mask] | None,
-    lenders: Sequence[Pixels],
-    persons: Sequence[Pixels],
-    pool: Sequence[Look],
-    taken: list[int],
+    people: _People,
 ) -> RepairedFace:
     """Align one face, repair or replace it, and match its colours."""
     depth = 8 if source.dtype == np.uint8 else 16
@@ -320,18 +333,19 @@ def _one(
     channels = before.shape[2]
     neutral = channels == 1 or bool((before[..., :1] == before).all())
     aligned = np.repeat(before, 3, axis=2) if channels == 1 else before
-    anonymised, inner = "", None
+    anonymised, inner, chosen = "", None, None
     if options.anonymise == "no":
         assert network is not None
-        fine, part = _enlarged(transform, network.side) > _COARSE, loans.wanted(unseen) if lenders else None
+        fine, part = _enlarged(transform, network.side) > _COARSE, loans.wanted(unseen) if people.faces else None
         clean, faithful = network(aligned, unseen, fine=fine and part is None)
         if part is not None:
-            clean, faithful = network(aligned, unseen, loan=_loan(clean, part, lenders, network), fine=fine)
-    elif options.anonymise == "person" and (side := _side_of_persons(transform, persons, network)):
+            chosen, loan = _loan(clean, part, people.faces, network)
+            clean, faithful = network(aligned, unseen, loan=loan, fine=fine)
+    elif options.anonymise == "person" and (side := _side_of_persons(transform, people.faces, network)):
         face_look = strangers.look_of(aligned)
-        chosen = strangers.choose(face_look, pool, taken)
-        taken.append(chosen)
-        clean = faithful = _stranger(persons[chosen], side, network, pool[chosen], face_look)
+        chosen = strangers.choose(face_look, people.looks, people.taken)
+        people.taken.append(chosen)
+        clean = faithful = _stranger(people.faces[chosen], side, network, people.looks[chosen], face_look)
         anonymised, inner = "person", strangers.inner_outline(face_look)
     else:
         # Enlarged more than that, a person is a smear: squares take the place.
@@ -350,7 +364,7 @@ def _one(
         number=number, face=face, transform=transform, before=from_float(before, depth),
         clean=from_float(clean, depth), faithful=from_float(faithful, depth),
         outline=from_float(outline, 8), hole=None if hole is None else from_float(hole, 8),
-        anonymised=anonymised,
+        anonymised=anonymised, drawn=None if chosen is None else people.seed(chosen),
     )  # fmt: skip
 
 
@@ -383,12 +397,13 @@ def _stranger(person: Pixels, side: int, network: Restorer | None, own: Look, fa
     return strangers.fitted(restore.resized(rgb, SIDE), own.landmarks, face.landmarks)
 
 
-def _loan(face: Floats, part: Mask, lenders: Sequence[Pixels], network: Restorer) -> Loan:
-    """Of the drawn ``lenders`` the one who fits ``face`` (512, 512, 3), which the network has filled alone."""
+def _loan(face: Floats, part: Mask, lenders: Sequence[Pixels], network: Restorer) -> tuple[int, Loan]:
+    """Who fits ``face`` (512, 512, 3), which the network has filled alone, and what that one lends."""
     people = [_rgb(to_float(lender)) for lender in lenders]
-    chosen = restore.resized(people[loans.choose(face, part, people)], SIDE)
-    own, wanted = likeness.landmarks_of(chosen), likeness.landmarks_of(face)
-    return Loan(face=strangers.fitted(restore.finished(chosen, network, SIDE), own, wanted), part=part)
+    chosen = loans.choose(face, part, people)
+    lender = restore.resized(people[chosen], SIDE)
+    own, wanted = likeness.landmarks_of(lender), likeness.landmarks_of(face)
+    return chosen, Loan(face=strangers.fitted(restore.finished(lender, network, SIDE), own, wanted), part=part)
 
 
 def _coarse(aligned: Floats, how: str) -> Floats:
@@ -506,8 +521,14 @@ def recipe(repaired: Repaired) -> dict[str, Any]:
     """What it takes to do it again, but for the mask: every weight that took part, and what "auto" came to."""
     model = next((weight.name for weight in repaired.weights if weight.task == "restore"), repaired.options.model)
     filler = repaired.filled_by or repaired.options.filler
-    made = recipe_of("repair", repaired.options, repaired.weights, model=model, filler=filler)
+    made = recipe_of("repair", repaired.options, repaired.weights, model=model, filler=filler) | persons(repaired)
     return made | {"masked": True} if repaired.masked else made
+
+
+def persons(repaired: Repaired) -> dict[str, list[int | None]]:
+    """What recipes say of who was drawn: for each face the seed of who took its place or lent a part, or null."""
+    drawn = [face.drawn for face in repaired.faces]
+    return {"persons": drawn} if any(seed is not None for seed in drawn) else {}
 
 
 def unfilled(result: Repaired) -> Mask | None:

@@ -226,5 +226,5 @@ def recipe(restored: Restored) -> dict[str, Any]:
         "find_damage": "none" if options.find_damage is None else options.find_damage,  # null: not said, so looked for
     }
     made = recipe_of("repair", options, restored.weights, **changed)
-    made |= {"restore": True, "sigma": restored.sigma}
+    made |= {"restore": True, "sigma": restored.sigma, **repair.persons(restored.repaired)}
     return made | {"masked": True} if restored.masked else made

@@ -265,6 +265,7 @@ def build(*others: str) -> End:
         ),
         trigger_mode="always_last", **QUICK,
     )  # fmt: skip
+    task.input(**by_name(tick_unsure, {"task": task, "found": found, "ticks": ticks}, {"ticks": ticks}), **QUICK)
     gr.on([area.value.change, size.change, *(part.change for part in searching.values())], **noting)
     # The stage's faces are those of the panel, and the other way round.
     gr.on(
@@ -380,6 +381,13 @@ def show_task(*, task: str, seek: bool) -> dict[str, Any]:
     }  # fmt: skip
 
 
+@guarded
+def tick_unsure(*, task: str, found: Found, ticks: Sequence[int]) -> dict[str, Any]:
+    """What may be no face waits to be asked for, but is hidden with the others: who is left out would be harmed."""
+    unsure = {number for number, face in enumerate(found.faces, 1) if not face.sure}
+    return {"ticks": sorted({*ticks} | unsure if task == "hide" else {*ticks} - unsure)} if unsure else {}
+
+
 # Looking at what was given
 
 
@@ -453,8 +461,9 @@ def _find(
     # Who was there before keeps tick or no tick and dials, under a new number perhaps; newcomers are ticked.
     numbers_now = _numbers_now(before, Found(faces=tuple(seen)))
     left = {now for old, now in numbers_now.items() if old not in ticks}
-    # What may be no face at all waits to be asked for.
-    left |= {now for now, face in enumerate(seen, 1) if not face.sure and now not in numbers_now.values()}
+    # What may be no face at all waits to be asked for, unless faces are to be hidden.
+    if options.anonymise == "no":
+        left |= {now for now, face in enumerate(seen, 1) if not face.sure and now not in numbers_now.values()}
     ticked = [number for number in range(1, len(seen) + 1) if number not in left]
     dials = {0: _dial(dials, 0)} | {now: dials[old] for old, now in numbers_now.items() if old in dials}
     if not seen:

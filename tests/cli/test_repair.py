@@ -199,6 +199,7 @@ def test_the_recipe_in_the_file_makes_the_same_again(portrait: Path, mask: Path,
         (["--box", "1,2,3"], "each must be four numbers"),
         (["--fidelity", "2"], "Fidelity is 2"),
         (["--colors", "0.5"], "--colors is for restoring a whole photograph"),
+        (["--invert-mask"], "give --mask, too"),
         (["--min-size", "1"], "--min-size: Smallest face (pixels) is 1"),
     ],
 )

@@ -583,7 +583,10 @@ def test_a_masked_mouth_comes_out_with_lips(astronaut: Array) -> None:
     mask = covered(MOUTH)
     hurt = Picture(pixels=from_float(face + mask[..., None] * (1 - face), 8))
     result = repair.repair(hurt, RepairOptions(), mask, found=[at(0, 0, SIDE)])
-    assert "faces" in [weight.name for weight in result.weights]
+    made = repair.recipe(result)
+    assert "faces" in [weight["name"] for weight in made["weights"]]
+    (seed,) = made["persons"]
+    assert 0 <= seed < strangers.POOL
     lips = to_float(repair.compose(result).pixels)[333:409, 185:329]
     skin = np.median(lips, (0, 1))
     redder = (lips[..., 0] - lips[..., 1]) - (skin[0] - skin[1])
@@ -591,9 +594,10 @@ def test_a_masked_mouth_comes_out_with_lips(astronaut: Array) -> None:
     again = repair.repair(hurt, RepairOptions(), mask, found=[at(0, 0, SIDE)])
     np.testing.assert_array_equal(again.faces[0].clean, result.faces[0].clean)
     other = repair.repair(hurt, RepairOptions(seed=1000), mask, found=[at(0, 0, SIDE)])
+    assert repair.recipe(other)["persons"][0] >= 1000
     assert not np.array_equal(other.faces[0].clean, result.faces[0].clean)
     eye = repair.repair(hurt, RepairOptions(), covered(EYE), found=[at(0, 0, SIDE)])  # the other eye takes its place
-    assert "faces" not in [weight.name for weight in eye.weights]
+    assert "persons" not in repair.recipe(eye)
 
 
 def test_an_anonymised_file_says_nothing_of_who_it_was() -> None:

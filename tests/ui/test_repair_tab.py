@@ -716,6 +716,18 @@ def test_hiding_is_a_task_and_its_way_counts_for_no_other(photo: Path) -> None:
     assert repaired["recipe"]["options"]["anonymise"] == "no"
 
 
+def test_who_may_be_no_face_is_hidden_but_not_repaired(photo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    people = (face_at(10, 10), replace(face_at(60, 10), sure=False))
+    found = Found(faces=people)
+    assert repair_tab.tick_unsure(task="hide", found=found, ticks=[1])["ticks"] == [1, 2]
+    assert repair_tab.tick_unsure(task="faces", found=found, ticks=[1, 2])["ticks"] == [1]
+    assert repair_tab.tick_unsure(task="hide", found=Found(faces=people[:1]), ticks=[]) == {}  # nothing is ticked again
+    monkeypatch.setattr(repair, "find", lambda *_, **__: list(people))
+    for task, ticked in (("faces", [1]), ("hide", [1, 2])):
+        searched = sought(given(photo), searching=WHOLE | {"task": task, "anonymise": "blur"})
+        assert searched["ticks"]["value"] == ticked
+
+
 def test_a_whole_photo_s_badge_and_estimate(photo: Path) -> None:
     source = given(photo)
     kept = run(source, found_in(source), [1], searching=WHOLE)["kept"]
