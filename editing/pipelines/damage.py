@@ -3,9 +3,10 @@
 A network says for each pixel how surely it is damaged (``editing/networks/damage.py``): the mean of what it says of the
 picture as it is, mirrored, upside down and both, which errs less where twigs and joints look like scratches. It knows
 damage a few pixels wide; in large scans the same scratch is wide, so these are looked at reduced as well, and the
-surest answer counts. The mask is what is surer than the dial asks, with what hangs together with it and is nearly as
-sure, so that a long scratch stays whole where it is faint; specks are dropped, and the rest grows by the pixels that
-scanners and JPEG smear it over.
+surest answer counts. Decided is for parts, not for pixels: what hangs together and is likelier damaged than not is in
+the mask where any of it is as sure as the dial asks. So a long scratch stays whole where it is faint, and what only
+looks like damage, and is nowhere sure, is left. Specks are dropped, and the rest grows by the pixels that scanners and
+JPEG smear it over.
 """
 
 from __future__ import annotations
@@ -37,10 +38,11 @@ from editing.weights.files import digest
 from editing.weights.find import find_weight
 from editing.weights.load import config_of, fit, load_state, unusable, without_numbers
 
-SURE = 0.9352  # how surely a pixel must be damaged, with the dial in the middle: 0.3 % of clean photographs is marked
-_DIAL = 6.0  # by how much, in logits, the dial moves that from end to end; at 1 most of all is right (F1)
+# How surely a part must be damaged somewhere, with the dial in the middle: 0.3 % of clean photographs is marked.
+_SURE = 0.9908
+_DIAL = 8.0  # by how much, in logits, the dial moves that from end to end
+_LIKELY = 1.0  # by how much, in logits, the dial's end marks what is less likely damaged than not; its middle nothing
 _VIEWS = ((), (3,), (2,), (2, 3))  # along which axes the picture is mirrored
-_FAINT = 1.0  # by how many logits less what hangs together with sure damage may be sure
 _SMALL = 1500  # pixels of the longer side up to which a picture is looked at in one size alone
 _TILE = 1024  # the network looks far: small tiles see most of it twice
 _SECONDS_PER_PIXEL = 1.5e-7  # of reducing, joining and growing, on one core
@@ -153,8 +155,9 @@ def how_damaged(
 def mask_of(surely: Mask, options: DamageOptions | None = None) -> Mask:
     """The mask (H, W) of what is surer than the options' dial asks, of how surely each pixel is damaged (H, W)."""
     options = options or DamageOptions()
-    sure, maybe = (_probability(_threshold(options) - less) for less in (0.0, _FAINT))
-    count, labels, facts, _ = cv2.connectedComponentsWithStats((surely > maybe).astype(np.uint8), connectivity=8)
+    beyond = options.sensitivity - 0.5  # the dial's middle
+    sure, likely = _probability(_logit(_SURE) - _DIAL * beyond), _probability(-_LIKELY * max(0.0, 2 * beyond))
+    count, labels, facts, _ = cv2.connectedComponentsWithStats((surely > likely).astype(np.uint8), connectivity=8)
     kept = np.zeros(count, bool)
     kept[labels[surely > sure]] = True
     kept &= facts[:, cv2.CC_STAT_AREA] >= options.smallest
@@ -162,9 +165,8 @@ def mask_of(surely: Mask, options: DamageOptions | None = None) -> Mask:
     return masks.grow(np.asarray(kept[labels], np.float32), options.grow)
 
 
-def _threshold(options: DamageOptions) -> float:
-    """How surely a pixel must be damaged, in logits."""
-    return math.log(SURE / (1 - SURE)) + _DIAL * (0.5 - options.sensitivity)
+def _logit(probability: float) -> float:
+    return math.log(probability / (1 - probability))
 
 
 def _probability(logit: float) -> float:
