@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from editing import messages, runtime
-from editing.costs import Estimate
+from editing.costs import Estimate, measured_cost
 from editing.errors import ImageError, OptionError
 from editing.faces import align, detect, likeness, loans, restore, strangers
 from editing.faces.align import SIDE, Face, Transform
@@ -41,7 +41,9 @@ from editing.pipelines.damage import Finder
 from editing.pipelines.fill import Filler
 from editing.pipelines.recipe import recipe_of
 from editing.report import Report, silent
+from editing.runtime import Backend
 from editing.weights.catalogue import Weight
+from editing.weights.files import digest
 from editing.weights.find import find_weight
 
 _SHARP = 1.5  # times that a face may be enlarged
@@ -178,7 +180,7 @@ def repair(
     # A network that does not fill sees what the filler made of the holes.
     source = picture.pixels if fills else base
     holes = [_hole(mask, transform) if fills else None for _, _, transform in plans]
-    if any(hole is not None and loans.wanted(_unseen(hole)) is not None for hole in holes):
+    if any(loans.wanted(_unseen(hole)) is not None for hole in holes if hole is not None):
         drawn = _drawn(seed, strangers.POOL, weights, report)
     report(0, len(plans), "repair")
     for index, ((number, face, transform), hole) in enumerate(zip(plans, holes, strict=True)):
@@ -494,11 +496,13 @@ def trust_map(repaired: Repaired, choices: Sequence[Choice] | None = None) -> Ma
 
 
 def estimate(
-    width: int, height: int, options: RepairOptions = RepairOptions(), *, count: int, masked: int = 0
-) -> Estimate:
+    width: int, height: int, options: RepairOptions = RepairOptions(), *, count: int, masked: int = 0,
+    lent: bool = False,
+) -> Estimate:  # fmt: skip
     """Seconds and peak memory for ``count`` faces and ``masked`` pixels on this machine; the first call measures.
 
-    Waits for nobody: raises NotMeasuredError where that can't be done since another job has the machine.
+    ``lent`` is what :func:`lends` says. Waits for nobody: raises NotMeasuredError where that can't be done since
+    another job has the machine.
     """
     seconds = fill.seconds(masked, options.filler, wait=False)
     if options.find_damage is not None:
@@ -506,6 +510,10 @@ def estimate(
     if count and options.anonymise == "no":
         seconds += count * restore.load_restorer(options.model, options.precision).seconds(wait=False)
     seconds += count * _SECONDS_PER_FACE
+    if count and options.anonymise == "person":
+        seconds += (strangers.POOL + count) * _seconds_per_person(looked_at=True)
+    elif lent and options.anonymise == "no":
+        seconds += strangers.POOL * _seconds_per_person(looked_at=False)
     itemsize = 2  # at most
     return Estimate(
         seconds=seconds,
@@ -515,6 +523,26 @@ def estimate(
         width=width,
         height=height,
     )  # fmt: skip
+
+
+def lends(mask: Mask, faces: Sequence[Face]) -> bool:
+    """Whether ``mask`` (H, W) covers so much of one of the ``faces`` that another face will lend it."""
+    holes = [_hole(mask, align.transform_of(face)) for face in faces]
+    return any(loans.wanted(_unseen(hole)) is not None for hole in holes if hole is not None)
+
+
+def _seconds_per_person(*, looked_at: bool) -> float:
+    """What it takes on this machine to draw one of the pool, and to measure how that person looks."""
+    network, sha256 = generate.load(GenerateOptions.model), digest(find_weight(GenerateOptions.model, "generate"))
+
+    def run(side: int) -> None:
+        drawn = network.draw(network.latent(0), GenerateOptions.truncation)
+        if looked_at:
+            strangers.look_of(restore.resized(_rgb(to_float(drawn)), SIDE))
+
+    key = ("look" if looked_at else "draw") + sha256
+    cost = measured_cost(key, Backend("cpu", "fp32"), run, side=network.side, wait=False)
+    return cost.seconds * network.side**2
 
 
 def recipe(repaired: Repaired) -> dict[str, Any]:

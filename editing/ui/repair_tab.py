@@ -577,15 +577,19 @@ def show_estimate(
         return bench.answer(T("waiting"))
     language = language_of(request)
     try:
-        return bench.answer(_estimate(source, ticks, drawn, _size(size), searching, language))
+        return bench.answer(_estimate(source, found, ticks, drawn, _size(size), searching, language))
     except Exception as error:
         return bench.answer("⚠ " + as_text(explain(error, language)), error)
 
 
+_LESS = 8  # times that a mask is looked at reduced, for the estimate
+
+
 def _estimate(
-    source: Source, ticks: Sequence[int], drawn: str, size: int, searching: Mapping[str, Any], language: str
-) -> str:
-    mask = stage.read(drawn, max(1, round(source.height / 8)), max(1, round(source.width / 8)))
+    source: Source, found: Found, ticks: Sequence[int], drawn: str, size: int, searching: Mapping[str, Any],
+    language: str,
+) -> str:  # fmt: skip
+    mask = stage.read(drawn, max(1, round(source.height / _LESS)), max(1, round(source.width / _LESS)))
     share = 0.0 if mask is None else float(mask.mean())
     masked = round(share * source.width * source.height)
     if searching.get("task") == "restore":
@@ -593,7 +597,9 @@ def _estimate(
     if not ticks and not masked:
         return say("repair_nothing", language)
     options = _options(searching, faces=tuple(ticks) or "none")
-    cost = repair.estimate(source.width, source.height, options, count=len(ticks), masked=masked)
+    faces = [replace(found.faces[number - 1], landmarks=found.faces[number - 1].landmarks / _LESS) for number in ticks]
+    lent = mask is not None and repair.lends(mask, faces)
+    cost = repair.estimate(source.width, source.height, options, count=len(ticks), masked=masked, lent=lent)
     if size > 1:
         more = upscale.estimate(source.width, source.height, UpscaleOptions(scale=size), alpha=source.alpha)
         cost = replace(more, seconds=cost.seconds + more.seconds, memory=max(cost.memory, more.memory))

@@ -578,6 +578,21 @@ def test_who_lends_has_like_surroundings() -> None:
         assert loans.choose(hurt.astype(np.float32), part, people) == number
 
 
+def test_drawing_people_takes_its_time() -> None:
+    def seconds(anonymise: str = "no", *, count: int = 1, lent: bool = False) -> float:
+        return repair.estimate(100, 100, RepairOptions(anonymise=anonymise), count=count, lent=lent).seconds
+
+    one = seconds("person", count=2) - seconds("person") - (seconds("blur", count=2) - seconds("blur"))
+    assert one > 0  # for each face one more to choose from
+    assert seconds("person") - seconds("blur") == pytest.approx((strangers.POOL + 1) * one)
+    assert seconds() < seconds(lent=True)
+    face = at(50, 20, SIDE / 2)
+    mask = np.zeros((400, 400), np.float32)
+    mask[20:276, 50:306] = cv2.resize(covered(MOUTH), (SIDE // 2, SIDE // 2), interpolation=cv2.INTER_NEAREST)
+    assert repair.lends(mask, [at(200, 200, 100), face])
+    assert not repair.lends(mask, [at(200, 200, 100)])
+
+
 def test_a_masked_mouth_comes_out_with_lips(astronaut: Array) -> None:
     face = portrait(astronaut)
     mask = covered(MOUTH)
