@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from editing.faces.align import SIDE
+from editing.faces.align import SIDE, outline
 from editing.networks.repairer import mirrored
 from editing.pictures.masks import Mask
 from editing.pictures.picture import Floats
@@ -24,6 +24,7 @@ _FEATURES = (
     (0.377, 0.469, 0.055, 0.03), (0.623, 0.469, 0.055, 0.03), (0.501, 0.6, 0.06, 0.05), (0.502, 0.725, 0.1, 0.04),
 )  # fmt: skip
 _MOST = 0.6  # of a feature: where more of it is covered, what is left does not tell how it looked
+_TOO_MUCH = 0.8  # of the whole face
 _SMALL = 128  # side at which faces are compared, that of those which are drawn
 _RING = 7  # width of what counts as surroundings, in pixels of _SMALL
 _UNUSUAL = 0.5  # how much it counts, beside the surroundings, that a lender has something unusual there
@@ -40,11 +41,14 @@ class Loan:
 def wanted(hole: Mask) -> Mask | None:
     """What of ``hole`` (512, 512), 1 = fill, is to be lent: holes that cover most of an eye, a nose or a mouth.
 
-    Where the other side of the face shows the same, nothing is. None where nothing is to be lent.
+    Where the other side of the face shows the same, nothing is. None where nothing is to be lent, or so little of the
+    face is seen that nobody can be chosen by it.
     """
     mask = torch.from_numpy(np.ascontiguousarray(hole))[None, None]
     _, left = mirrored(torch.zeros(1, 3, SIDE, SIDE), mask)
     unseen = left[0, 0].numpy()
+    if (unseen > 0.5)[outline() > 0.5].mean() > _TOO_MUCH:
+        return None
     _, labels = cv2.connectedComponents((unseen > 0.5).astype(np.uint8), connectivity=8)
     found: set[int] = set()
     for feature in _FEATURES:

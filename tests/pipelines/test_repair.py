@@ -565,6 +565,7 @@ def test_only_what_no_side_of_a_face_shows_is_lent() -> None:
         part = loans.wanted(hidden)
         assert part is not None
         assert 0.9 < part.sum() / hidden.sum() <= 1
+    assert loans.wanted(np.ones((SIDE, SIDE), np.float32)) is None  # nothing to choose by
     part = loans.wanted(covered(MOUTH, (257, 150, 3, 60)))  # a scratch in the forehead is left to the network
     assert part is not None
     assert part[:250].max() == 0
