@@ -3,10 +3,9 @@
 A network says for each pixel how surely it is damaged (``editing/networks/damage.py``): the mean of what it says of the
 picture as it is, mirrored, upside down and both, which errs less where twigs and joints look like scratches. It knows
 damage a few pixels wide; in large scans the same scratch is wide, so these are looked at reduced as well, and the
-surest answer counts. Decided is for parts, not for pixels: what hangs together and is likelier damaged than not is in
-the mask where any of it is as sure as the dial asks. So a long scratch stays whole where it is faint, and what only
-looks like damage, and is nowhere sure, is left. Specks are dropped, and the rest grows by the pixels that scanners and
-JPEG smear it over.
+surest answer counts. The mask is what is surer than the dial asks, with what hangs together with it and is nearly as
+sure; where it is much surer somewhere, with all that hangs together and is likelier damaged than not. So a long scratch
+stays whole where it is faint. Specks are dropped; the rest grows by the pixels that scanners and JPEG smear it over.
 """
 
 from __future__ import annotations
@@ -18,6 +17,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -38,10 +38,10 @@ from editing.weights.files import digest
 from editing.weights.find import find_weight
 from editing.weights.load import config_of, fit, load_state, unusable, without_numbers
 
-# How surely a part must be damaged somewhere, with the dial in the middle: 0.3 % of clean photographs is marked.
-_SURE = 0.9908
-_DIAL = 8.0  # by how much, in logits, the dial moves that from end to end
-_LIKELY = 1.0  # by how much, in logits, the dial's end marks what is less likely damaged than not; its middle nothing
+# In logits: how surely a pixel must be damaged, with the dial in the middle, for 0.3 % of clean photographs to be
+# marked; by how much the dial moves that from end to end; by how much less what hangs together with it may be sure;
+# and by how much more one pixel must be for all round it to count that is likelier damaged than not.
+_SURE, _DIAL, _FAINT, _SUREST = 2.8, 6.0, 1.0, 4.2
 _VIEWS = ((), (3,), (2,), (2, 3))  # along which axes the picture is mirrored
 _SMALL = 1500  # pixels of the longer side up to which a picture is looked at in one size alone
 _TILE = 1024  # the network looks far: small tiles see most of it twice
@@ -155,18 +155,21 @@ def how_damaged(
 def mask_of(surely: Mask, options: DamageOptions | None = None) -> Mask:
     """The mask (H, W) of what is surer than the options' dial asks, of how surely each pixel is damaged (H, W)."""
     options = options or DamageOptions()
-    beyond = options.sensitivity - 0.5  # the dial's middle
-    sure, likely = _probability(_logit(_SURE) - _DIAL * beyond), _probability(-_LIKELY * max(0.0, 2 * beyond))
-    count, labels, facts, _ = cv2.connectedComponentsWithStats((surely > likely).astype(np.uint8), connectivity=8)
+    sure = _SURE + _DIAL * (0.5 - options.sensitivity)
+    marked = _parts(surely, sure - _FAINT, sure, options.smallest)
+    marked |= _parts(surely, min(0.0, sure - _FAINT), sure + _SUREST, options.smallest)
+    return masks.grow(marked.astype(np.float32), options.grow)
+
+
+def _parts(surely: Mask, least: float, somewhere: float, smallest: int) -> npt.NDArray[np.bool_]:
+    """(H, W): what hangs together and is surer than ``least``, and ``somewhere`` than that (logits)."""
+    together = (surely > _probability(least)).astype(np.uint8)
+    count, labels, facts, _ = cv2.connectedComponentsWithStats(together, connectivity=8)
     kept = np.zeros(count, bool)
-    kept[labels[surely > sure]] = True
-    kept &= facts[:, cv2.CC_STAT_AREA] >= options.smallest
+    kept[labels[surely > _probability(somewhere)]] = True
+    kept &= facts[:, cv2.CC_STAT_AREA] >= smallest
     kept[0] = False  # the ground
-    return masks.grow(np.asarray(kept[labels], np.float32), options.grow)
-
-
-def _logit(probability: float) -> float:
-    return math.log(probability / (1 - probability))
+    return np.asarray(kept[labels])
 
 
 def _probability(logit: float) -> float:

@@ -151,11 +151,15 @@ def test_a_white_scratch_becomes_the_mask() -> None:
 
 def test_a_scratch_that_is_faint_in_parts_stays_whole() -> None:
     surely = np.zeros((50, 200), np.float32)
-    surely[20:22, 20:60], surely[20:22, 60:100], surely[20:22, 100:150] = 0.98, 0.55, 0.999
-    surely[40:42, 20:100] = 0.98  # surer than the faint part, but nothing beside it is sure
+    surely[10:12, 20:60], surely[10:12, 60:100], surely[10:12, 100:150] = 0.98, 0.9, 0.99
+    surely[20:22, 20:60], surely[20:22, 60:100], surely[20:22, 100:150] = 0.98, 0.55, 0.9995  # fainter, beside surer
+    surely[30:32, 20:60], surely[30:32, 60:100] = 0.55, 0.98  # as faint beside what is less sure
+    surely[40:42, 20:100] = 0.9  # nothing beside it is sure
     mask = mask_of(surely, DamageOptions(grow=0))
+    assert (mask[10:12, 20:150] == 1).all()
     assert (mask[20:22, 20:150] == 1).all()
-    assert mask.sum() == 260
+    assert (mask[30:32, 60:100] == 1).all()
+    assert mask.sum() == 2 * 260 + 80
 
 
 def test_the_dial_moves_from_little_to_much() -> None:
@@ -166,7 +170,7 @@ def test_the_dial_moves_from_little_to_much() -> None:
     for less, more in pairwise(masks):
         assert (less <= more).all()
     rows = [int(mask.any(1).sum()) for mask in masks]
-    assert rows == [2, 4, 6, 8, 10]
+    assert rows == [5, 6, 8, 9, 11]
 
 
 def test_specks_are_dropped() -> None:
