@@ -180,6 +180,9 @@ def open_page(browser: Browser, app: App, watched: Watched) -> Iterator[OpenPage
         page.on("console", lambda said: watched.errors.append(said.text) if said.type == "error" else None)
         page.goto(app.url + path)
         page.get_by_role("tab").first.wait_for()
+        # Gradio listens a moment after it has drawn: on a busy machine one file in thirty that was given at once was
+        # lost. Nobody is as quick as a test.
+        page.wait_for_timeout(500)
         return page
 
     yield open_one
