@@ -180,11 +180,12 @@ def repair(
     # A network that does not fill sees what the filler made of the holes.
     source = picture.pixels if fills else base
     holes = [_hole(mask, transform) if fills else None for _, _, transform in plans]
-    if any(loans.wanted(_unseen(hole)) is not None for hole in holes if hole is not None):
+    parts = [_to_lend(hole) for hole in holes]
+    if any(part is not None for part in parts):
         drawn = _drawn(seed, strangers.POOL, weights, report)
     report(0, len(plans), "repair")
-    for index, ((number, face, transform), hole) in enumerate(zip(plans, holes, strict=True)):
-        made = _one(source, number, face, transform, hole, options, network, parser, drawn)
+    for index, ((number, face, transform), hole, part) in enumerate(zip(plans, holes, parts, strict=True)):
+        made = _one(source, number, face, transform, hole, part, options, network, parser, drawn)
         done.append(made)
         report(index + 1, len(plans), "repair")
     return Repaired(
@@ -317,18 +318,24 @@ def _unseen(hole: Mask | None) -> Mask:
     return np.zeros((SIDE, SIDE), np.float32) if hole is None else (hole > 1e-3).astype(np.float32)
 
 
+def _to_lend(hole: Mask | None) -> Mask | None:
+    """What another face lends of a hole (512, 512), as :func:`loans.wanted` says."""
+    return None if hole is None else loans.wanted(_unseen(hole))
+
+
 def _one(
     source: Pixels,
     number: int,
     face: Face,
     transform: Transform,
     hole: Mask | None,
+    part: Mask | None,
     options: RepairOptions,
     network: Restorer | None,
     parser: Callable[[Floats], Mask] | None,
     people: _People,
 ) -> RepairedFace:
-    """Align one face, repair or replace it, and match its colours."""
+    """Align one face, repair or replace it, and match its colours; ``part`` of its ``hole`` one of ``people`` lends."""
     depth = 8 if source.dtype == np.uint8 else 16
     before = align.aligned(source, transform)
     unseen = _unseen(hole)
@@ -338,7 +345,7 @@ def _one(
     anonymised, inner, chosen = "", None, None
     if options.anonymise == "no":
         assert network is not None
-        fine, part = _enlarged(transform, network.side) > _COARSE, loans.wanted(unseen) if people.faces else None
+        fine = _enlarged(transform, network.side) > _COARSE
         clean, faithful = network(aligned, unseen, fine=fine and part is None)
         if part is not None:
             chosen, loan = _loan(clean, part, people.faces, network)
@@ -527,8 +534,7 @@ def estimate(
 
 def lends(mask: Mask, faces: Sequence[Face]) -> bool:
     """Whether ``mask`` (H, W) covers so much of one of the ``faces`` that another face will lend it."""
-    holes = [_hole(mask, align.transform_of(face)) for face in faces]
-    return any(loans.wanted(_unseen(hole)) is not None for hole in holes if hole is not None)
+    return any(_to_lend(_hole(mask, align.transform_of(face))) is not None for face in faces)
 
 
 def _seconds_per_person(*, looked_at: bool) -> float:
